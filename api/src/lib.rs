@@ -1,0 +1,1 @@
+//! Photolog over HTTP.

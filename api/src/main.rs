@@ -1,0 +1,2 @@
+//! Photolog.
+fn main() {}
