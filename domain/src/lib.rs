@@ -1,1 +1,44 @@
-//! Placeholder until the crate's first code lands.
+//! The rules of Photolog: no I/O, no clock, no randomness, no HTTP.
+//!
+//! Time, ids and digests come in with a command, so every rule here is a pure
+//! function that a test can call without any set-up.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`image`] | the `Image` aggregate: state, `decide`, `apply` |
+//! | [`account`] | the `Account` aggregate: who may write, with which keys |
+//! | [`command`] | what somebody wants: [`ImageCommand`], [`AccountCommand`] |
+//! | [`event`] | what happened: [`ImageEvent`], [`AccountEvent`], their stored names and versions |
+//! | [`event_metadata`] | who, when and why: what travels with every event |
+//! | [`upcast`] | stored events of older versions turned into today's |
+//! | [`content`] | what an image's bytes are: digest, media type, size |
+//! | [`metadata`] | the customer's keys and values, their alphabet and limits |
+//! | [`ids`], [`timestamp`] | identifiers and time, parsed once |
+//! | [`error`] | why a command was refused |
+//!
+//! Start with `Image::decide` in [`image`].
+
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod command;
+pub mod content;
+pub mod error;
+pub mod event;
+pub mod event_metadata;
+pub mod ids;
+pub mod image;
+pub mod metadata;
+pub mod timestamp;
+pub mod upcast;
+
+pub use account::{Account, AccountState, Key, Scope};
+pub use command::{AccountCommand, AltTextChange, Dated, ImageCommand};
+pub use content::{Content, Digest, Master, MediaType};
+pub use error::{AccountError, ImageError, InvalidValue};
+pub use event::{AccountEvent, ImageEvent};
+pub use event_metadata::{Dialect, EventMetadata};
+pub use ids::{AccountId, ImageId, KeyId, PublicId};
+pub use image::{Image, ImageState};
+pub use metadata::{AltText, Metadata, MetadataKey, MetadataValue};
+pub use timestamp::Timestamp;

@@ -1,0 +1,173 @@
+//! What happened, in the past tense. These are stored for ever: a field may be
+//! added with a default, anything else is a new version with a step in [`crate::upcast`].
+
+use cqrs_es::DomainEvent;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::account::Key;
+use crate::content::{Content, Master};
+use crate::ids::{AccountId, KeyId, PublicId};
+use crate::metadata::{Metadata, MetadataKey};
+use crate::timestamp::Timestamp;
+use crate::upcast::{self, UpcastError};
+
+/// A fact about one image. `at` repeats the envelope's time, so that a fold needs no envelope.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum ImageEvent {
+    /// The image came in.
+    Uploaded {
+        /// When.
+        at: Timestamp,
+        /// The tenant it belongs to.
+        account: AccountId,
+        /// The name in its public link.
+        public_id: PublicId,
+        /// The uploaded bytes.
+        content: Content,
+        /// The picture made from them.
+        master: Master,
+    },
+    /// Another picture took its place.
+    Replaced {
+        /// When.
+        at: Timestamp,
+        /// The uploaded bytes.
+        content: Content,
+        /// The picture made from them.
+        master: Master,
+    },
+    /// Entries were added or overwritten.
+    MetadataSet {
+        /// When.
+        at: Timestamp,
+        /// Only entries that are new or differ.
+        entries: Metadata,
+    },
+    /// One key was removed.
+    MetadataKeyDeleted {
+        /// When.
+        at: Timestamp,
+        /// The key.
+        key: MetadataKey,
+    },
+    /// The image was taken out of use.
+    Disabled {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl ImageEvent {
+    /// Every stored name, for filters and documents.
+    pub const TYPES: [&'static str; 5] = [
+        "Uploaded",
+        "Replaced",
+        "MetadataSet",
+        "MetadataKeyDeleted",
+        "Disabled",
+    ];
+
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Uploaded { at, .. }
+            | Self::Replaced { at, .. }
+            | Self::MetadataSet { at, .. }
+            | Self::MetadataKeyDeleted { at, .. }
+            | Self::Disabled { at } => *at,
+        }
+    }
+
+    /// The stored name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Uploaded { .. } => "Uploaded",
+            Self::Replaced { .. } => "Replaced",
+            Self::MetadataSet { .. } => "MetadataSet",
+            Self::MetadataKeyDeleted { .. } => "MetadataKeyDeleted",
+            Self::Disabled { .. } => "Disabled",
+        }
+    }
+}
+
+impl DomainEvent for ImageEvent {
+    fn event_type(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        upcast::CURRENT_VERSION.to_string()
+    }
+}
+
+/// A fact about one account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum AccountEvent {
+    /// The account was opened.
+    AccountOpened {
+        /// When.
+        at: Timestamp,
+        /// What people call it.
+        name: String,
+        /// Most enabled images; `None` = the server's setting.
+        image_limit: Option<u32>,
+    },
+    /// A key was given out.
+    KeyIssued {
+        /// When.
+        at: Timestamp,
+        /// Its public half.
+        key_id: KeyId,
+        /// Hashes and scopes.
+        key: Key,
+    },
+    /// A key was taken back.
+    KeyRevoked {
+        /// When.
+        at: Timestamp,
+        /// Its public half.
+        key_id: KeyId,
+    },
+    /// The most enabled images changed.
+    ImageLimitSet {
+        /// When.
+        at: Timestamp,
+        /// `None` = the server's setting.
+        image_limit: Option<u32>,
+    },
+}
+
+impl DomainEvent for AccountEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::AccountOpened { .. } => "AccountOpened",
+            Self::KeyIssued { .. } => "KeyIssued",
+            Self::KeyRevoked { .. } => "KeyRevoked",
+            Self::ImageLimitSet { .. } => "ImageLimitSet",
+        }
+        .to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        upcast::CURRENT_VERSION.to_string()
+    }
+}
+
+/// Reads a stored event of any version this program knows.
+///
+/// # Errors
+/// When the version is newer than this program, or the payload is not an event.
+pub fn decode<E: DeserializeOwned>(
+    event_type: &str,
+    event_version: &str,
+    payload: serde_json::Value,
+) -> Result<E, UpcastError> {
+    let payload = upcast::to_current(upcast::STEPS, event_type, event_version, payload)?;
+    serde_json::from_value(payload).map_err(|source| UpcastError::Payload {
+        event_type: event_type.to_owned(),
+        source,
+    })
+}

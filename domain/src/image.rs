@@ -1,0 +1,259 @@
+//! The `Image` aggregate: one stream of events per image.
+//!
+//! [`Image::decide`] says which facts follow from a command; [`Aggregate::apply`]
+//! folds facts into state. Rules that cross images (no two enabled images of an
+//! account hold the same bytes, the account's image limit) cannot be decided here:
+//! the store judges them in the append's own transaction.
+
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use serde::{Deserialize, Serialize};
+
+use crate::command::{AltTextChange, Dated, ImageCommand};
+use crate::content::{Content, Master};
+use crate::error::ImageError;
+use crate::event::ImageEvent;
+use crate::ids::{AccountId, PublicId};
+use crate::metadata::{AltText, MAX_KEYS, Metadata, MetadataKey};
+use crate::timestamp::Timestamp;
+
+/// One image, or the absence of one before its first event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Image(Option<ImageState>);
+
+/// What an image is after the events seen so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageState {
+    /// The tenant it belongs to.
+    pub account: AccountId,
+    /// The name in its public link.
+    pub public_id: PublicId,
+    /// The uploaded bytes.
+    pub content: Content,
+    /// The picture made from them.
+    pub master: Master,
+    /// The customer's keys and values.
+    pub metadata: Metadata,
+    /// When it was taken out of use.
+    pub disabled_at: Option<Timestamp>,
+    /// When it came in.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl ImageState {
+    /// The alternative text, when there is one.
+    pub fn alt_text(&self) -> Option<&str> {
+        self.metadata
+            .get(MetadataKey::ALT_TEXT)
+            .map(|value| value.as_str())
+    }
+}
+
+impl Image {
+    /// The state, once the image exists.
+    pub fn state(&self) -> Option<&ImageState> {
+        self.0.as_ref()
+    }
+
+    /// Which facts follow from this command? A command that changes nothing yields none.
+    ///
+    /// # Errors
+    /// An [`ImageError`] when a rule refuses the command.
+    pub fn decide(
+        &self,
+        command: ImageCommand,
+        at: Timestamp,
+    ) -> Result<Vec<ImageEvent>, ImageError> {
+        if let ImageCommand::Upload {
+            account,
+            public_id,
+            content,
+            master,
+            alt_text,
+        } = command
+        {
+            if self.0.is_some() {
+                return Err(ImageError::AlreadyExists);
+            }
+            let uploaded = ImageEvent::Uploaded {
+                at,
+                account,
+                public_id,
+                content,
+                master,
+            };
+            let entries = alt_text_entry(alt_text);
+            return Ok(std::iter::once(uploaded).chain(set(entries, at)).collect());
+        }
+
+        let image = self.0.as_ref().ok_or(ImageError::NotFound)?;
+        if image.disabled_at.is_some() {
+            return match command {
+                ImageCommand::Disable => Ok(vec![]),
+                _ => Err(ImageError::Disabled),
+            };
+        }
+        match command {
+            ImageCommand::Upload { .. } => Err(ImageError::AlreadyExists),
+            ImageCommand::Replace {
+                content,
+                master,
+                alt_text,
+            } => {
+                let replaced =
+                    (image.content.digest != content.digest).then_some(ImageEvent::Replaced {
+                        at,
+                        content,
+                        master,
+                    });
+                let alt_text = image.change_alt_text(alt_text, at)?;
+                Ok(replaced.into_iter().chain(alt_text).collect())
+            }
+            ImageCommand::SetMetadata(entries) => image.set_metadata(entries, at),
+            ImageCommand::ReplaceMetadata(entries) => {
+                let mut remaining = image.clone();
+                remaining
+                    .metadata
+                    .retain(|key, _| entries.contains_key(key));
+                let deleted: Vec<_> = image
+                    .metadata
+                    .keys()
+                    .filter(|key| !entries.contains_key(*key))
+                    .map(|key| ImageEvent::MetadataKeyDeleted {
+                        at,
+                        key: key.clone(),
+                    })
+                    .collect();
+                let set = remaining.set_metadata(entries, at)?;
+                Ok(deleted.into_iter().chain(set).collect())
+            }
+            ImageCommand::ChangeAltText(change) => image.change_alt_text(change, at),
+            ImageCommand::DeleteMetadataKey(key) => {
+                if !image.metadata.contains_key(&key) {
+                    return Err(ImageError::KeyNotFound(key));
+                }
+                Ok(vec![ImageEvent::MetadataKeyDeleted { at, key }])
+            }
+            ImageCommand::Disable => Ok(vec![ImageEvent::Disabled { at }]),
+        }
+    }
+}
+
+impl ImageState {
+    fn set_metadata(
+        &self,
+        mut entries: Metadata,
+        at: Timestamp,
+    ) -> Result<Vec<ImageEvent>, ImageError> {
+        if let Some(text) = entries.get(MetadataKey::ALT_TEXT) {
+            text.as_str().parse::<AltText>()?;
+        }
+        entries.retain(|key, value| self.metadata.get(key) != Some(value));
+        let added = entries
+            .keys()
+            .filter(|key| !self.metadata.contains_key(*key))
+            .count();
+        if added > 0 && self.metadata.len() + added > MAX_KEYS {
+            return Err(ImageError::TooManyKeys);
+        }
+        Ok(set(entries, at).into_iter().collect())
+    }
+
+    fn change_alt_text(
+        &self,
+        change: AltTextChange,
+        at: Timestamp,
+    ) -> Result<Vec<ImageEvent>, ImageError> {
+        match change {
+            AltTextChange::Keep => Ok(vec![]),
+            AltTextChange::Set(text) => self.set_metadata(alt_text_entry(Some(text)), at),
+            AltTextChange::Clear if self.alt_text().is_none() => Ok(vec![]),
+            AltTextChange::Clear => Ok(vec![ImageEvent::MetadataKeyDeleted {
+                at,
+                key: MetadataKey::alt_text(),
+            }]),
+        }
+    }
+}
+
+fn alt_text_entry(text: Option<AltText>) -> Metadata {
+    text.map(|text| (MetadataKey::alt_text(), text.into()))
+        .into_iter()
+        .collect()
+}
+
+fn set(entries: Metadata, at: Timestamp) -> Option<ImageEvent> {
+    (!entries.is_empty()).then_some(ImageEvent::MetadataSet { at, entries })
+}
+
+impl Aggregate for Image {
+    const TYPE: &'static str = "Image";
+    type Command = Dated<ImageCommand>;
+    type Event = ImageEvent;
+    type Error = ImageError;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: Self::Command,
+        _services: &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), ImageError> {
+        for event in self.decide(command.command, command.at)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: ImageEvent) {
+        let at = event.at();
+        match (&mut self.0, event) {
+            (
+                state,
+                ImageEvent::Uploaded {
+                    account,
+                    public_id,
+                    content,
+                    master,
+                    ..
+                },
+            ) => {
+                *state = Some(ImageState {
+                    account,
+                    public_id,
+                    content,
+                    master,
+                    metadata: Metadata::new(),
+                    disabled_at: None,
+                    created_at: at,
+                    updated_at: at,
+                });
+            }
+            (Some(image), event) => {
+                image.updated_at = at;
+                match event {
+                    ImageEvent::Uploaded { .. } => {}
+                    ImageEvent::Replaced {
+                        content, master, ..
+                    } => {
+                        image.content = content;
+                        image.master = master;
+                    }
+                    ImageEvent::MetadataSet { entries, .. } => image.metadata.extend(entries),
+                    ImageEvent::MetadataKeyDeleted { key, .. } => {
+                        image.metadata.remove(&key);
+                    }
+                    ImageEvent::Disabled { .. } => image.disabled_at = Some(at),
+                }
+            }
+            // A stream begins with Uploaded: `decide` emits nothing else first.
+            (None, _) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "image_tests.rs"]
+mod tests;
