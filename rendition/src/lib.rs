@@ -1,1 +1,81 @@
-//! Placeholder until the crate's first code lands.
+//! Pixels only: pure functions from bytes to bytes, the same natively and in WASM.
+//!
+//! An upload becomes a *master* once ([`make_master`]); every legal size and format is rendered
+//! from the master ([`render`]). Sizes, content negotiation and ETags live here as well, because
+//! origin and edge must answer alike.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `media_type` | PNG, JPEG, WebP: told apart by their bytes |
+//! | `size` | `WxH`: parsed, clamped, fitted |
+//! | `negotiate` | `Accept` with q-values |
+//! | `conditional` | ETags and `If-None-Match` |
+//! | `decode` | limits first, then pixels |
+//! | `master` | upload to master: upright, sRGB, no metadata |
+//! | `resize`, `encode` | filter choice; format and quality |
+//! | `error` | why bytes were refused |
+
+#![forbid(unsafe_code)]
+
+mod conditional;
+mod decode;
+mod encode;
+mod error;
+#[cfg(feature = "ingest")]
+mod master;
+mod media_type;
+mod negotiate;
+mod resize;
+mod size;
+
+pub use conditional::{etag, if_none_match};
+pub use decode::{Inspection, inspect};
+pub use error::{InvalidSize, RenditionError};
+#[cfg(feature = "ingest")]
+pub use master::{Master, make_master};
+pub use media_type::MediaType;
+pub use negotiate::negotiate;
+pub use size::{Dimensions, RequestedSize};
+
+/// Longest side of an upload, in pixels.
+pub const MAX_SIDE: u32 = 16_384;
+/// Most pixels of an upload.
+pub const MAX_PIXELS: u64 = 100_000_000;
+/// Longest side of a master, and so of every rendition, in pixels.
+pub const MAX_RENDITION_SIDE: u32 = 2_048;
+/// Changes when the same master would give other bytes; part of every ETag and cache key.
+pub const RENDERER_VERSION: u32 = 1;
+
+/// What must be known of a master to choose a size and a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MasterInfo {
+    /// Its own format.
+    pub media_type: MediaType,
+    /// Its size.
+    pub dimensions: Dimensions,
+    /// Whether it has transparency.
+    pub has_alpha: bool,
+}
+
+/// What to render.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RenditionSpec {
+    /// The effective size: see [`RequestedSize::effective`].
+    pub dimensions: Dimensions,
+    /// The format.
+    pub media_type: MediaType,
+}
+
+/// Renders a master. A spec that is the master's own size and format gives its own bytes.
+///
+/// # Errors
+/// When the bytes are no master of ours.
+pub fn render(master: &[u8], spec: &RenditionSpec) -> Result<Vec<u8>, RenditionError> {
+    let (header, _) = decode::header(master)?;
+    if header.media_type == spec.media_type && header.dimensions == spec.dimensions {
+        return Ok(master.to_vec());
+    }
+    let picture = decode::pixels(master)?.into_eight_bit();
+    let picture = resize::fit(picture, spec.dimensions)?;
+    encode::encode(picture, spec.media_type, encode::Purpose::Rendition)
+}
