@@ -1,1 +1,35 @@
-//! Photolog over HTTP.
+//! HTTP in, commands out.
+//!
+//! The way of a write: [`routes`] matches and authenticates, a [`dialect`] parses its wire form
+//! into a command, [`executor`] loads, decides and appends, and the dialect writes the answer.
+//!
+//! | where | what it holds |
+//! | --- | --- |
+//! | [`routes`] | the route table, and the way of a request through it |
+//! | [`dialect`] | the vendors' wire formats: credentials, types, errors |
+//! | [`executor`] | runs a command on a stream |
+//! | [`history`] | the audit: before and after of every event |
+//! | [`picture`] | ingest, renditions, the public link |
+//! | [`auth`] | keys, secrets, tokens |
+//! | [`error`] | what can go wrong with a request |
+//! | [`http`] | connections, bodies, paths, answers |
+//! | [`ops`] | health |
+//! | [`app`], [`config`] | shared state and settings |
+//! | [`embedded`] | all roles in one process: what `photolog` starts |
+//! | [`cli`] | the operator's commands |
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod dialect;
+pub mod embedded;
+pub mod error;
+pub mod executor;
+pub mod history;
+pub mod http;
+pub mod ops;
+pub mod picture;
+pub mod routes;

@@ -34,7 +34,13 @@ pub enum ImageCommand {
         alt_text: AltTextChange,
     },
     /// Add or overwrite these entries; the others stay.
-    SetMetadata(Metadata),
+    SetMetadata {
+        /// The entries.
+        entries: Metadata,
+        /// Most keys the image may have afterwards, where the dialect allows fewer than
+        /// [`MAX_KEYS`](crate::metadata::MAX_KEYS).
+        max_keys: usize,
+    },
     /// Make the metadata exactly this.
     ReplaceMetadata(Metadata),
     /// Set or clear the alternative text; other metadata stays.

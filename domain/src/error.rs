@@ -1,7 +1,7 @@
 //! Why a value or a command was refused.
 
 use crate::ids::KeyId;
-use crate::metadata::{MAX_KEYS, MetadataKey};
+use crate::metadata::MetadataKey;
 
 /// A text that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +35,11 @@ pub enum ImageError {
     #[error("metadata key {0} not found")]
     KeyNotFound(MetadataKey),
     /// The image would carry too many keys.
-    #[error("an image may carry at most {MAX_KEYS} metadata keys")]
-    TooManyKeys,
+    #[error("an image may carry at most {limit} metadata keys here")]
+    TooManyKeys {
+        /// How many it may.
+        limit: usize,
+    },
     /// A value under a reserved key breaks that key's own rule.
     #[error(transparent)]
     Invalid(#[from] InvalidValue),

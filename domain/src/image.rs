@@ -111,7 +111,9 @@ impl Image {
                 let alt_text = image.change_alt_text(alt_text, at)?;
                 Ok(replaced.into_iter().chain(alt_text).collect())
             }
-            ImageCommand::SetMetadata(entries) => image.set_metadata(entries, at),
+            ImageCommand::SetMetadata { entries, max_keys } => {
+                image.set_metadata(entries, max_keys, at)
+            }
             ImageCommand::ReplaceMetadata(entries) => {
                 let mut remaining = image.clone();
                 remaining
@@ -126,7 +128,7 @@ impl Image {
                         key: key.clone(),
                     })
                     .collect();
-                let set = remaining.set_metadata(entries, at)?;
+                let set = remaining.set_metadata(entries, MAX_KEYS, at)?;
                 Ok(deleted.into_iter().chain(set).collect())
             }
             ImageCommand::ChangeAltText(change) => image.change_alt_text(change, at),
@@ -145,6 +147,7 @@ impl ImageState {
     fn set_metadata(
         &self,
         mut entries: Metadata,
+        max_keys: usize,
         at: Timestamp,
     ) -> Result<Vec<ImageEvent>, ImageError> {
         if let Some(text) = entries.get(MetadataKey::ALT_TEXT) {
@@ -155,8 +158,9 @@ impl ImageState {
             .keys()
             .filter(|key| !self.metadata.contains_key(*key))
             .count();
-        if added > 0 && self.metadata.len() + added > MAX_KEYS {
-            return Err(ImageError::TooManyKeys);
+        let limit = max_keys.min(MAX_KEYS);
+        if added > 0 && self.metadata.len() + added > limit {
+            return Err(ImageError::TooManyKeys { limit });
         }
         Ok(set(entries, at).into_iter().collect())
     }
@@ -168,7 +172,7 @@ impl ImageState {
     ) -> Result<Vec<ImageEvent>, ImageError> {
         match change {
             AltTextChange::Keep => Ok(vec![]),
-            AltTextChange::Set(text) => self.set_metadata(alt_text_entry(Some(text)), at),
+            AltTextChange::Set(text) => self.set_metadata(alt_text_entry(Some(text)), MAX_KEYS, at),
             AltTextChange::Clear if self.alt_text().is_none() => Ok(vec![]),
             AltTextChange::Clear => Ok(vec![ImageEvent::MetadataKeyDeleted {
                 at,

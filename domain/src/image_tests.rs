@@ -70,6 +70,13 @@ fn metadata<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Metada
         .collect()
 }
 
+fn set_metadata(entries: Metadata) -> ImageCommand {
+    ImageCommand::SetMetadata {
+        entries,
+        max_keys: MAX_KEYS,
+    }
+}
+
 fn metadata_set<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> ImageEvent {
     ImageEvent::MetadataSet {
         at: at(),
@@ -129,7 +136,7 @@ fn an_upload_is_a_fact_and_its_alternative_text_another() {
 fn nothing_can_be_done_to_an_image_that_is_not_there() {
     for command in [
         replace(3, AltTextChange::Keep),
-        ImageCommand::SetMetadata(metadata([("a", "1")])),
+        set_metadata(metadata([("a", "1")])),
         ImageCommand::DeleteMetadataKey("a".parse().unwrap()),
         ImageCommand::Disable,
     ] {
@@ -156,7 +163,7 @@ fn a_command_that_changes_nothing_emits_nothing() {
     let history = || given([uploaded(), metadata_set([("a", "1"), ("altText", "x")])]);
     history().when(replace(1, AltTextChange::Keep)).then([]);
     history()
-        .when(ImageCommand::SetMetadata(metadata([("a", "1")])))
+        .when(set_metadata(metadata([("a", "1")])))
         .then([]);
     history()
         .when(ImageCommand::ReplaceMetadata(metadata([
@@ -177,11 +184,7 @@ fn a_command_that_changes_nothing_emits_nothing() {
 #[test]
 fn setting_metadata_records_only_what_differs() {
     given([uploaded(), metadata_set([("a", "1"), ("b", "2")])])
-        .when(ImageCommand::SetMetadata(metadata([
-            ("a", "1"),
-            ("b", "3"),
-            ("c", "4"),
-        ])))
+        .when(set_metadata(metadata([("a", "1"), ("b", "3"), ("c", "4")])))
         .then([metadata_set([("b", "3"), ("c", "4")])]);
 }
 
@@ -217,21 +220,31 @@ fn an_image_carries_at_most_128_keys() {
         entries: keys(128),
     };
     given([uploaded()])
-        .when(ImageCommand::SetMetadata(keys(129)))
-        .then_refused(ImageError::TooManyKeys);
+        .when(set_metadata(keys(129)))
+        .then_refused(ImageError::TooManyKeys { limit: 128 });
     given([uploaded(), full.clone()])
-        .when(ImageCommand::SetMetadata(metadata([("k0", "w")])))
+        .when(set_metadata(metadata([("k0", "w")])))
         .then([metadata_set([("k0", "w")])]);
     given([uploaded(), full])
-        .when(ImageCommand::SetMetadata(metadata([("one more", "w")])))
-        .then_refused(ImageError::TooManyKeys);
+        .when(set_metadata(metadata([("one more", "w")])))
+        .then_refused(ImageError::TooManyKeys { limit: 128 });
+}
+
+#[test]
+fn a_dialect_may_allow_fewer_keys() {
+    given([uploaded(), metadata_set([("a", "1")])])
+        .when(ImageCommand::SetMetadata {
+            entries: metadata([("b", "2")]),
+            max_keys: 1,
+        })
+        .then_refused(ImageError::TooManyKeys { limit: 1 });
 }
 
 #[test]
 fn the_reserved_alternative_text_keeps_its_rule_under_every_command() {
     let long = "x".repeat(126);
     for command in [
-        ImageCommand::SetMetadata(metadata([("altText", long.as_str())])),
+        set_metadata(metadata([("altText", long.as_str())])),
         ImageCommand::ReplaceMetadata(metadata([("altText", "")])),
     ] {
         let refused = given([uploaded()]).when(command).0;
@@ -249,7 +262,7 @@ fn a_disabled_image_takes_no_more_writes() {
         .then([]);
     for command in [
         replace(3, AltTextChange::Keep),
-        ImageCommand::SetMetadata(metadata([("a", "1")])),
+        set_metadata(metadata([("a", "1")])),
         ImageCommand::ChangeAltText(AltTextChange::Clear),
     ] {
         given([uploaded(), disabled()])

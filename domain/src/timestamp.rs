@@ -31,6 +31,15 @@ impl Timestamp {
     }
 }
 
+/// Cuts off what is finer than a millisecond.
+impl From<OffsetDateTime> for Timestamp {
+    fn from(moment: OffsetDateTime) -> Self {
+        let moment = moment.to_offset(UtcOffset::UTC);
+        let finer = moment.nanosecond() % 1_000_000;
+        Self(moment - time::Duration::nanoseconds(i64::from(finer)))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let format = format_description!(

@@ -1,1 +1,3 @@
-//! Placeholder until the crate's first code lands.
+//! stub
+#![allow(missing_docs)]
+pub async fn run(_: photolog_store::Store, _: tokio::sync::watch::Receiver<bool>) {}

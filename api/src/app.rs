@@ -1,0 +1,46 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use photolog_domain::Timestamp;
+use photolog_store::{Blobs, Store};
+use time::OffsetDateTime;
+
+use crate::auth::token::TokenSigner;
+use crate::picture::Pictures;
+
+/// The shared state of one running API.
+pub struct App {
+    /// Events and read models.
+    pub store: Store,
+    /// Originals and masters.
+    pub blobs: Blobs,
+    /// Ingest, renditions and their cache.
+    pub pictures: Pictures,
+    /// Signs and checks access tokens.
+    pub tokens: TokenSigner,
+    /// Where clients reach us, without a trailing slash.
+    pub public_url: String,
+    /// Limits that requests meet.
+    pub limits: Limits,
+}
+
+/// Limits that requests meet.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most enabled images an account may have, where it has no limit of its own.
+    pub images_per_account: u32,
+    /// Longest pause in a request's body.
+    pub body_timeout: Duration,
+    /// How long a write waits for the lists to show it.
+    pub visibility_timeout: Duration,
+}
+
+/// The present moment.
+pub fn now() -> Timestamp {
+    OffsetDateTime::now_utc().into()
+}
+
+/// The shared state as handlers get it.
+pub type SharedApp = Arc<App>;

@@ -1,0 +1,121 @@
+//! Who asks: credentials become a [`Caller`], and a caller meets its limits.
+
+pub mod secret;
+pub mod token;
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use photolog_domain::{AccountId, KeyId, Scope};
+
+use crate::app::{App, now};
+use crate::error::ApiError;
+use crate::http::request::header;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant.
+    pub account: AccountId,
+    /// The key: the actor of every event.
+    pub key_id: KeyId,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+}
+
+impl Caller {
+    /// Checks a scope.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn may(&self, scope: Scope) -> Result<(), ApiError> {
+        if self.scopes.contains(&scope) {
+            Ok(())
+        } else {
+            Err(ApiError::forbidden(format!(
+                "the key lacks the scope {scope}"
+            )))
+        }
+    }
+
+    /// Checks that the account in a path is the caller's own. Another's is "not found", so
+    /// that nobody learns which accounts exist.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn owns(&self, account: &str) -> Result<(), ApiError> {
+        match account.parse::<AccountId>() {
+            Ok(account) if account == self.account => Ok(()),
+            _ => Err(ApiError::not_found("account not found")),
+        }
+    }
+}
+
+/// Reads `Authorization: Basic` (key id and secret) or `Bearer` (an access token).
+///
+/// # Errors
+/// `Unauthenticated`.
+pub async fn basic_or_bearer(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let authorization = header(headers, "authorization").ok_or_else(ApiError::unauthenticated)?;
+    let (scheme, credentials) = authorization
+        .split_once(' ')
+        .ok_or_else(ApiError::unauthenticated)?;
+    let credentials = credentials.trim();
+    if scheme.eq_ignore_ascii_case("basic") {
+        let (key_id, secret) = decode_basic(credentials).ok_or_else(ApiError::unauthenticated)?;
+        by_secret(app, &key_id, &secret).await
+    } else if scheme.eq_ignore_ascii_case("bearer") {
+        by_token(app, credentials).await
+    } else {
+        Err(ApiError::unauthenticated())
+    }
+}
+
+/// The two halves of a Basic credential (RFC 7617).
+pub fn decode_basic(credentials: &str) -> Option<(String, String)> {
+    let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// Checks a key's secret.
+///
+/// # Errors
+/// `Unauthenticated` when the key is unknown, revoked, or the secret is wrong.
+pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, ApiError> {
+    let known = match key_id.parse::<KeyId>() {
+        Ok(key_id) => app.store.key(&key_id).await?,
+        Err(_) => None,
+    };
+    match known {
+        Some(key) if secret::matches(given, &key.secret_sha256) => Ok(Caller {
+            account: key.account,
+            key_id: key.key_id,
+            scopes: key.scopes,
+        }),
+        _ => Err(ApiError::unauthenticated()),
+    }
+}
+
+/// Checks an access token, and that its key still works.
+///
+/// # Errors
+/// `Unauthenticated` when it is forged, expired, or its key was revoked.
+pub async fn by_token(app: &App, text: &str) -> Result<Caller, ApiError> {
+    let token = app
+        .tokens
+        .read(text, token::Use::Access, now())
+        .ok_or_else(ApiError::unauthenticated)?;
+    let key = app
+        .store
+        .key(&token.key_id)
+        .await?
+        .ok_or_else(ApiError::unauthenticated)?;
+    Ok(Caller {
+        account: key.account,
+        key_id: key.key_id,
+        scopes: key.scopes.intersection(&token.scopes).copied().collect(),
+    })
+}

@@ -1,0 +1,95 @@
+//! Secrets of access keys: made once, shown once, kept as hashes.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use photolog_domain::{Digest, InvalidValue, Key, KeyId, PublicId, Scope};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+/// A new key with its secret, which nobody will see again.
+pub struct NewKey {
+    /// The public half.
+    pub key_id: KeyId,
+    /// The secret: `pls_` and 256 random bits. 68 characters on purpose: see [`Key::signing_sha1`].
+    pub secret: String,
+    /// What is kept.
+    pub key: Key,
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn new_key(scopes: impl IntoIterator<Item = Scope>) -> Result<NewKey, RandomnessError> {
+    let secret = format!("pls_{}", hex::encode(random::<32>()?));
+    let key_id = format!("plk_{}", URL_SAFE_NO_PAD.encode(random::<12>()?));
+    Ok(NewKey {
+        key_id: key_id.parse()?,
+        key: Key {
+            secret_sha256: hash(&secret),
+            signing_sha1: hex::encode(Sha1::digest(&secret)),
+            scopes: scopes.into_iter().collect(),
+        },
+        secret,
+    })
+}
+
+/// Makes the name of an image in its public link: 126 random bits.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn new_public_id() -> Result<PublicId, RandomnessError> {
+    let mut text = URL_SAFE_NO_PAD.encode(random::<16>()?);
+    text.truncate(PublicId::LENGTH);
+    Ok(text.parse()?)
+}
+
+/// Random bytes from the operating system.
+///
+/// # Errors
+/// When it has none to give.
+pub fn random<const N: usize>() -> Result<[u8; N], RandomnessError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a secret is the one that was hashed; takes the same time whether it is or not.
+pub fn matches(given: &str, kept: &Digest) -> bool {
+    hash(given).as_bytes().ct_eq(kept.as_bytes()).into()
+}
+
+fn hash(secret: &str) -> Digest {
+    Digest::new(Sha256::digest(secret).into())
+}
+
+/// The system has no randomness to give.
+#[derive(Debug, thiserror::Error)]
+pub enum RandomnessError {
+    /// What the system said.
+    #[error("the system gives no randomness")]
+    System(#[from] getrandom::Error),
+    /// Random text that is no identifier.
+    #[error(transparent)]
+    Identifier(#[from] InvalidValue),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_secret_itself_matches() {
+        let new = new_key(Scope::ALL).unwrap();
+        assert!(matches(&new.secret, &new.key.secret_sha256));
+        assert!(!matches(&new.secret[1..], &new.key.secret_sha256));
+        assert!(!matches("", &new.key.secret_sha256));
+        assert!(new.secret.len() > 64, "RFC 2104 hashes only longer keys");
+    }
+
+    #[test]
+    fn identifiers_are_well_formed_and_differ() {
+        assert_ne!(new_public_id().unwrap(), new_public_id().unwrap());
+    }
+}

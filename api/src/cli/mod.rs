@@ -1,0 +1,123 @@
+//! The operator's commands.
+
+pub mod account;
+pub mod key;
+pub mod verify;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use photolog_domain::{Account, AccountCommand, AccountId, Scope};
+use photolog_store::{Conditions, Store};
+use uuid::Uuid;
+
+use crate::auth::secret::{NewKey, new_key};
+use crate::config::Config;
+use crate::executor::{CommandContext, run};
+
+/// An image service whose source of truth is an append-only log of events.
+///
+/// Without a command it serves: API, projector and renderer in one process.
+#[derive(Debug, Parser)]
+#[command(name = "photolog", version)]
+pub struct Cli {
+    /// What to do; nothing = serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open and list accounts
+    #[command(subcommand)]
+    Account(account::AccountAction),
+    /// Issue, list and revoke access keys
+    #[command(subcommand)]
+    Key(key::KeyAction),
+    /// Check that read models equal a fold of the log, and that every picture is there
+    Verify,
+}
+
+/// Opens the database, with a message that names the setting when it cannot.
+///
+/// # Errors
+/// When it cannot.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("--data-dir {} cannot be made", config.data_dir.display()))?;
+    Store::open(&config.store())
+        .await
+        .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))
+}
+
+/// Opens an account with one key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_account(
+    store: &Store,
+    name: &str,
+    image_limit: Option<u32>,
+    scopes: impl IntoIterator<Item = Scope>,
+) -> anyhow::Result<(AccountId, NewKey)> {
+    let account = AccountId::new(Uuid::now_v7());
+    let open = AccountCommand::Open {
+        name: name.to_owned(),
+        image_limit,
+    };
+    execute(store, account, open).await?;
+    let new = issue_key(store, account, scopes).await?;
+    Ok((account, new))
+}
+
+/// Gives out a key of an account.
+///
+/// # Errors
+/// When there is no such account, or the database fails.
+pub async fn issue_key(
+    store: &Store,
+    account: AccountId,
+    scopes: impl IntoIterator<Item = Scope>,
+) -> anyhow::Result<NewKey> {
+    let new = new_key(scopes)?;
+    let issue = AccountCommand::IssueKey {
+        key_id: new.key_id.clone(),
+        key: new.key.clone(),
+    };
+    execute(store, account, issue).await?;
+    Ok(new)
+}
+
+/// Runs a command of the operator on an account.
+///
+/// # Errors
+/// When the account's rules refuse it, or the database fails.
+pub async fn execute(
+    store: &Store,
+    account: AccountId,
+    command: AccountCommand,
+) -> anyhow::Result<()> {
+    run::<Account, _>(
+        store,
+        account.uuid(),
+        &command,
+        |_| Ok(()),
+        &Conditions::default(),
+        &CommandContext::operator(),
+    )
+    .await
+    .map(|_| ())
+    .map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+/// A line of a command's result.
+#[expect(
+    clippy::print_stdout,
+    reason = "the result of a command belongs on standard output"
+)]
+pub(crate) fn print(line: impl std::fmt::Display) {
+    println!("{line}");
+}

@@ -1,0 +1,234 @@
+//! `/accounts/{account}/images`: list (eventual), upload, show, replace, disable (all strong).
+
+use http::StatusCode;
+use photolog_domain::{AltTextChange, Digest, Image, ImageCommand, ImageError, ImageId, Timestamp};
+use photolog_store::{Conditions, Idempotency, Loaded, StoreError};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::app::{App, SharedApp};
+use crate::auth::secret::new_public_id;
+use crate::dialect::moov::upload::ImageForm;
+use crate::dialect::moov::wire::{Duplicate, ImageMetadata};
+use crate::error::{ApiError, Kind};
+use crate::executor::{CommandContext, Written, execute, present, write};
+use crate::history;
+use crate::http::conditional::IfMatch;
+use crate::http::response::{empty, json, note_write, set_version};
+use crate::http::{Request, Response};
+
+const DEFAULT_COUNT: u64 = 20;
+const MAX_COUNT: u64 = 1_000;
+
+/// `GET /accounts/{account}/images`: newest first, disabled ones included. Eventual, but a write
+/// waits until it shows here.
+pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let skip = request.query.number("skip", 0)?;
+    let count = request.query.number("count", DEFAULT_COUNT)?.min(MAX_COUNT);
+    let rows = app
+        .store
+        .list_images(request.caller()?.account, skip, count)
+        .await?;
+    let images: Vec<_> = rows
+        .iter()
+        .map(|row| ImageMetadata::new(&app, row.image, &row.state))
+        .collect();
+    Ok(json(StatusCode::OK, &images))
+}
+
+/// `POST /accounts/{account}/images`
+pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let account = request.caller()?.account;
+    let context = CommandContext::of(&request)?;
+    let key = idempotency_key(&request)?;
+    let form = ImageForm::read(&app, &mut request).await?;
+    let alt_text = match form.alt_text {
+        AltTextChange::Set(text) => Some(text),
+        AltTextChange::Keep | AltTextChange::Clear => None,
+    };
+    let idempotency = key.map(|key| Idempotency {
+        account,
+        key,
+        fingerprint: fingerprint(
+            &form.image.digest(),
+            alt_text.as_ref().map(|text| text.as_str()),
+        ),
+    });
+    if let Some(idempotency) = &idempotency
+        && let Some(answer) = answered_before(&app, idempotency).await?
+    {
+        return Ok(answer);
+    }
+    let ingested = app.pictures.ingest(form.image).await?;
+    let command = ImageCommand::Upload {
+        account,
+        public_id: new_public_id().map_err(ApiError::internal)?,
+        content: ingested.content,
+        master: ingested.master,
+        alt_text,
+    };
+    let conditions = Conditions {
+        image_limit: Some(app.limits.images_per_account),
+        idempotency: idempotency.clone(),
+    };
+    let image = ImageId::new(Uuid::now_v7());
+    let written = execute(
+        &app,
+        account,
+        image,
+        command,
+        IfMatch::Whatever,
+        conditions,
+        context,
+    )
+    .await;
+    match (written, idempotency) {
+        (Ok(written), _) => Ok(answer(&app, StatusCode::CREATED, &written)),
+        // The same request came in twice at once, and the other was first.
+        (Err(error), Some(idempotency)) => match answered_before(&app, &idempotency).await? {
+            Some(answer) => Ok(answer),
+            None => refuse_upload(&app, error).await,
+        },
+        (Err(error), None) => refuse_upload(&app, error).await,
+    }
+}
+
+async fn refuse_upload(app: &App, error: ApiError) -> Result<Response, ApiError> {
+    let Kind::Duplicate { holder } = error.kind else {
+        return Err(error);
+    };
+    let loaded: Loaded<Image> = app.store.load(holder.uuid()).await?;
+    match loaded.aggregate.state() {
+        Some(state) => Ok(json(
+            StatusCode::CONFLICT,
+            &Duplicate {
+                error: error.message,
+                existing: ImageMetadata::new(app, holder, state),
+            },
+        )),
+        None => Err(error),
+    }
+}
+
+/// `GET /accounts/{account}/images/{image}`, with `version=N` or `as_of=TIME` as it was then.
+pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let (sequence, state) = match (request.query.get("version"), request.query.get("as_of")) {
+        (None, None) => present(&app, &request, image).await?,
+        (Some(version), None) => {
+            let version: u64 = version
+                .parse()
+                .map_err(|_| ApiError::malformed("version must be a number"))?;
+            history::image_at(&app, &request, image, |event| event.sequence <= version)
+                .await?
+                .filter(|(sequence, _)| *sequence == version)
+                .ok_or_else(|| ApiError::not_found("the image has no such version"))?
+        }
+        (None, Some(time)) => {
+            let time: Timestamp = time
+                .parse()
+                .map_err(|problem| ApiError::malformed(format!("as_of: {problem}")))?;
+            history::image_at(&app, &request, image, |event| event.event.at() <= time)
+                .await?
+                .ok_or_else(|| ApiError::not_found("the image did not exist then"))?
+        }
+        (Some(_), Some(_)) => {
+            return Err(ApiError::malformed("give either version or as_of"));
+        }
+    };
+    let mut response = json(StatusCode::OK, &ImageMetadata::new(&app, image, &state));
+    set_version(&mut response, sequence);
+    Ok(response)
+}
+
+/// `PUT /accounts/{account}/images/{image}`
+pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let (_, state) = present(&app, &request, image).await?;
+    if state.disabled_at.is_some() {
+        return Err(ImageError::Disabled.into());
+    }
+    let form = ImageForm::read(&app, &mut request).await?;
+    let ingested = app.pictures.ingest(form.image).await?;
+    let command = ImageCommand::Replace {
+        content: ingested.content,
+        master: ingested.master,
+        alt_text: form.alt_text,
+    };
+    let written = write(&app, &request, image, command).await?;
+    Ok(answer(&app, StatusCode::OK, &written))
+}
+
+/// `DELETE /accounts/{account}/images/{image}`: out of use; the public link goes on working.
+pub async fn disable(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let written = write(&app, &request, image, ImageCommand::Disable).await?;
+    let mut response = empty(StatusCode::NO_CONTENT);
+    note_write(&mut response, &written);
+    Ok(response)
+}
+
+/// The image after a write.
+pub(super) fn answer(app: &App, status: StatusCode, written: &Written) -> Response {
+    let mut response = json(
+        status,
+        &ImageMetadata::new(app, written.image, &written.state),
+    );
+    note_write(&mut response, written);
+    response
+}
+
+fn idempotency_key(request: &Request) -> Result<Option<String>, ApiError> {
+    let given = ["idempotency-key", "x-idempotency-key"]
+        .into_iter()
+        .find(|name| request.headers.contains_key(*name));
+    let Some(name) = given else {
+        return Ok(None);
+    };
+    request
+        .header(name)
+        .filter(|key| (1..=255).contains(&key.len()))
+        .map(|key| Some(key.to_owned()))
+        .ok_or_else(|| ApiError::malformed(format!("{name} must have 1 to 255 characters")))
+}
+
+/// A digest over what the client asked for, so that a key on another request is noticed.
+fn fingerprint(content: &Digest, alt_text: Option<&str>) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(content.as_bytes());
+    hash.update([u8::from(alt_text.is_some())]);
+    hash.update(alt_text.unwrap_or_default());
+    Digest::new(hash.finalize().into())
+}
+
+/// The answer that the same request got before: the image as it was right after it.
+async fn answered_before(
+    app: &App,
+    idempotency: &Idempotency,
+) -> Result<Option<Response>, ApiError> {
+    let Some(record) = app
+        .store
+        .idempotency_record(idempotency.account, &idempotency.key)
+        .await?
+    else {
+        return Ok(None);
+    };
+    if record.fingerprint != idempotency.fingerprint {
+        return Err(StoreError::IdempotencyKeyUsed(record).into());
+    }
+    let events = app.store.image_events(record.image).await?;
+    let folded = history::fold(
+        events
+            .into_iter()
+            .take_while(|event| event.sequence <= record.sequence),
+    );
+    Ok(folded.map(|(sequence, state)| {
+        let written = Written {
+            image: record.image,
+            state,
+            sequence,
+            visible: true,
+        };
+        answer(app, StatusCode::CREATED, &written)
+    }))
+}

@@ -1,0 +1,26 @@
+//! `PUT /accounts/{account}/images/{image}/metadata`: replaces the alternative text. Strong.
+
+use http::StatusCode;
+use photolog_domain::{AltTextChange, ImageCommand};
+
+use crate::app::SharedApp;
+use crate::dialect::moov::images::answer;
+use crate::dialect::moov::wire::MetadataRequest;
+use crate::error::ApiError;
+use crate::executor::write;
+use crate::http::{Request, Response};
+
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Replaces: a body without `altText` clears it. Metadata of other dialects stays.
+pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let image = request.id_of("image")?;
+    let body: MetadataRequest = request.json(MAX_BODY_BYTES).await?;
+    let change = match body.alt_text("altText")? {
+        Some(text) => AltTextChange::Set(text),
+        None => AltTextChange::Clear,
+    };
+    let command = ImageCommand::ChangeAltText(change);
+    let written = write(&app, &request, image, command).await?;
+    Ok(answer(&app, StatusCode::OK, &written))
+}

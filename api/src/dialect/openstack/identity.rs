@@ -1,0 +1,176 @@
+//! Just enough Keystone v3 for clients to log in: a key is a user, its secret the password, its
+//! account the project.
+//!
+//! <https://docs.openstack.org/api-ref/identity/v3/>
+
+use http::{HeaderName, StatusCode};
+use photolog_domain::{Account, AccountId, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::{App, SharedApp, now};
+use crate::auth::token::Use;
+use crate::auth::{self, Caller};
+use crate::dialect::openstack::wire;
+use crate::error::ApiError;
+use crate::http::response::{json, set};
+use crate::http::{Request, Response};
+
+#[derive(Deserialize)]
+struct TokenRequest {
+    auth: Auth,
+}
+
+#[derive(Deserialize)]
+struct Auth {
+    identity: Identity,
+    #[serde(default)]
+    scope: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    methods: Vec<String>,
+    password: Option<Password>,
+    token: Option<TokenId>,
+    application_credential: Option<ApplicationCredential>,
+}
+
+#[derive(Deserialize)]
+struct Password {
+    user: User,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: Option<String>,
+    name: Option<String>,
+    password: String,
+}
+
+#[derive(Deserialize)]
+struct TokenId {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct ApplicationCredential {
+    id: String,
+    secret: String,
+}
+
+/// `POST /v3/auth/tokens`
+pub async fn issue_token(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let body: TokenRequest = wire::body(&mut request).await?;
+    let caller = authenticate(&app, &body.auth.identity).await?;
+    let name = project_name(&app, &caller).await?;
+    if let Some(scope) = &body.auth.scope {
+        check_scope(scope, &caller, &name)?;
+    }
+    let issued_at = now();
+    let token = app
+        .tokens
+        .issue(Use::Access, &caller.key_id, &caller.scopes, issued_at);
+    let methods = &body.auth.identity.methods;
+    let document = document(&app, &caller, &name, methods, issued_at);
+    let mut response = json(StatusCode::CREATED, &document);
+    set(
+        &mut response,
+        HeaderName::from_static("x-subject-token"),
+        &token,
+    );
+    Ok(response)
+}
+
+async fn authenticate(app: &App, identity: &Identity) -> Result<Caller, ApiError> {
+    match identity {
+        Identity {
+            password: Some(Password { user }),
+            ..
+        } => {
+            let key_id = user
+                .name
+                .as_ref()
+                .or(user.id.as_ref())
+                .ok_or_else(ApiError::unauthenticated)?;
+            auth::by_secret(app, key_id, &user.password).await
+        }
+        Identity {
+            application_credential: Some(credential),
+            ..
+        } => auth::by_secret(app, &credential.id, &credential.secret).await,
+        Identity {
+            token: Some(token), ..
+        } => auth::by_token(app, &token.id).await,
+        _ => Err(ApiError::malformed(
+            "identity must hold password, token or application_credential",
+        )),
+    }
+}
+
+async fn project_name(app: &App, caller: &Caller) -> Result<String, ApiError> {
+    let loaded = app.store.load::<Account>(caller.account.uuid()).await?;
+    Ok(loaded
+        .aggregate
+        .state()
+        .map(|account| account.name.clone())
+        .unwrap_or_default())
+}
+
+/// A scope, when it names a project, must name the caller's own, by id or by name.
+fn check_scope(scope: &Value, caller: &Caller, name: &str) -> Result<(), ApiError> {
+    let project = &scope["project"];
+    let own_id = |text: &str| is_project(text, caller.account);
+    let fits = match (project["id"].as_str(), project["name"].as_str()) {
+        (Some(id), _) => own_id(id),
+        (None, Some(given)) => given == name || own_id(given),
+        (None, None) => true,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(ApiError::unauthenticated())
+    }
+}
+
+/// Whether a text is an account's id, with or without hyphens.
+pub fn is_project(text: &str, account: AccountId) -> bool {
+    Uuid::try_parse(text).is_ok_and(|id| id == account.uuid())
+}
+
+fn document(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    methods: &[String],
+    issued_at: Timestamp,
+) -> Value {
+    let domain = json!({ "id": "default", "name": "Default" });
+    let expires_at = issued_at.unix_millis() + Use::Access.lifetime_seconds() * 1_000;
+    let endpoint = |id: &str, path: &str| {
+        json!({
+            "id": id,
+            "interface": "public",
+            "region": "RegionOne",
+            "region_id": "RegionOne",
+            "url": format!("{}{path}", app.public_url),
+        })
+    };
+    json!({ "token": {
+        "methods": methods,
+        "user": { "id": caller.key_id, "name": caller.key_id, "domain": domain },
+        "project": { "id": caller.account, "name": name, "domain": domain },
+        "roles": [{ "id": "member", "name": "member" }],
+        "audit_ids": [Uuid::now_v7().simple().to_string()],
+        "issued_at": issued_at,
+        "expires_at": Timestamp::from_unix_millis(expires_at),
+        "is_domain": false,
+        "catalog": [
+            { "id": "compute", "type": "compute", "name": "nova",
+              "endpoints": [endpoint("compute-public", "/v2.1")] },
+            { "id": "identity", "type": "identity", "name": "keystone",
+              "endpoints": [endpoint("identity-public", "/v3")] },
+        ],
+    }})
+}

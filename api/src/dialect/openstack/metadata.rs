@@ -1,0 +1,93 @@
+//! `/v2.1/images/{image}/metadata`: all, merge, replace, and one key's show, set, delete. All strong.
+
+use http::StatusCode;
+use photolog_domain::metadata::MAX_KEYS;
+use photolog_domain::{ImageCommand, ImageId};
+use serde_json::json;
+
+use crate::app::SharedApp;
+use crate::dialect::openstack::wire;
+use crate::error::ApiError;
+use crate::executor::{present, write};
+use crate::http::response::{empty, json, note_write, set_version};
+use crate::http::{Request, Response};
+
+/// `GET …/metadata`
+pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let (sequence, state) = present(&app, &request, image).await?;
+    let mut response = json(StatusCode::OK, &json!({ "metadata": state.metadata }));
+    set_version(&mut response, sequence);
+    Ok(response)
+}
+
+/// `POST …/metadata`: merges, and answers all there is then.
+pub async fn merge(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let entries = wire::entries(&mut request, "metadata").await?;
+    let command = ImageCommand::SetMetadata {
+        entries,
+        max_keys: MAX_KEYS,
+    };
+    change(&app, &request, command).await
+}
+
+/// `PUT …/metadata`: replaces all; an empty object clears.
+pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let entries = wire::entries(&mut request, "metadata").await?;
+    change(&app, &request, ImageCommand::ReplaceMetadata(entries)).await
+}
+
+async fn change(
+    app: &SharedApp,
+    request: &Request,
+    command: ImageCommand,
+) -> Result<Response, ApiError> {
+    let written = write(app, request, request.id_of("image")?, command).await?;
+    let body = json!({ "metadata": written.state.metadata });
+    let mut response = json(StatusCode::OK, &body);
+    note_write(&mut response, &written);
+    Ok(response)
+}
+
+/// `GET …/metadata/{key}`
+pub async fn one(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let (sequence, state) = present(&app, &request, image).await?;
+    let key = request.parameters.get("key");
+    let value = state.metadata.get(key).ok_or_else(no_such_key)?;
+    let mut response = json(StatusCode::OK, &json!({ "meta": { key: value } }));
+    set_version(&mut response, sequence);
+    Ok(response)
+}
+
+/// `PUT …/metadata/{key}`: the body's one member must be the URL's key.
+pub async fn set(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let key = wire::key(request.parameters.get("key"))?;
+    let entries = wire::entries(&mut request, "meta").await?;
+    if entries.len() != 1 || !entries.contains_key(&key) {
+        return Err(ApiError::malformed("Request body and URI mismatch"));
+    }
+    let command = ImageCommand::SetMetadata {
+        entries: entries.clone(),
+        max_keys: MAX_KEYS,
+    };
+    let written = write(&app, &request, image, command).await?;
+    let mut response = json(StatusCode::OK, &json!({ "meta": entries }));
+    note_write(&mut response, &written);
+    Ok(response)
+}
+
+/// `DELETE …/metadata/{key}`
+pub async fn delete(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let key = wire::key(request.parameters.get("key")).map_err(|_| no_such_key())?;
+    let written = write(&app, &request, image, ImageCommand::DeleteMetadataKey(key)).await?;
+    let mut response = empty(StatusCode::NO_CONTENT);
+    note_write(&mut response, &written);
+    Ok(response)
+}
+
+fn no_such_key() -> ApiError {
+    ApiError::not_found("Metadata item was not found")
+}

@@ -1,0 +1,96 @@
+//! Bodies, keys and values of OpenStack's wire.
+
+use photolog_domain::{ImageId, ImageState, Metadata, MetadataKey, MetadataValue};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::dialect::unique::UniqueMembers;
+use crate::error::{ApiError, Kind};
+use crate::http::Request;
+
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+const MAX_VALUE_CHARACTERS: usize = 255;
+
+/// Reads a body whose only member is `name`: `metadata` or `meta`.
+///
+/// # Errors
+/// 415 when it is no JSON, 400 when it has another shape or a value breaks a rule.
+pub async fn entries(request: &mut Request, name: &str) -> Result<Metadata, ApiError> {
+    let outer: UniqueMembers<UniqueMembers<String>> = body(request).await?;
+    match outer.0.as_slice() {
+        [(member, entries)] if member == name => entries
+            .0
+            .iter()
+            .map(|(key, value)| Ok((self::key(key)?, self::value(value)?)))
+            .collect(),
+        _ => Err(ApiError::malformed(format!(
+            "the body must have the one member {name:?}"
+        ))),
+    }
+}
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// 415 when it says it is something else, 400 when it cannot be read.
+pub async fn body<T: DeserializeOwned>(request: &mut Request) -> Result<T, ApiError> {
+    let says_json = |text: &str| {
+        let essence = text.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    };
+    if !request.header("content-type").is_none_or(says_json) {
+        return Err(ApiError::new(
+            Kind::UnsupportedMediaType,
+            "the body must be application/json",
+        ));
+    }
+    request.json(MAX_BODY_BYTES).await
+}
+
+/// A key: the domain's own alphabet, which is this dialect's.
+///
+/// # Errors
+/// 400 when it is none.
+pub fn key(text: &str) -> Result<MetadataKey, ApiError> {
+    Ok(text.parse()?)
+}
+
+fn value(text: &str) -> Result<MetadataValue, ApiError> {
+    if text.chars().count() > MAX_VALUE_CHARACTERS {
+        return Err(ApiError::invalid(
+            "metadata value",
+            "a metadata value may have at most 255 characters",
+        ));
+    }
+    Ok(text.parse()?)
+}
+
+/// An image's details.
+pub fn details(app: &App, image: ImageId, state: &ImageState) -> Value {
+    let status = match state.disabled_at {
+        None => "ACTIVE",
+        Some(_) => "DELETED",
+    };
+    let name = state
+        .alt_text()
+        .map_or_else(|| image.to_string(), str::to_owned);
+    json!({
+        "id": image,
+        "name": name,
+        "status": status,
+        "created": state.created_at,
+        "updated": state.updated_at,
+        "progress": 100,
+        "minDisk": 0,
+        "minRam": 0,
+        "OS-EXT-IMG-SIZE:size": state.content.size_bytes,
+        "metadata": state.metadata,
+        "links": links(app, image),
+    })
+}
+
+/// Where an image's details are.
+pub fn links(app: &App, image: ImageId) -> Value {
+    json!([{ "rel": "self", "href": format!("{}/v2.1/images/{image}", app.public_url) }])
+}

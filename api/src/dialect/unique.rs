@@ -1,0 +1,60 @@
+//! A JSON object whose member names are all different.
+//!
+//! RFC 8259 leaves doubled names open, and parsers disagree on which wins; what one reader
+//! checked another could then not see. So they are refused.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+/// The members of an object in the order they were sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueMembers<V>(pub Vec<(String, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMembers<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
+    }
+}
+
+struct MembersVisitor<V>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<V> {
+    type Value = UniqueMembers<V>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Vec<(String, V)> = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, V>()? {
+            if members.iter().any(|(known, _)| *known == name) {
+                return Err(A::Error::custom(format!("member {name:?} is given twice")));
+            }
+            members.push((name, value));
+        }
+        Ok(UniqueMembers(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubled_member_is_refused() {
+        let read = serde_json::from_str::<UniqueMembers<String>>;
+        assert_eq!(
+            read(r#"{"b": "1", "a": "2"}"#).unwrap().0,
+            [
+                ("b".to_owned(), "1".to_owned()),
+                ("a".to_owned(), "2".to_owned())
+            ]
+        );
+        for refused in [r#"{"a": "1", "a": "1"}"#, r#"{"a": 1}"#, r#"["a"]"#, "null"] {
+            assert!(read(refused).is_err(), "{refused}");
+        }
+    }
+}

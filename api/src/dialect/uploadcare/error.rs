@@ -1,0 +1,35 @@
+//! Failures in Uploadcare's shape: `{"detail": "text"}`.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::dialect::problem::add_hints;
+use crate::dialect::uploadcare::answer;
+use crate::error::{ApiError, Kind};
+use crate::http::Response;
+
+/// Writes a failure.
+pub fn response(error: &ApiError) -> Response {
+    let status = match &error.kind {
+        Kind::Malformed | Kind::Invalid { .. } | Kind::QuotaExceeded => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Conflict | Kind::Duplicate { .. } => StatusCode::CONFLICT,
+        Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let detail = match &error.kind {
+        Kind::NotFound => "Not found.",
+        _ => &error.message,
+    };
+    let mut response = answer(status, &json!({ "detail": detail }));
+    add_hints(&mut response, error);
+    response
+}

@@ -1,0 +1,64 @@
+//! `/files/{uuid}/metadata/`: all, one, set, delete. All strong.
+
+use http::StatusCode;
+use photolog_domain::{ImageCommand, ImageId, Metadata};
+
+use crate::app::SharedApp;
+use crate::dialect::uploadcare::{answer, wire};
+use crate::error::ApiError;
+use crate::executor::{present, write};
+use crate::http::response::{empty, note_write, set_version};
+use crate::http::{Request, Response};
+
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// `GET /files/{uuid}/metadata/`
+pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let (sequence, state) = present(&app, &request, image).await?;
+    let mut response = answer(StatusCode::OK, &wire::metadata(&state.metadata));
+    set_version(&mut response, sequence);
+    Ok(response)
+}
+
+/// `GET /files/{uuid}/metadata/{key}/`: a JSON string.
+pub async fn one(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let (sequence, state) = present(&app, &request, image).await?;
+    let key = request.parameters.get("key");
+    let value = state
+        .metadata
+        .get(key)
+        .filter(|_| wire::is_key(key))
+        .ok_or_else(|| ApiError::not_found("metadata key not found"))?;
+    let mut response = answer(StatusCode::OK, value);
+    set_version(&mut response, sequence);
+    Ok(response)
+}
+
+/// `PUT /files/{uuid}/metadata/{key}/`: a JSON string in, the same back.
+pub async fn set(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let key = wire::key(request.parameters.get("key"))?;
+    let text: String = request.json(MAX_BODY_BYTES).await?;
+    let value = wire::value(&text)?;
+    let command = ImageCommand::SetMetadata {
+        entries: Metadata::from([(key, value)]),
+        max_keys: wire::MAX_KEYS,
+    };
+    let written = write(&app, &request, image, command).await?;
+    let mut response = answer(StatusCode::OK, &text);
+    note_write(&mut response, &written);
+    Ok(response)
+}
+
+/// `DELETE /files/{uuid}/metadata/{key}/`
+pub async fn delete(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let image: ImageId = request.id_of("image")?;
+    let key = wire::key(request.parameters.get("key"))
+        .map_err(|_| ApiError::not_found("metadata key not found"))?;
+    let written = write(&app, &request, image, ImageCommand::DeleteMetadataKey(key)).await?;
+    let mut response = empty(StatusCode::NO_CONTENT);
+    note_write(&mut response, &written);
+    Ok(response)
+}

@@ -1,0 +1,158 @@
+//! The two ways a request proves its key: the secret itself, or an HMAC over the request.
+//!
+//! <https://uploadcare.com/docs/api/rest/authentication/>
+
+use hmac::{Hmac, Mac};
+use md5::{Digest as _, Md5};
+use photolog_domain::KeyId;
+use sha1::Sha1;
+use time::format_description::well_known::Rfc2822;
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+use crate::app::App;
+use crate::auth::{self, Caller};
+use crate::error::ApiError;
+use crate::http::{Request, RequestBody};
+
+/// How far a signed request's clock may be from ours.
+const WINDOW_SECONDS: i64 = 15 * 60;
+/// No request of this dialect has a larger body; it is read before the signature is checked.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Reads `Authorization: Uploadcare.Simple key:secret` or `Uploadcare key:signature`.
+///
+/// # Errors
+/// `Unauthenticated`.
+pub async fn authenticate(app: &App, request: &mut Request) -> Result<Caller, ApiError> {
+    let missing = || refused("Authentication credentials were not provided.");
+    let wrong = || refused("Incorrect authentication credentials.");
+    let authorization = request
+        .header("authorization")
+        .ok_or_else(missing)?
+        .to_owned();
+    let (scheme, credentials) = authorization.split_once(' ').ok_or_else(missing)?;
+    let (key_id, proof) = credentials.trim().split_once(':').ok_or_else(wrong)?;
+    match scheme {
+        "Uploadcare.Simple" => auth::by_secret(app, key_id, proof)
+            .await
+            .map_err(|error| with_text(error, wrong())),
+        "Uploadcare" => {
+            let signed = signed_text(request).await?;
+            let key_id: KeyId = key_id.parse().map_err(|_| wrong())?;
+            let key = app.store.key(&key_id).await?.ok_or_else(wrong)?;
+            if !verifies(&key.signing_sha1, &signed, proof) {
+                return Err(wrong());
+            }
+            Ok(Caller {
+                account: key.account,
+                key_id: key.key_id,
+                scopes: key.scopes,
+            })
+        }
+        _ => Err(missing()),
+    }
+}
+
+fn refused(message: &str) -> ApiError {
+    let mut error = ApiError::unauthenticated();
+    message.clone_into(&mut error.message);
+    error
+}
+
+/// The vendor's words for wrong credentials; any other failure keeps its own.
+fn with_text(error: ApiError, wrong: ApiError) -> ApiError {
+    if error.kind == wrong.kind {
+        wrong
+    } else {
+        error
+    }
+}
+
+/// The text a client signs: five lines, of which four are taken from the request verbatim.
+async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
+    let date = request
+        .header("x-uploadcare-date")
+        .or_else(|| request.header("date"))
+        .ok_or_else(|| refused("The Date header is missing."))?
+        .to_owned();
+    let moment =
+        parse_date(&date).ok_or_else(|| refused("The Date header is not an RFC 2822 date."))?;
+    let off = (OffsetDateTime::now_utc() - moment).whole_seconds().abs();
+    if off > WINDOW_SECONDS {
+        return Err(refused("The Date header is more than 15 minutes off."));
+    }
+    let body = request.body.collect(MAX_BODY_BYTES).await?;
+    let digest = hex::encode(Md5::digest(&body));
+    request.body = RequestBody::of(body);
+    let content_type = request.header("content-type").unwrap_or_default();
+    Ok(format!(
+        "{}\n{digest}\n{content_type}\n{date}\n{}",
+        request.method, request.target
+    ))
+}
+
+fn verifies(signing_sha1: &str, text: &str, signature: &str) -> bool {
+    let Ok(key) = hex::decode(signing_sha1) else {
+        return false;
+    };
+    let Ok(signature) = hex::decode(signature) else {
+        return false;
+    };
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(&key) else {
+        return false;
+    };
+    mac.update(text.as_bytes());
+    mac.verify_slice(&signature).is_ok()
+}
+
+/// RFC 2822, and what one of the vendor's clients makes of it: a comma after the year.
+fn parse_date(text: &str) -> Option<OffsetDateTime> {
+    let with_comma = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year], [hour]:[minute]:[second] GMT"
+    );
+    OffsetDateTime::parse(&text.replace("GMT", "+0000"), &Rfc2822)
+        .ok()
+        .or_else(|| {
+            PrimitiveDateTime::parse(text, &with_comma)
+                .ok()
+                .map(PrimitiveDateTime::assume_utc)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_both_clients_are_read() {
+        let both = [
+            "Sat, 21 Nov 2026 04:36:26 GMT",
+            "Sat, 21 Nov 2026, 04:36:26 GMT",
+        ];
+        for text in both {
+            let moment = parse_date(text).unwrap();
+            assert_eq!(moment.unix_timestamp(), 1_795_235_786, "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "2026-11-21T04:36:26Z",
+            "Sat, 99 Nov 2026 04:36:26 GMT",
+        ] {
+            assert!(parse_date(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signature_by_the_secret_verifies_against_its_kept_hash() {
+        let secret = format!("pls_{}", "ab".repeat(32));
+        let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(b"text");
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let kept = hex::encode(Sha1::digest(&secret));
+        assert!(verifies(&kept, "text", &signature));
+        assert!(!verifies(&kept, "other text", &signature));
+        assert!(!verifies(&kept, "text", "zz"));
+    }
+}

@@ -1,0 +1,126 @@
+//! All roles in one process: what `photolog` starts without a command.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use photolog_domain::{AccountId, Scope};
+use photolog_store::{Blobs, Store};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::auth::secret::{NewKey, random};
+use crate::auth::token::TokenSigner;
+use crate::cli::{open_account, open_store};
+use crate::config::Config;
+use crate::http::server::serve;
+use crate::picture::Pictures;
+
+/// Serves until Ctrl-C or SIGTERM, then finishes what is in flight.
+///
+/// # Errors
+/// When a setting cannot be used: each message names it.
+pub async fn run(config: &Config) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    let blobs = Blobs::open_directory(&config.blob_directory())
+        .await
+        .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("--listen {} cannot be used", config.listen))?;
+    let bound = listener
+        .local_addr()
+        .context("the address cannot be read")?;
+    let app = Arc::new(App {
+        tokens: TokenSigner::new(store.token_secret(random()?).await?),
+        pictures: Pictures::open(
+            blobs.clone(),
+            config.cache_directory(),
+            &config.picture_limits(),
+        )
+        .await
+        .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?,
+        public_url: config.public_url(bound),
+        limits: config.limits(),
+        store: store.clone(),
+        blobs,
+    });
+    if store.accounts().await?.is_empty() {
+        welcome(config, &store, &app.public_url).await?;
+    }
+
+    let (stop_projector, projector_stops) = watch::channel(false);
+    let projector = tokio::spawn(photolog_projector::run(store.clone(), projector_stops));
+    say(&format!("Photolog serves at {}", app.public_url));
+    std::fs::write(config.data_dir.join("address"), bound.to_string())
+        .context("the file `address` cannot be written")?;
+
+    serve(listener, app, config.server_limits(), shutdown_signal()?).await;
+    stop_projector.send_replace(true);
+    projector.await.context("the projector failed")?;
+    store.close().await;
+    Ok(())
+}
+
+/// The first start: a demo account with one key, and the way to use it.
+async fn welcome(config: &Config, store: &Store, public_url: &str) -> anyhow::Result<()> {
+    let (account, new) = open_account(store, "demo", None, Scope::ALL).await?;
+    keep_credentials(&config.data_dir, account, &new)
+        .context("credentials.json cannot be written")?;
+    let NewKey { key_id, secret, .. } = &new;
+    say(&format!(
+        "A demo account is open. Its secret is shown only here and in {}.
+
+  account id  {account}
+  key id      {key_id}
+  secret      {secret}
+
+Upload a picture:
+
+  curl -u {key_id}:{secret} -F image=@picture.jpg {public_url}/accounts/{account}/images
+",
+        config.data_dir.join("credentials.json").display()
+    ));
+    Ok(())
+}
+
+fn keep_credentials(folder: &Path, account: AccountId, new: &NewKey) -> std::io::Result<()> {
+    let body = json!({
+        "accountID": account,
+        "keyID": new.key_id,
+        "keySecret": new.secret,
+    });
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(folder.join("credentials.json"))?;
+    writeln!(file, "{body:#}")
+}
+
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: finishing the requests in flight");
+    })
+}
+
+/// A line for the person at the terminal.
+#[expect(
+    clippy::print_stdout,
+    reason = "this is what the operator reads at start"
+)]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,245 @@
+//! What can go wrong with a request. One error for all doors; each dialect writes it in its
+//! own shape, in one exhaustive `match`.
+//!
+//! Two messages: `message` is for the client, `source` only for the log.
+
+use std::error::Error;
+use std::time::Duration;
+
+use photolog_domain::{AccountError, ImageError, ImageId, InvalidValue};
+use photolog_rendition::RenditionError;
+use photolog_store::{BlobError, StoreError};
+
+/// What kind of failure it is; a dialect turns it into a status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request cannot be understood at all: bad JSON, bad multipart, bad number.
+    Malformed,
+    /// A field holds what it must not. Nested fields are written with dots.
+    Invalid {
+        /// Which field.
+        field: &'static str,
+    },
+    /// No credentials, or wrong ones.
+    Unauthenticated,
+    /// Good credentials that may not do this.
+    Forbidden,
+    /// Nothing of that name.
+    NotFound,
+    /// The path exists, but not with this method.
+    MethodNotAllowed {
+        /// What goes into `Allow`.
+        allow: String,
+    },
+    /// No answer in a form the client accepts.
+    NotAcceptable,
+    /// The body is of a media type that is not taken here.
+    UnsupportedMediaType,
+    /// The present state does not allow it.
+    Conflict,
+    /// Another image of the account holds the same bytes.
+    Duplicate {
+        /// Which one.
+        holder: ImageId,
+    },
+    /// `If-Match` named another version.
+    PreconditionFailed,
+    /// The request is larger than allowed.
+    TooLarge,
+    /// The account has used up what it may.
+    QuotaExceeded,
+    /// The client was too slow.
+    Timeout,
+    /// Too busy, or a part is down: worth trying again.
+    Unavailable {
+        /// After how long.
+        retry_after: Duration,
+    },
+    /// Our fault.
+    Internal,
+}
+
+/// A failed request.
+#[derive(Debug)]
+pub struct ApiError {
+    /// What kind of failure.
+    pub kind: Kind,
+    /// One sentence for the client.
+    pub message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// A failure of this kind with a sentence for the client.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// Keeps the cause for the log.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// [`Kind::Malformed`].
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Malformed, message)
+    }
+
+    /// [`Kind::Invalid`].
+    pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid { field }, message)
+    }
+
+    /// [`Kind::Unauthenticated`].
+    pub fn unauthenticated() -> Self {
+        Self::new(Kind::Unauthenticated, "missing or wrong credentials")
+    }
+
+    /// [`Kind::Forbidden`].
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, message)
+    }
+
+    /// [`Kind::NotFound`].
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// [`Kind::Conflict`].
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, message)
+    }
+
+    /// [`Kind::PreconditionFailed`].
+    pub fn precondition_failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::PreconditionFailed, message)
+    }
+
+    /// [`Kind::TooLarge`].
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::new(Kind::TooLarge, message)
+    }
+
+    /// [`Kind::Timeout`].
+    pub fn timeout(message: impl Into<String>) -> Self {
+        Self::new(Kind::Timeout, message)
+    }
+
+    /// [`Kind::Unavailable`], worth trying again in a second.
+    pub fn busy(message: impl Into<String>) -> Self {
+        let retry_after = Duration::from_secs(1);
+        Self::new(Kind::Unavailable { retry_after }, message)
+    }
+
+    /// [`Kind::Internal`]: the client learns nothing, the log everything.
+    pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Kind::Internal, "something went wrong on our side").caused_by(source)
+    }
+
+    /// Writes failures that an operator must know of to the log, once, at the boundary that answers.
+    pub fn log(&self, request_id: &str) {
+        match self.kind {
+            Kind::Internal => {
+                tracing::error!(request_id, problem = %self, "request failed");
+            }
+            Kind::Unavailable { .. } => {
+                tracing::warn!(request_id, problem = %self, "request turned away");
+            }
+            _ => tracing::debug!(request_id, problem = %self, "request refused"),
+        }
+    }
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)?;
+        let mut cause: Option<&dyn Error> = match &self.source {
+            Some(source) => Some(source.as_ref()),
+            None => None,
+        };
+        while let Some(error) = cause {
+            write!(formatter, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Error for ApiError {}
+
+impl From<ImageError> for ApiError {
+    fn from(error: ImageError) -> Self {
+        let message = error.to_string();
+        match error {
+            ImageError::NotFound | ImageError::KeyNotFound(_) => Self::not_found(message),
+            ImageError::AlreadyExists | ImageError::Disabled => Self::conflict(message),
+            ImageError::TooManyKeys { .. } => Self::new(Kind::QuotaExceeded, message),
+            ImageError::Invalid(value) => value.into(),
+        }
+    }
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        let message = error.to_string();
+        match error {
+            AccountError::NotFound | AccountError::KeyNotFound(_) => Self::not_found(message),
+            AccountError::AlreadyExists | AccountError::KeyExists(_) => Self::conflict(message),
+        }
+    }
+}
+
+impl From<InvalidValue> for ApiError {
+    fn from(value: InvalidValue) -> Self {
+        Self::invalid(value.what, value.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => {
+                Self::busy("too many writes to this image at once").caused_by(error)
+            }
+            StoreError::DuplicateContent { holder } => Self::new(
+                Kind::Duplicate { holder },
+                format!("image {holder} of this account holds the same picture"),
+            ),
+            StoreError::ImageLimitReached => Self::new(
+                Kind::QuotaExceeded,
+                "the account has as many images as it may",
+            ),
+            StoreError::IdempotencyKeyUsed(_) => {
+                Self::conflict("the idempotency key was used for another request")
+            }
+            StoreError::Unavailable(_) => {
+                Self::busy("the database is unavailable").caused_by(error)
+            }
+            StoreError::NewerDatabase(_)
+            | StoreError::Event(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Database(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Io(_) => Self::busy("the picture store is unavailable").caused_by(error),
+            BlobError::Damaged(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<RenditionError> for ApiError {
+    fn from(error: RenditionError) -> Self {
+        Self::invalid("image", error.to_string())
+    }
+}

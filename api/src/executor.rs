@@ -1,0 +1,273 @@
+//! Runs a command: load the stream, check the expected version, decide, append, wait until
+//! the lists show it.
+//!
+//! The work is spawned, so that a client that hangs up cannot cut a commit from its consequences.
+
+use std::time::Duration;
+
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use photolog_domain::{
+    AccountId, Dated, Dialect, EventMetadata, Image, ImageCommand, ImageError, ImageId, ImageState,
+};
+use photolog_store::{Appended, Conditions, Loaded, Recordable, Store, StoreError};
+use uuid::Uuid;
+
+use crate::app::{App, SharedApp, now};
+use crate::error::ApiError;
+use crate::http::Request;
+use crate::http::conditional::IfMatch;
+
+/// How often a lost race is run again before the client is told to come back.
+const ATTEMPTS: u32 = 20;
+
+/// Who asks, and why: what goes into the metadata of every event.
+#[derive(Clone, Debug)]
+pub struct CommandContext {
+    /// Key id, or `operator`.
+    pub actor: String,
+    /// The door.
+    pub dialect: Dialect,
+    /// The request's id.
+    pub request_id: String,
+    /// What ties several requests together.
+    pub correlation_id: String,
+    /// Why, in the client's words.
+    pub reason: Option<String>,
+}
+
+impl CommandContext {
+    const MAX_REASON_CHARACTERS: usize = 500;
+    const MAX_CORRELATION_CHARACTERS: usize = 128;
+
+    /// Reads the context out of a request.
+    ///
+    /// # Errors
+    /// When a header is longer than allowed or not text.
+    pub fn of(request: &Request) -> Result<Self, ApiError> {
+        let text = |name: &'static str, limit: usize| match request.headers.get(name) {
+            None => Ok(None),
+            Some(value) => std::str::from_utf8(value.as_bytes())
+                .ok()
+                .filter(|text| text.chars().count() <= limit)
+                .map(|text| Some(text.to_owned()))
+                .ok_or_else(|| {
+                    ApiError::malformed(format!(
+                        "{name} must be text of at most {limit} characters"
+                    ))
+                }),
+        };
+        let request_id = request.id.to_string();
+        Ok(Self {
+            actor: request.caller()?.key_id.to_string(),
+            dialect: request.dialect,
+            correlation_id: text("x-correlation-id", Self::MAX_CORRELATION_CHARACTERS)?
+                .unwrap_or_else(|| request_id.clone()),
+            request_id,
+            reason: text("x-photolog-reason", Self::MAX_REASON_CHARACTERS)?,
+        })
+    }
+
+    /// The operator at the command line.
+    pub fn operator() -> Self {
+        let request_id = Uuid::now_v7().to_string();
+        Self {
+            actor: "operator".to_owned(),
+            dialect: Dialect::Cli,
+            correlation_id: request_id.clone(),
+            request_id,
+            reason: None,
+        }
+    }
+}
+
+/// An image after a command.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The image.
+    pub image: ImageId,
+    /// Its state now.
+    pub state: ImageState,
+    /// Its stream's sequence now.
+    pub sequence: u64,
+    /// Whether lists show the change already.
+    pub visible: bool,
+}
+
+/// Runs a command on an image of `account`.
+///
+/// # Errors
+/// Whatever the rules, the conditions or the store say. An image of another account is "not found".
+pub async fn execute(
+    app: &SharedApp,
+    account: AccountId,
+    image: ImageId,
+    command: ImageCommand,
+    if_match: IfMatch,
+    conditions: Conditions,
+    context: CommandContext,
+) -> Result<Written, ApiError> {
+    let app = app.clone();
+    let work = async move {
+        let admit = |loaded: &Loaded<Image>| match loaded.aggregate.state() {
+            Some(state) if state.account != account => Err(ImageError::NotFound.into()),
+            Some(_) => if_match.check(loaded.sequence),
+            None => Ok(()),
+        };
+        let stream = image.uuid();
+        let done = run(&app.store, stream, &command, admit, &conditions, &context).await?;
+        let visible = match &done.appended {
+            Some(appended) => wait(&app, appended).await,
+            None => true,
+        };
+        let state = done.aggregate.state().ok_or(ImageError::NotFound)?.clone();
+        Ok(Written {
+            image,
+            state,
+            sequence: done.sequence,
+            visible,
+        })
+    };
+    tokio::spawn(work).await.map_err(ApiError::internal)?
+}
+
+/// Runs a command of a request on an image, under the request's `If-Match`.
+///
+/// # Errors
+/// As [`execute`].
+pub async fn write(
+    app: &SharedApp,
+    request: &Request,
+    image: ImageId,
+    command: ImageCommand,
+) -> Result<Written, ApiError> {
+    execute(
+        app,
+        request.caller()?.account,
+        image,
+        command,
+        IfMatch::of(&request.headers),
+        Conditions::default(),
+        CommandContext::of(request)?,
+    )
+    .await
+}
+
+/// An image of the caller's account as it is now: its stream's sequence and its state.
+///
+/// # Errors
+/// `NotFound` when it is not there, or another's.
+pub async fn present(
+    app: &App,
+    request: &Request,
+    image: ImageId,
+) -> Result<(u64, ImageState), ApiError> {
+    let loaded: Loaded<Image> = app.store.load(image.uuid()).await?;
+    let account = request.caller()?.account;
+    loaded
+        .aggregate
+        .state()
+        .filter(|state| state.account == account)
+        .map(|state| (loaded.sequence, state.clone()))
+        .ok_or_else(|| ImageError::NotFound.into())
+}
+
+async fn wait(app: &SharedApp, appended: &Appended) -> bool {
+    app.store
+        .wait_until_visible(appended, app.limits.visibility_timeout)
+        .await
+        .unwrap_or_else(|problem| {
+            // The write itself is safe; only the promise about lists cannot be kept.
+            tracing::warn!(%problem, "visibility of a write is unknown");
+            false
+        })
+}
+
+/// An aggregate after a command.
+pub struct Done<A> {
+    /// The state now.
+    pub aggregate: A,
+    /// The stream's sequence now.
+    pub sequence: u64,
+    /// What was appended; `None` when nothing changed.
+    pub appended: Option<Appended>,
+}
+
+/// Loads, admits, decides and appends, again after a lost race.
+///
+/// # Errors
+/// Whatever `admit`, the aggregate's rules, the conditions or the store say.
+pub async fn run<A, C>(
+    store: &Store,
+    stream: Uuid,
+    command: &C,
+    admit: impl Fn(&Loaded<A>) -> Result<(), ApiError>,
+    conditions: &Conditions,
+    context: &CommandContext,
+) -> Result<Done<A>, ApiError>
+where
+    A: Recordable + Aggregate<Command = Dated<C>>,
+    A::Error: Into<ApiError>,
+    C: Clone,
+{
+    let mut attempt = 1;
+    loop {
+        let loaded = store.load::<A>(stream).await?;
+        admit(&loaded)?;
+        let at = now();
+        let mut aggregate = loaded.aggregate;
+        let sink = EventSink::default();
+        let dated = Dated {
+            at,
+            command: command.clone(),
+        };
+        aggregate
+            .handle(dated, &(), &sink)
+            .await
+            .map_err(Into::into)?;
+        let events = sink.collect().await;
+        if events.is_empty() {
+            return Ok(Done {
+                aggregate,
+                sequence: loaded.sequence,
+                appended: None,
+            });
+        }
+        let causation_id = Uuid::now_v7();
+        let recorded = events
+            .into_iter()
+            .map(|event| {
+                let metadata = EventMetadata {
+                    event_id: Uuid::now_v7(),
+                    occurred_at: at,
+                    actor: context.actor.clone(),
+                    dialect: context.dialect,
+                    request_id: context.request_id.clone(),
+                    correlation_id: context.correlation_id.clone(),
+                    causation_id,
+                    reason: context.reason.clone(),
+                };
+                (event, metadata)
+            })
+            .collect();
+        match store
+            .append::<A>(stream, loaded.sequence, recorded, conditions)
+            .await
+        {
+            Ok(appended) => {
+                return Ok(Done {
+                    aggregate,
+                    sequence: appended.sequence,
+                    appended: Some(appended),
+                });
+            }
+            Err(StoreError::Conflict) if attempt < ATTEMPTS => {
+                // Grows with each loss and differs between racers, who would else collide again.
+                let pause = u64::from(attempt) * (1 + u64::from(causation_id.as_bytes()[15]) % 4);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                attempt += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! One event of the audit: its envelope, and what stood there before and after.
+
+use cqrs_es::Aggregate;
+use photolog_domain::{Dialect, Image, ImageEvent, ImageState, Metadata, MetadataKey, Timestamp};
+use photolog_store::Recorded;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::error::ApiError;
+
+/// One event of the audit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its place in the image's stream, from 1.
+    pub sequence: u64,
+    /// Its place in the log of all images; absent while it is being sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<i64>,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub event_type: &'static str,
+    /// When.
+    pub at: Timestamp,
+    /// The key id that asked for it, or `operator`.
+    pub actor: String,
+    /// Through which door.
+    pub dialect: Dialect,
+    /// Why, when the client said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The request.
+    #[serde(rename = "requestID")]
+    pub request_id: String,
+    /// What ties several requests together.
+    #[serde(rename = "correlationID")]
+    pub correlation_id: String,
+    /// The command: the same for all events of one commit.
+    #[serde(rename = "causationID")]
+    pub causation_id: Uuid,
+    /// The event itself.
+    #[serde(rename = "eventID")]
+    pub event_id: Uuid,
+    /// What changed, as it was; `null` where there was nothing.
+    pub before: Value,
+    /// What changed, as it became.
+    pub after: Value,
+}
+
+/// Walks a stream and says what each event changed.
+pub fn entries(
+    events: impl IntoIterator<Item = Recorded<ImageEvent>>,
+) -> impl Iterator<Item = Entry> {
+    let mut image = Image::default();
+    events.into_iter().map(move |recorded| {
+        let before = changed(&recorded.event, image.state());
+        let event = recorded.event.clone();
+        image.apply(recorded.event);
+        Entry {
+            sequence: recorded.sequence,
+            position: recorded.position,
+            event_type: event.name(),
+            at: event.at(),
+            actor: recorded.metadata.actor,
+            dialect: recorded.metadata.dialect,
+            reason: recorded.metadata.reason,
+            request_id: recorded.metadata.request_id,
+            correlation_id: recorded.metadata.correlation_id,
+            causation_id: recorded.metadata.causation_id,
+            event_id: recorded.metadata.event_id,
+            after: changed(&event, image.state()),
+            before,
+        }
+    })
+}
+
+/// The parts of an image that an event is about.
+fn changed(event: &ImageEvent, state: Option<&ImageState>) -> Value {
+    let Some(state) = state else {
+        return Value::Null;
+    };
+    match event {
+        ImageEvent::Uploaded { .. } => json!({
+            "publicID": state.public_id,
+            "content": state.content,
+            "master": state.master,
+        }),
+        ImageEvent::Replaced { .. } => json!({
+            "content": state.content,
+            "master": state.master,
+        }),
+        ImageEvent::MetadataSet { entries, .. } => {
+            json!({ "metadata": picked(&state.metadata, entries.keys()) })
+        }
+        ImageEvent::MetadataKeyDeleted { key, .. } => {
+            json!({ "metadata": picked(&state.metadata, [key]) })
+        }
+        ImageEvent::Disabled { .. } => json!({ "disabledOn": state.disabled_at }),
+    }
+}
+
+fn picked<'a>(metadata: &Metadata, keys: impl IntoIterator<Item = &'a MetadataKey>) -> Value {
+    keys.into_iter()
+        .map(|key| (key.to_string(), json!(metadata.get(key))))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// One JSON object a line.
+///
+/// # Errors
+/// When an entry cannot be written as JSON.
+pub fn ndjson(entries: &[Entry]) -> Result<Vec<u8>, ApiError> {
+    let mut text = Vec::new();
+    for entry in entries {
+        serde_json::to_writer(&mut text, entry).map_err(ApiError::internal)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+/// A table with a head line (RFC 4180).
+///
+/// # Errors
+/// When a line cannot be written.
+pub fn csv(entries: &[Entry]) -> Result<Vec<u8>, ApiError> {
+    let mut table = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    table
+        .write_record([
+            "sequence",
+            "position",
+            "type",
+            "at",
+            "actor",
+            "dialect",
+            "reason",
+            "requestID",
+            "correlationID",
+            "causationID",
+            "eventID",
+            "before",
+            "after",
+        ])
+        .map_err(ApiError::internal)?;
+    for entry in entries {
+        table
+            .write_record([
+                entry.sequence.to_string(),
+                entry
+                    .position
+                    .map(|place| place.to_string())
+                    .unwrap_or_default(),
+                entry.event_type.to_owned(),
+                entry.at.to_string(),
+                harmless(&entry.actor),
+                entry.dialect.to_string(),
+                harmless(entry.reason.as_deref().unwrap_or_default()),
+                harmless(&entry.request_id),
+                harmless(&entry.correlation_id),
+                entry.causation_id.to_string(),
+                entry.event_id.to_string(),
+                entry.before.to_string(),
+                entry.after.to_string(),
+            ])
+            .map_err(ApiError::internal)?;
+    }
+    table
+        .into_inner()
+        .map_err(|problem| ApiError::internal(problem.to_string()))
+}
+
+/// Text that a client chose must not become a formula when the table is opened in a spreadsheet.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use photolog_domain::EventMetadata;
+
+    use super::*;
+
+    fn recorded(sequence: u64, event: Value, reason: Option<&str>) -> Recorded<ImageEvent> {
+        Recorded {
+            sequence,
+            position: Some(40 + sequence as i64),
+            event: serde_json::from_value(event).unwrap(),
+            metadata: EventMetadata {
+                event_id: Uuid::nil(),
+                occurred_at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
+                actor: "plk_abcdefghijklmnop".into(),
+                dialect: Dialect::Moov,
+                request_id: "r-1".into(),
+                correlation_id: "r-1".into(),
+                causation_id: Uuid::nil(),
+                reason: reason.map(str::to_owned),
+            },
+        }
+    }
+
+    fn stream() -> Vec<Recorded<ImageEvent>> {
+        let at = "2026-11-21T04:36:26.000Z";
+        let content = json!({"digest": "01".repeat(32), "media_type": "image/png",
+            "size_bytes": 1, "width": 1, "height": 1, "has_alpha": false});
+        let master = json!({"digest": "02".repeat(32), "media_type": "image/png",
+            "width": 1, "height": 1});
+        vec![
+            recorded(
+                1,
+                json!({"type": "Uploaded", "at": at, "content": content, "master": master,
+                    "account": "0190f7c2-1111-7aaa-8bbb-123456789abc",
+                    "public_id": "abcdefghij_-ABCDEFGH1"}),
+                None,
+            ),
+            recorded(
+                2,
+                json!({"type": "MetadataSet", "at": at, "entries": {"a": "1"}}),
+                None,
+            ),
+            recorded(
+                3,
+                json!({"type": "MetadataSet", "at": at, "entries": {"a": "2"}}),
+                Some("=HYPERLINK(\"x\")"),
+            ),
+            recorded(
+                4,
+                json!({"type": "MetadataKeyDeleted", "at": at, "key": "a"}),
+                None,
+            ),
+            recorded(5, json!({"type": "Disabled", "at": at}), None),
+        ]
+    }
+
+    #[test]
+    fn each_entry_shows_what_stood_there_before_and_after() {
+        let entries: Vec<_> = entries(stream()).collect();
+        assert_eq!(entries[0].before, Value::Null);
+        assert_eq!(entries[0].after["publicID"], "abcdefghij_-ABCDEFGH1");
+        let metadata = |value: &str| json!({"metadata": {"a": value}});
+        let nothing = json!({"metadata": {"a": null}});
+        assert_eq!(
+            (&entries[1].before, &entries[1].after),
+            (&nothing, &metadata("1"))
+        );
+        assert_eq!(
+            (&entries[2].before, &entries[2].after),
+            (&metadata("1"), &metadata("2"))
+        );
+        assert_eq!(
+            (&entries[3].before, &entries[3].after),
+            (&metadata("2"), &nothing)
+        );
+        assert_eq!(entries[4].before, json!({"disabledOn": null}));
+        assert_eq!(
+            entries[4].after,
+            json!({"disabledOn": "2026-11-21T04:36:26.000Z"})
+        );
+    }
+
+    #[test]
+    fn a_reason_cannot_become_a_formula() {
+        let entries: Vec<_> = entries(stream()).collect();
+        let text = String::from_utf8(csv(&entries).unwrap()).unwrap();
+        assert_eq!(text.lines().count(), 6);
+        assert!(text.contains("\"'=HYPERLINK(\"\"x\"\")\""), "{text}");
+    }
+}

@@ -1,0 +1,74 @@
+//! `If-Match` on writes (RFC 9110, section 13.1.1): an image's ETag is its stream's sequence.
+
+use http::HeaderMap;
+
+use crate::error::ApiError;
+use crate::http::request::header;
+
+/// What a write demands of the image it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IfMatch {
+    /// Nothing.
+    Whatever,
+    /// That its stream is at one of these sequences.
+    Sequence(Vec<u64>),
+}
+
+impl IfMatch {
+    /// Reads the header. `*` demands only existence, which every write demands anyway.
+    /// A weak tag never matches (strong comparison), nor does one we did not make.
+    pub fn of(headers: &HeaderMap) -> Self {
+        match header(headers, "if-match") {
+            None => Self::Whatever,
+            Some(text) if text.trim() == "*" => Self::Whatever,
+            Some(text) => Self::Sequence(
+                text.split(',')
+                    .filter_map(|tag| {
+                        tag.trim()
+                            .strip_prefix('"')?
+                            .strip_suffix('"')?
+                            .parse()
+                            .ok()
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Checks a stream's sequence.
+    ///
+    /// # Errors
+    /// 412 when the image has moved on.
+    pub fn check(&self, sequence: u64) -> Result<(), ApiError> {
+        match self {
+            Self::Sequence(wanted) if !wanted.contains(&sequence) => {
+                Err(ApiError::precondition_failed(
+                    "the image has changed since the version named in If-Match",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn if_match(text: &str) -> IfMatch {
+        let mut headers = HeaderMap::new();
+        headers.insert("if-match", text.parse().unwrap());
+        IfMatch::of(&headers)
+    }
+
+    #[test]
+    fn only_a_strong_tag_of_the_present_sequence_matches() {
+        assert!(if_match("\"3\"").check(3).is_ok());
+        assert!(if_match("\"1\", \"3\"").check(3).is_ok());
+        assert!(if_match("*").check(3).is_ok());
+        assert!(IfMatch::of(&HeaderMap::new()).check(3).is_ok());
+        for lost in ["\"2\"", "W/\"3\"", "3", "\"three\"", ""] {
+            assert!(if_match(lost).check(3).is_err(), "{lost}");
+        }
+    }
+}

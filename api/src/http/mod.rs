@@ -1,0 +1,12 @@
+//! HTTP itself: connections, requests, bodies, routing, answers. Knows no dialect's rules.
+
+pub mod body;
+pub mod conditional;
+pub mod path;
+pub mod request;
+pub mod response;
+pub mod server;
+
+pub use body::RequestBody;
+pub use request::{Request, RequestId};
+pub use response::Response;

@@ -1,0 +1,129 @@
+//! A request as handlers see it: matched, decoded, and with its caller known.
+
+use std::fmt;
+
+use http::{HeaderMap, Method};
+use photolog_domain::Dialect;
+use uuid::Uuid;
+
+use crate::auth::Caller;
+use crate::error::ApiError;
+use crate::http::RequestBody;
+use crate::http::path::{Parameters, Query};
+
+/// The name of one request in answers, logs and events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    const HEADER: &'static str = "x-request-id";
+    const MAX_CHARACTERS: usize = 128;
+
+    /// The client's own id when it is a sane one, else a new one.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let sane = |text: &&str| {
+            (1..=Self::MAX_CHARACTERS).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        };
+        let given = header(headers, Self::HEADER).filter(sane);
+        Self(given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// One request.
+pub struct Request {
+    /// The method as it was sent.
+    pub method: Method,
+    /// Path and query as they were sent, still percent-encoded.
+    pub target: String,
+    /// The values of the route's `{names}`.
+    pub parameters: Parameters,
+    /// The query.
+    pub query: Query,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: RequestBody,
+    /// The request's name.
+    pub id: RequestId,
+    /// Through which door it came.
+    pub dialect: Dialect,
+    /// Who asks; `None` only on routes that need no credentials.
+    pub caller: Option<Caller>,
+}
+
+impl Request {
+    /// A header's value, when it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// On a route that needs no credentials.
+    pub fn caller(&self) -> Result<&Caller, ApiError> {
+        self.caller.as_ref().ok_or_else(ApiError::unauthenticated)
+    }
+
+    /// The value of one of the route's `{names}` as an identifier. One that cannot be parsed
+    /// names nothing, so it is "not found".
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn id_of<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, ApiError> {
+        self.parameters
+            .get(name)
+            .parse()
+            .map_err(|_| ApiError::not_found(format!("{name} not found")))
+    }
+
+    /// The body read as JSON text: UTF-8, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it is too large, or no JSON of the wanted shape.
+    pub async fn json<T: serde::de::DeserializeOwned>(
+        &mut self,
+        limit: usize,
+    ) -> Result<T, ApiError> {
+        let body = self.body.collect(limit).await?;
+        serde_json::from_slice(&body)
+            .map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))
+    }
+}
+
+/// A header's value, when it is there and is text.
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sane_request_id_is_kept_and_any_other_replaced() {
+        let id_for = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", text.parse().unwrap());
+            RequestId::of(&headers).to_string()
+        };
+        assert_eq!(id_for("order-7:retry.2"), "order-7:retry.2");
+        for strange in ["", "a b", "<script>", &"x".repeat(129)] {
+            assert_ne!(id_for(strange), strange);
+        }
+    }
+}

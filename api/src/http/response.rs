@@ -1,0 +1,74 @@
+//! Answers.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::executor::Written;
+
+/// An answer.
+pub type Response = warp::reply::Response;
+
+/// An answer with a body of the given type.
+pub fn with_body(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response {
+    let mut response = Response::new(body.into().into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// An answer in JSON. The type has no charset: one of the vendors' clients compares it as a whole.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    json_as(status, "application/json", body)
+}
+
+/// An answer in a JSON-based media type.
+pub fn json_as(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(body).unwrap_or_else(|problem| {
+        tracing::error!(%problem, "an answer could not be written as JSON");
+        b"{}".to_vec()
+    });
+    let mut response = with_body(status, content_type, text);
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Bytes::new().into());
+    *response.status_mut() = status;
+    response
+}
+
+/// Adds a header whose value is made of text; a value that cannot be one is left out.
+pub fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// Adds the `ETag` of an image: its stream's sequence.
+pub fn set_version(response: &mut Response, sequence: u64) {
+    set(response, ETAG, &format!("\"{sequence}\""));
+}
+
+/// What every answer to a write carries: the image's version, and an honest word when lists may
+/// not show the write yet.
+pub fn note_write(response: &mut Response, written: &Written) {
+    set_version(response, written.sequence);
+    if !written.visible {
+        response.headers_mut().insert(
+            HeaderName::from_static("x-photolog-visibility"),
+            HeaderValue::from_static("pending"),
+        );
+    }
+}

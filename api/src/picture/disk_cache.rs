@@ -1,0 +1,148 @@
+//! Renditions as files, up to a size limit; the least recently used go first.
+//!
+//! Nothing here is precious: a file that cannot be read or written is only a miss.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+/// Files under one folder, by name.
+pub struct DiskCache {
+    directory: PathBuf,
+    sizes: Cache<String, u32>,
+}
+
+impl DiskCache {
+    /// Opens the folder and takes stock of what is there, oldest first.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub async fn open(directory: PathBuf, limit_bytes: u64) -> std::io::Result<Self> {
+        tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&directory)?;
+            let evict_from = directory.clone();
+            let sizes = Cache::builder()
+                .weigher(|_: &String, size: &u32| *size)
+                .max_capacity(limit_bytes)
+                .eviction_policy(EvictionPolicy::lru())
+                .eviction_listener(move |name: std::sync::Arc<String>, _, cause| {
+                    if cause.was_evicted() {
+                        forget(&evict_from.join(name.as_str()));
+                    }
+                })
+                .build();
+            for (name, size) in stock(&directory)? {
+                sizes.insert(name, size);
+            }
+            Ok(Self { directory, sizes })
+        })
+        .await
+        .map_err(std::io::Error::other)?
+    }
+
+    /// The file's bytes, when it is there.
+    pub async fn get(&self, name: &str) -> Option<Bytes> {
+        self.sizes.get(name)?;
+        match tokio::fs::read(self.directory.join(name)).await {
+            Ok(bytes) => Some(bytes.into()),
+            Err(problem) => {
+                tracing::debug!(%problem, name, "a cached rendition could not be read");
+                self.sizes.invalidate(name);
+                None
+            }
+        }
+    }
+
+    /// Keeps bytes under a name; whole or not at all.
+    pub async fn put(&self, name: String, bytes: Bytes) {
+        let target = self.directory.join(&name);
+        let directory = self.directory.clone();
+        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = tempfile::NamedTempFile::new_in(directory)?;
+            std::io::Write::write_all(&mut file, &bytes)?;
+            file.persist(target)?;
+            std::io::Result::Ok(())
+        })
+        .await;
+        match written {
+            Ok(Ok(())) => self.sizes.insert(name, size),
+            Ok(Err(problem)) => tracing::warn!(%problem, "a rendition could not be cached"),
+            Err(problem) => tracing::warn!(%problem, "a rendition could not be cached"),
+        }
+    }
+}
+
+/// Names and sizes of the files, least recently used first; leftovers of a crash are removed.
+fn stock(directory: &Path) -> std::io::Result<Vec<(String, u32)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            forget(&entry.path());
+        } else if about.is_file() {
+            let used = about.accessed().or_else(|_| about.modified());
+            let size = u32::try_from(about.len()).unwrap_or(u32::MAX);
+            files.push((used.unwrap_or(SystemTime::UNIX_EPOCH), name, size));
+        }
+    }
+    files.sort();
+    Ok(files
+        .into_iter()
+        .map(|(_, name, size)| (name, size))
+        .collect())
+}
+
+fn forget(file: &Path) {
+    if let Err(problem) = std::fs::remove_file(file) {
+        tracing::debug!(%problem, file = %file.display(), "a cached file could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn cache(directory: &Path, limit_bytes: u64) -> DiskCache {
+        DiskCache::open(directory.to_owned(), limit_bytes)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_survives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = Bytes::from_static(b"picture");
+        cache(folder.path(), 100)
+            .await
+            .put("a.png".into(), bytes.clone())
+            .await;
+        std::fs::write(folder.path().join(".tmpleft"), b"half").unwrap();
+        let reopened = cache(folder.path(), 100).await;
+        assert_eq!(reopened.get("a.png").await, Some(bytes));
+        assert_eq!(reopened.get("b.png").await, None);
+        assert!(!folder.path().join(".tmpleft").exists());
+    }
+
+    #[tokio::test]
+    async fn the_folder_never_stays_above_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1_000).await;
+        for number in 0..50 {
+            let name = format!("{number}.png");
+            cache.put(name, Bytes::from(vec![0; 100])).await;
+        }
+        cache.sizes.run_pending_tasks();
+        let total: u64 = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .sum();
+        assert!(total <= 1_000, "{total} bytes");
+        assert!(cache.get("49.png").await.is_some(), "the newest stays");
+    }
+}

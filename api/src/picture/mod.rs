@@ -1,0 +1,116 @@
+//! Pictures: taken in, made into masters, rendered on demand.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`ingest`] | an uploaded file becomes an original, a master and a first rendition |
+//! | [`renditions`] | a rendition from memory, disk or the renderer; one render per key at a time |
+//! | [`disk_cache`] | renditions as files, up to a size limit |
+//! | [`work_queue`] | the processor's bounded queue |
+//! | [`public`] | `GET /images/{publicID}` |
+
+pub mod disk_cache;
+pub mod ingest;
+pub mod public;
+pub mod renditions;
+pub mod work_queue;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use moka::future::Cache;
+use photolog_domain::{Master, MediaType};
+use photolog_rendition as rendition;
+use photolog_store::Blobs;
+use tokio::sync::Semaphore;
+
+use disk_cache::DiskCache;
+use renditions::RenditionKey;
+use work_queue::WorkQueue;
+
+/// Limits of the picture work.
+#[derive(Clone, Debug)]
+pub struct PictureLimits {
+    /// Most renders waiting for a processor.
+    pub render_queue: usize,
+    /// Memory that decoding uploads may take at once, in bytes.
+    pub decode_budget_bytes: u64,
+    /// Renditions kept on disk, in bytes.
+    pub disk_cache_bytes: u64,
+    /// Renditions kept in memory, in bytes.
+    pub memory_cache_bytes: u64,
+}
+
+/// Ingest, renditions and their caches.
+pub struct Pictures {
+    blobs: Blobs,
+    memory: Cache<RenditionKey, Bytes>,
+    disk: DiskCache,
+    renders: WorkQueue,
+    decodes: WorkQueue,
+    decode_budget: Arc<Semaphore>,
+    decode_budget_mebibytes: u32,
+}
+
+const MEBIBYTE: u64 = 1024 * 1024;
+
+impl Pictures {
+    /// With the rendition cache under `cache_directory`.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub async fn open(
+        blobs: Blobs,
+        cache_directory: PathBuf,
+        limits: &PictureLimits,
+    ) -> std::io::Result<Self> {
+        let memory = Cache::builder()
+            .weigher(|_: &RenditionKey, bytes: &Bytes| {
+                u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+            })
+            .max_capacity(limits.memory_cache_bytes)
+            .build();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let mebibytes = limits.decode_budget_bytes.div_ceil(MEBIBYTE).max(1);
+        let decode_budget_mebibytes = u32::try_from(mebibytes).unwrap_or(u32::MAX);
+        Ok(Self {
+            blobs,
+            memory,
+            disk: DiskCache::open(cache_directory, limits.disk_cache_bytes).await?,
+            renders: WorkQueue::new(processors, limits.render_queue),
+            decodes: WorkQueue::new(processors, usize::MAX),
+            decode_budget: Arc::new(Semaphore::new(decode_budget_mebibytes as usize)),
+            decode_budget_mebibytes,
+        })
+    }
+}
+
+/// The renderer's word for a media type: the renderer knows nothing of our domain.
+pub fn to_rendition(media_type: MediaType) -> rendition::MediaType {
+    match media_type {
+        MediaType::Png => rendition::MediaType::Png,
+        MediaType::Jpeg => rendition::MediaType::Jpeg,
+        MediaType::WebP => rendition::MediaType::WebP,
+    }
+}
+
+/// Our word for the renderer's media type.
+pub fn to_domain(media_type: rendition::MediaType) -> MediaType {
+    match media_type {
+        rendition::MediaType::Png => MediaType::Png,
+        rendition::MediaType::Jpeg => MediaType::Jpeg,
+        rendition::MediaType::WebP => MediaType::WebP,
+    }
+}
+
+/// What the renderer needs to know of a master.
+pub fn master_info(master: &Master, has_alpha: bool) -> rendition::MasterInfo {
+    rendition::MasterInfo {
+        media_type: to_rendition(master.media_type),
+        dimensions: rendition::Dimensions {
+            width: master.width,
+            height: master.height,
+        },
+        has_alpha,
+    }
+}
