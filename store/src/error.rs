@@ -1,5 +1,6 @@
 //! What can go wrong in the store, in the words of its callers.
 
+use cqrs_es::persist::PersistenceError;
 use photolog_domain::ImageId;
 use photolog_domain::upcast::UpcastError;
 
@@ -38,6 +39,76 @@ pub enum StoreError {
     /// Anything else the database said.
     #[error("the database refused")]
     Database(#[source] sqlx::Error),
+}
+
+/// SQLite primary result codes that pass: busy, locked, out of memory, read-only, I/O error, full,
+/// cannot open.
+const SQLITE_PASSING: [i64; 7] = [5, 6, 7, 8, 10, 13, 14];
+
+/// SQLSTATE classes and codes that pass: connection lost, out of resources, shutdown and
+/// timeouts, serialisation failure, deadlock, lock not available.
+const POSTGRES_PASSING: [&str; 6] = ["08", "53", "57", "40001", "40P01", "55P03"];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as Sqlx;
+        let passes = match &error {
+            Sqlx::PoolTimedOut
+            | Sqlx::PoolClosed
+            | Sqlx::WorkerCrashed
+            | Sqlx::Io(_)
+            | Sqlx::Tls(_) => true,
+            Sqlx::Database(database) => match sqlite_code(database.as_ref()) {
+                Some(code) => SQLITE_PASSING.contains(&(code & 0xff)),
+                None => database.code().is_some_and(|code| {
+                    POSTGRES_PASSING
+                        .iter()
+                        .any(|passing| code.starts_with(passing))
+                }),
+            },
+            _ => false,
+        };
+        if passes {
+            Self::Unavailable(error)
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+/// The extended result code, when the error is SQLite's.
+pub(crate) fn sqlite_code(error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<i64> {
+    error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    error.code()?.parse().ok()
+}
+
+/// The stock repositories box the database's own error; what it says decides, not the box.
+impl From<PersistenceError> for StoreError {
+    fn from(error: PersistenceError) -> Self {
+        match error {
+            PersistenceError::OptimisticLockError => Self::Conflict,
+            PersistenceError::DeserializationError(error) => Self::Corrupt(error.to_string()),
+            PersistenceError::ConnectionError(error) | PersistenceError::UnknownError(error) => {
+                match error.downcast::<sqlx::Error>() {
+                    Ok(error) => (*error).into(),
+                    Err(error) => Self::Corrupt(error.to_string()),
+                }
+            }
+        }
+    }
+}
+
+impl From<StoreError> for PersistenceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::OptimisticLockError,
+            StoreError::Unavailable(_) => Self::ConnectionError(Box::new(error)),
+            StoreError::Event(_) | StoreError::Corrupt(_) => {
+                Self::DeserializationError(Box::new(error))
+            }
+            other => Self::UnknownError(Box::new(other)),
+        }
+    }
 }
 
 /// Why the blob store did not do what was asked.

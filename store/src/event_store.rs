@@ -1,15 +1,22 @@
 //! Streams: load one, append to it.
 
-use cqrs_es::Aggregate;
-use photolog_domain::{AccountId, Digest, EventMetadata, ImageId};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
+use cqrs_es::{Aggregate, DomainEvent};
+use photolog_domain::event::decode;
+use photolog_domain::{AccountId, Digest, EventMetadata, Image, ImageEvent, ImageId, Timestamp};
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
+use crate::inline::{self, Change};
+use crate::stored_event::StoredEvent;
+use crate::{Backend, Store, StoreError};
 
 /// An aggregate whose events this store keeps: `Image` and `Account`.
-pub trait Recordable: Aggregate<Services = ()> + Clone + 'static {}
-impl Recordable for photolog_domain::Image {}
-impl Recordable for photolog_domain::Account {}
+pub trait Recordable: Aggregate<Services = ()> + Clone + 'static {
+    /// What an event of this stream changes in the inline tables.
+    fn change(stream: Uuid, event: &Self::Event) -> Option<Change>;
+}
 
 /// An aggregate folded from its stream.
 #[derive(Clone, Debug)]
@@ -18,6 +25,33 @@ pub struct Loaded<A> {
     pub aggregate: A,
     /// Sequence of the last event folded; 0 when the stream is empty.
     pub sequence: u64,
+}
+
+impl<A: Default> Default for Loaded<A> {
+    fn default() -> Self {
+        Self {
+            aggregate: A::default(),
+            sequence: 0,
+        }
+    }
+}
+
+impl<A: Aggregate> Loaded<A> {
+    /// Folds the events that follow.
+    fn fold(&mut self, events: Vec<SerializedEvent>) -> Result<(), StoreError> {
+        for event in events {
+            if event.sequence as u64 != self.sequence + 1 {
+                return Err(StoreError::Corrupt(format!(
+                    "{} {}: sequence {} follows {}",
+                    event.aggregate_type, event.aggregate_id, event.sequence, self.sequence
+                )));
+            }
+            let fact = decode(&event.event_type, &event.event_version, event.payload)?;
+            self.aggregate.apply(fact);
+            self.sequence += 1;
+        }
+        Ok(())
+    }
 }
 
 /// One event of a stream with its envelope.
@@ -73,13 +107,52 @@ pub struct Appended {
     pub stream: Uuid,
 }
 
+/// Events on their way into a stream, with all that is judged in the same transaction.
+#[derive(Debug)]
+pub(crate) struct Append {
+    pub(crate) stream: String,
+    pub(crate) events: Vec<StoredEvent>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) image_limit: Option<u32>,
+    pub(crate) idempotency: Option<NewIdempotencyKey>,
+}
+
+/// An idempotency key used by an [`Append`], at the moment of its first event.
+#[derive(Debug)]
+pub(crate) struct NewIdempotencyKey {
+    pub(crate) idempotency: Idempotency,
+    pub(crate) sequence: i64,
+    pub(crate) at: Timestamp,
+}
+
+/// How long an idempotency key is remembered.
+pub(crate) const IDEMPOTENCY_KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Idempotency keys used before this moment (Unix milliseconds) are forgotten.
+pub(crate) fn oldest_idempotency_key() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64);
+    now - IDEMPOTENCY_KEY_LIFETIME_MS
+}
+
 impl Store {
     /// Folds a stream. Always current.
     ///
     /// # Errors
     /// When the database fails or holds an event this program cannot read.
-    pub async fn load<A: Recordable>(&self, _stream: Uuid) -> Result<Loaded<A>, StoreError> {
-        unimplemented!()
+    pub async fn load<A: Recordable>(&self, stream: Uuid) -> Result<Loaded<A>, StoreError> {
+        let mut loaded = self.folds.get::<A>(stream);
+        let before = loaded.sequence;
+        let id = stream.to_string();
+        let events = match &self.backend {
+            Backend::Sqlite(sqlite) => events_after::<A>(&sqlite.events, &id, before).await?,
+        };
+        loaded.fold(events)?;
+        if loaded.sequence > before {
+            self.folds.put(stream, &loaded);
+        }
+        Ok(loaded)
     }
 
     /// All events of an image's stream in order, with their envelopes.
@@ -88,9 +161,22 @@ impl Store {
     /// When the database fails or holds an event this program cannot read.
     pub async fn image_events(
         &self,
-        _image: ImageId,
-    ) -> Result<Vec<Recorded<photolog_domain::ImageEvent>>, StoreError> {
-        unimplemented!()
+        image: ImageId,
+    ) -> Result<Vec<Recorded<ImageEvent>>, StoreError> {
+        let stream = image.to_string();
+        let rows = match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.stream_rows(Image::TYPE, &stream).await?,
+        };
+        rows.into_iter()
+            .map(|(row, position)| {
+                Ok(Recorded {
+                    sequence: row.sequence(),
+                    position,
+                    event: row.event()?,
+                    metadata: row.metadata()?,
+                })
+            })
+            .collect()
     }
 
     /// Appends events after `expected_sequence`, all or none, with one envelope each.
@@ -99,12 +185,19 @@ impl Store {
     /// [`StoreError::Conflict`] when the stream has moved on, and whatever `conditions` forbid.
     pub async fn append<A: Recordable>(
         &self,
-        _stream: Uuid,
-        _expected_sequence: u64,
-        _events: Vec<(A::Event, EventMetadata)>,
-        _conditions: &Conditions,
+        stream: Uuid,
+        expected_sequence: u64,
+        events: Vec<(A::Event, EventMetadata)>,
+        conditions: &Conditions,
     ) -> Result<Appended, StoreError> {
-        unimplemented!()
+        let sequence = expected_sequence + events.len() as u64;
+        if !events.is_empty() {
+            let append = Append::new::<A>(stream, expected_sequence, &events, conditions)?;
+            match &self.backend {
+                Backend::Sqlite(sqlite) => sqlite.append(append).await?,
+            }
+        }
+        Ok(Appended { sequence, stream })
     }
 
     /// What an idempotency key of this account led to, when it was used before.
@@ -113,9 +206,82 @@ impl Store {
     /// When the database fails.
     pub async fn idempotency_record(
         &self,
-        _account: AccountId,
-        _key: &str,
+        account: AccountId,
+        key: &str,
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
-        unimplemented!()
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.idempotency_record(account, key).await,
+        }
+    }
+}
+
+/// The stock loading for a stream met for the first time, only the news for a known one.
+async fn events_after<A: Recordable>(
+    repository: &impl PersistedEventRepository,
+    id: &str,
+    sequence: u64,
+) -> Result<Vec<SerializedEvent>, StoreError> {
+    let events = match sequence {
+        0 => repository.get_events::<A>(id).await?,
+        known => repository.get_last_events::<A>(id, known as usize).await?,
+    };
+    Ok(events)
+}
+
+impl Append {
+    /// Events as cqrs-es hands them over: already numbered, without conditions. `None` when
+    /// there are none.
+    pub(crate) fn unconditional(events: &[SerializedEvent]) -> Result<Option<Self>, StoreError> {
+        let Some(first) = events.first() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            stream: first.aggregate_id.clone(),
+            events: events.iter().map(StoredEvent::from).collect(),
+            changes: inline::changes(events)?,
+            image_limit: None,
+            idempotency: None,
+        }))
+    }
+
+    fn new<A: Recordable>(
+        stream: Uuid,
+        expected_sequence: u64,
+        events: &[(A::Event, EventMetadata)],
+        conditions: &Conditions,
+    ) -> Result<Self, StoreError> {
+        let id = stream.to_string();
+        let not_json = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
+        let expected_sequence = i64::try_from(expected_sequence)
+            .map_err(|_| StoreError::Corrupt("a sequence beyond 2^63".to_owned()))?;
+        let rows = (expected_sequence + 1..)
+            .zip(events)
+            .map(|(sequence, (event, metadata))| {
+                Ok(StoredEvent {
+                    aggregate_type: A::TYPE.to_owned(),
+                    aggregate_id: id.clone(),
+                    sequence,
+                    event_type: event.event_type(),
+                    event_version: event.event_version(),
+                    payload: serde_json::to_string(event).map_err(not_json)?,
+                    metadata: serde_json::to_string(metadata).map_err(not_json)?,
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let idempotency = conditions.idempotency.clone().zip(events.first());
+        Ok(Self {
+            stream: id,
+            changes: events
+                .iter()
+                .filter_map(|(event, _)| A::change(stream, event))
+                .collect(),
+            image_limit: conditions.image_limit,
+            idempotency: idempotency.map(|(idempotency, (_, metadata))| NewIdempotencyKey {
+                idempotency,
+                sequence: expected_sequence + events.len() as i64,
+                at: metadata.occurred_at,
+            }),
+            events: rows,
+        })
     }
 }

@@ -1,11 +1,11 @@
 //! Access keys and accounts: tables kept in the append's own transaction, so that a
 //! revoked key stops working at the moment of its commit, on every node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use photolog_domain::{AccountId, Digest, KeyId, Scope};
+use photolog_domain::{AccountId, Digest, ImageId, KeyId, Scope};
 
-use crate::{Store, StoreError};
+use crate::{Backend, Store, StoreError};
 
 /// An access key that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,44 @@ pub struct AccountRecord {
     pub image_limit: Option<u32>,
 }
 
+/// The claims of enabled images on their bytes, and their number for each account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// The image that holds the bytes.
+    pub holders: BTreeMap<(AccountId, Digest), ImageId>,
+    /// How many an account has; accounts without one are left out.
+    pub counts: BTreeMap<AccountId, i64>,
+}
+
 impl Store {
     /// The key, unless it is unknown or revoked.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn key(&self, _key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        unimplemented!()
+    pub async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.key(key_id).await,
+        }
+    }
+
+    /// Every key that works, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.keys().await,
+        }
+    }
+
+    /// Who holds which bytes, and how many images that makes an account, for `verify`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claims(&self) -> Result<Claims, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.claims().await,
+        }
     }
 
     /// Every account, oldest first.
@@ -47,7 +78,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
-        unimplemented!()
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.accounts().await,
+        }
     }
 
     /// The secret by which this installation signs access tokens: 32 random bytes, made
@@ -55,7 +88,9 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn token_secret(&self, _fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
-        unimplemented!()
+    pub async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.token_secret(fresh).await,
+        }
     }
 }

@@ -9,17 +9,32 @@
 //! | [`read_model`] | the rows a projection writes, the questions the API asks |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
 //! | [`blob`] | bytes by digest |
+//! | [`inline`] | which event changes which of the tables kept in the append's transaction |
+//! | [`chain`] | the hash chain over the log, as an outsider may check it |
+//! | `fold_cache`, `progress` | folded streams in memory; who waits for what |
+//! | `stored_event`, `column` | a row of the `events` table; columns into domain types |
 //! | `sqlite/`, `postgres/` | the two backends |
+//!
+//! Start with `Store::append` in [`event_store`], then follow it into `sqlite/writer.rs`.
 
 #![forbid(unsafe_code)]
 
 pub mod blob;
+pub mod chain;
+mod column;
 pub mod config;
 pub mod error;
 pub mod event_log;
 pub mod event_store;
+mod fold_cache;
+pub mod inline;
 pub mod keys;
+mod progress;
 pub mod read_model;
+mod sqlite;
+mod stored_event;
+
+use std::sync::Arc;
 
 pub use blob::{Blobs, Spool};
 pub use config::StoreConfig;
@@ -28,25 +43,49 @@ pub use event_log::{LogEntry, Position};
 pub use event_store::{
     Appended, Conditions, Idempotency, IdempotencyRecord, Loaded, Recordable, Recorded,
 };
-pub use keys::{AccountRecord, KeyRecord};
+pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use read_model::{ImageRow, PublicImage};
+
+use fold_cache::FoldCache;
+use progress::Visibility;
+use sqlite::Sqlite;
 
 /// The database: events, log, read models. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Store {}
+pub struct Store {
+    backend: Backend,
+    folds: Arc<FoldCache>,
+    visibility: Arc<Visibility>,
+}
+
+/// The database behind the store, chosen once by [`Store::open`].
+#[derive(Clone, Debug)]
+enum Backend {
+    Sqlite(Arc<Sqlite>),
+}
 
 impl Store {
     /// Connects and migrates.
     ///
     /// # Errors
     /// When the database cannot be reached, or is newer than this program.
-    pub async fn open(_config: &StoreConfig) -> Result<Self, StoreError> {
-        unimplemented!()
+    pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let backend = match config {
+            StoreConfig::Sqlite { path } => Backend::Sqlite(Arc::new(Sqlite::open(path).await?)),
+            StoreConfig::Postgres { .. } => unimplemented!(),
+        };
+        Ok(Self {
+            backend,
+            folds: Arc::default(),
+            visibility: Arc::default(),
+        })
     }
 
     /// Waits for what is in flight, then closes every connection.
     pub async fn close(&self) {
-        unimplemented!()
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+        }
     }
 
     /// Whether the database answers.
@@ -54,6 +93,8 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        unimplemented!()
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.ping().await,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use photolog_domain::{AccountId, ImageId, ImageState, Master, PublicId};
 
 use crate::event_store::Appended;
-use crate::{Position, Store, StoreError};
+use crate::{Backend, Position, Store, StoreError};
 
 /// One image as the read model has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,20 @@ pub struct PublicImage {
     pub has_alpha: bool,
 }
 
+impl From<ImageRow> for PublicImage {
+    fn from(row: ImageRow) -> Self {
+        Self {
+            image: row.image,
+            master: row.state.master,
+            has_alpha: row.state.content.has_alpha,
+        }
+    }
+}
+
+/// How often a waiter looks for itself, should the projector live in another process or its
+/// message be lost.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
 impl Store {
     /// A page of an account's images, newest first, disabled ones included.
     ///
@@ -38,11 +52,15 @@ impl Store {
     /// When the database fails.
     pub async fn list_images(
         &self,
-        _account: AccountId,
-        _skip: u64,
-        _count: u64,
+        account: AccountId,
+        skip: u64,
+        count: u64,
     ) -> Result<Vec<ImageRow>, StoreError> {
-        unimplemented!()
+        let skip = i64::try_from(skip).unwrap_or(i64::MAX);
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.list_images(account, skip, count).await,
+        }
     }
 
     /// The image behind a public link.
@@ -51,9 +69,12 @@ impl Store {
     /// When the database fails.
     pub async fn public_image(
         &self,
-        _public_id: &PublicId,
+        public_id: &PublicId,
     ) -> Result<Option<PublicImage>, StoreError> {
-        unimplemented!()
+        let row = match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.image_row_by_public_id(public_id).await?,
+        };
+        Ok(row.map(PublicImage::from))
     }
 
     /// Waits until the image view shows an append; `false` when `timeout` ran out first.
@@ -62,45 +83,88 @@ impl Store {
     /// When the database fails.
     pub async fn wait_until_visible(
         &self,
-        _appended: &Appended,
-        _timeout: Duration,
+        appended: &Appended,
+        timeout: Duration,
     ) -> Result<bool, StoreError> {
-        unimplemented!()
+        let deadline = tokio::time::Instant::now() + timeout;
+        let image = ImageId::new(appended.stream);
+        // Listening begins before the look at the table, so that no message falls in between.
+        let mut shown = self.visibility.watch(image);
+        loop {
+            if self.visible_sequence(image).await? >= appended.sequence {
+                return Ok(true);
+            }
+            let look_again = deadline.min(tokio::time::Instant::now() + LOOK_AGAIN);
+            match tokio::time::timeout_at(look_again, shown.reaches(appended.sequence)).await {
+                Ok(()) => return Ok(true),
+                Err(_) if look_again == deadline => return Ok(false),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.visible_sequence(image).await,
+        }
     }
 
     /// How far a projection has come; 0 when it never ran or ran with another `version`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn checkpoint(
-        &self,
-        _projection: &str,
-        _version: u32,
-    ) -> Result<Position, StoreError> {
-        unimplemented!()
+    pub async fn checkpoint(&self, projection: &str, version: u32) -> Result<Position, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.checkpoint(projection, version).await,
+        }
     }
 
     /// The rows of these images, in no order; missing ones are left out.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn image_rows(&self, _images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
-        unimplemented!()
+    pub async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.image_rows(images).await,
+        }
     }
 
     /// Writes rows and moves the projection's checkpoint from `from` to `to` in one transaction.
     /// `false`, and nothing written, when another projector moved it first.
     ///
+    /// The first save of another `version` (with `from` = 0) empties the table before it writes.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn save_image_rows(
         &self,
-        _projection: &str,
-        _version: u32,
-        _from: Position,
-        _to: Position,
-        _rows: &[ImageRow],
+        projection: &str,
+        version: u32,
+        from: Position,
+        to: Position,
+        rows: &[ImageRow],
     ) -> Result<bool, StoreError> {
-        unimplemented!()
+        let step = Step {
+            projection,
+            version,
+            from,
+            to,
+        };
+        let saved = match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.save_image_rows(&step, rows).await?,
+        };
+        if saved {
+            self.visibility.show(rows);
+        }
+        Ok(saved)
     }
+}
+
+/// One step of a projection along the log.
+#[derive(Debug)]
+pub(crate) struct Step<'a> {
+    pub(crate) projection: &'a str,
+    pub(crate) version: u32,
+    pub(crate) from: Position,
+    pub(crate) to: Position,
 }

@@ -1,0 +1,110 @@
+//! Columns into domain types. Identifiers and digests are stored as the text everybody knows
+//! them by, so that an operator can read the tables; a text that does not parse is damage.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use photolog_domain::Scope;
+use sqlx::{ColumnIndex, Decode, Row, Type};
+
+use crate::stored_event::StoredEvent;
+use crate::{ImageRow, KeyRecord, StoreError};
+
+/// The text in column `index`, parsed.
+pub(crate) fn parsed<T, R>(row: &R, index: usize) -> Result<T, StoreError>
+where
+    T: FromStr<Err: Display>,
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let text: &str = row.try_get(index)?;
+    text.parse()
+        .map_err(|error| StoreError::Corrupt(format!("{text:?}: {error}")))
+}
+
+/// `image, sequence, created_position, state`.
+pub(crate) fn image_row<R>(row: &R) -> Result<ImageRow, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let image = parsed(row, 0)?;
+    let state: &str = row.try_get(3)?;
+    Ok(ImageRow {
+        image,
+        sequence: row.try_get::<i64, _>(1)?.unsigned_abs(),
+        created_position: row.try_get(2)?,
+        state: serde_json::from_str(state)
+            .map_err(|error| StoreError::Corrupt(format!("view of image {image}: {error}")))?,
+    })
+}
+
+/// `image, account, public_id, created_position, sequence, state` of a row to be written.
+pub(crate) type ViewColumns = (String, String, String, i64, i64, String);
+
+/// The columns of a row of the image view.
+pub(crate) fn view_columns(row: &ImageRow) -> Result<ViewColumns, serde_json::Error> {
+    Ok((
+        row.image.to_string(),
+        row.state.account.to_string(),
+        row.state.public_id.to_string(),
+        row.created_position,
+        row.sequence.cast_signed(),
+        serde_json::to_string(&row.state)?,
+    ))
+}
+
+/// `key_id, account, secret_sha256, signing_sha1, scopes`.
+pub(crate) fn key_record<R>(row: &R) -> Result<KeyRecord, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(KeyRecord {
+        key_id: parsed(row, 0)?,
+        account: parsed(row, 1)?,
+        secret_sha256: parsed(row, 2)?,
+        signing_sha1: row.try_get(3)?,
+        scopes: row
+            .try_get::<&str, _>(4)?
+            .split_ascii_whitespace()
+            .map(|scope| {
+                scope
+                    .parse()
+                    .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
+            })
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// Scopes as OAuth writes them: separated by spaces.
+pub(crate) fn scopes_to_text(scopes: &BTreeSet<Scope>) -> String {
+    let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+    names.join(" ")
+}
+
+/// `aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata`,
+/// from column `first` on.
+pub(crate) fn stored_event<R>(row: &R, first: usize) -> Result<StoredEvent, sqlx::Error>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(StoredEvent {
+        aggregate_type: row.try_get(first)?,
+        aggregate_id: row.try_get(first + 1)?,
+        sequence: row.try_get(first + 2)?,
+        event_type: row.try_get(first + 3)?,
+        event_version: row.try_get(first + 4)?,
+        payload: row.try_get(first + 5)?,
+        metadata: row.try_get(first + 6)?,
+    })
+}

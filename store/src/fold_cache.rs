@@ -1,0 +1,115 @@
+//! Folded streams kept in memory, so that a stream of 5,000 events takes a command nearly as
+//! fast as a stream of 5.
+//!
+//! An entry is never trusted alone: it says "this is the fold up to sequence n", and whoever takes
+//! it reads the events after n and folds them on top. So it cannot be stale, whatever other
+//! process wrote in between, and it may vanish at any time. It holds what `apply` made from
+//! events and is never stored, so a new shape of the state needs no care either.
+//!
+//! (cqrs-es brings snapshots for this. Its 0.5.0 applies the events of a commit twice before it
+//! serialises the snapshot, so they are not used.)
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use crate::event_store::{Loaded, Recordable};
+
+/// Most streams of one generation; there are two. An image's state is at most about 100 KB
+/// (128 keys of 255 and 512 characters), commonly below 1 KB.
+const GENERATION: usize = 1_000;
+
+type Key = (&'static str, Uuid);
+type Entry = (Arc<dyn Any + Send + Sync>, u64);
+
+/// Two generations: what is used moves to the young one; when that is full it becomes the old
+/// one, and the former old one is forgotten. Cheaper than a list in order of use, and as good.
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<Key, Entry>,
+    old: HashMap<Key, Entry>,
+}
+
+/// Folded streams, bounded.
+#[derive(Debug, Default)]
+pub(crate) struct FoldCache(Mutex<Generations>);
+
+impl FoldCache {
+    /// The fold of a stream as far as it was known last, or the empty one.
+    pub(crate) fn get<A: Recordable>(&self, stream: Uuid) -> Loaded<A> {
+        let key = (A::TYPE, stream);
+        let entry = {
+            let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = generations.young.get(&key).cloned();
+            found.or_else(|| {
+                let entry = generations.old.remove(&key)?;
+                generations.insert(key, entry.clone());
+                Some(entry)
+            })
+        };
+        entry
+            .and_then(|(aggregate, sequence)| Some((aggregate.downcast::<A>().ok()?, sequence)))
+            .map_or_else(Loaded::default, |(aggregate, sequence)| Loaded {
+                aggregate: A::clone(&aggregate),
+                sequence,
+            })
+    }
+
+    /// Remembers a fold.
+    pub(crate) fn put<A: Recordable>(&self, stream: Uuid, loaded: &Loaded<A>) {
+        let entry: Entry = (Arc::new(loaded.aggregate.clone()), loaded.sequence);
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.insert((A::TYPE, stream), entry);
+    }
+}
+
+impl Generations {
+    /// Two readers may put the same stream; the one that saw more wins.
+    fn insert(&mut self, key: Key, entry: Entry) {
+        if self.young.get(&key).is_some_and(|known| known.1 > entry.1) {
+            return;
+        }
+        if self.young.len() >= GENERATION && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use photolog_domain::Image;
+
+    use super::*;
+
+    fn loaded(sequence: u64) -> Loaded<Image> {
+        Loaded {
+            aggregate: Image::default(),
+            sequence,
+        }
+    }
+
+    #[test]
+    fn what_is_used_stays_and_the_rest_is_forgotten() {
+        let cache = FoldCache::default();
+        let used = Uuid::from_u128(0);
+        cache.put(used, &loaded(7));
+        for number in 1..=(5 * GENERATION as u128) {
+            cache.put(Uuid::from_u128(number), &loaded(1));
+            assert_eq!(cache.get::<Image>(used).sequence, 7);
+        }
+        assert_eq!(cache.get::<Image>(Uuid::from_u128(1)).sequence, 0);
+        let generations = cache.0.lock().unwrap();
+        assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
+    }
+
+    #[test]
+    fn an_older_fold_does_not_replace_a_newer_one() {
+        let cache = FoldCache::default();
+        cache.put(Uuid::nil(), &loaded(7));
+        cache.put(Uuid::nil(), &loaded(5));
+        assert_eq!(cache.get::<Image>(Uuid::nil()).sequence, 7);
+    }
+}

@@ -1,0 +1,146 @@
+//! Inline tables: what must be true at the moment of a commit, derived from the events in one
+//! place for both backends.
+//!
+//! Claims keep two enabled images of an account from holding the same bytes, keys open the door
+//! and close it at once when revoked. A projection would be too late for either; so each event
+//! yields at most one [`Change`], and the backend makes it in the append's own transaction.
+
+use cqrs_es::Aggregate;
+use cqrs_es::persist::SerializedEvent;
+use photolog_domain::event::decode;
+use photolog_domain::{
+    Account, AccountEvent, AccountId, Digest, Image, ImageEvent, ImageId, Key, KeyId, Timestamp,
+};
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::event_store::Recordable;
+
+/// One change of the inline tables.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// An image holds these bytes, and counts towards its account's limit.
+    ClaimContent {
+        /// The image.
+        image: ImageId,
+        /// Its account.
+        account: AccountId,
+        /// The bytes.
+        digest: Digest,
+    },
+    /// The image holds other bytes from now on.
+    ChangeContent {
+        /// The image.
+        image: ImageId,
+        /// The new bytes.
+        digest: Digest,
+    },
+    /// The image is out of use: its bytes are free and it counts no more.
+    ReleaseContent {
+        /// The image.
+        image: ImageId,
+    },
+    /// There is a new account.
+    OpenAccount {
+        /// Its id.
+        account: AccountId,
+        /// What people call it.
+        name: String,
+        /// Most enabled images; `None` = the server's setting.
+        image_limit: Option<u32>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The account may have so many enabled images.
+    SetImageLimit {
+        /// Its id.
+        account: AccountId,
+        /// `None` = the server's setting.
+        image_limit: Option<u32>,
+    },
+    /// A key works from now on.
+    IssueKey {
+        /// Its account.
+        account: AccountId,
+        /// Its public half.
+        key_id: KeyId,
+        /// Hashes and scopes.
+        key: Key,
+    },
+    /// A key works no more.
+    RevokeKey {
+        /// Its public half.
+        key_id: KeyId,
+    },
+}
+
+/// The changes that follow from serialised events of one stream.
+pub(crate) fn changes(events: &[SerializedEvent]) -> Result<Vec<Change>, StoreError> {
+    events
+        .iter()
+        .filter_map(|event| match event.aggregate_type.as_str() {
+            Image::TYPE => change_of::<Image>(event).transpose(),
+            Account::TYPE => change_of::<Account>(event).transpose(),
+            other => Some(Err(StoreError::Corrupt(format!("no such aggregate: {other}")))),
+        })
+        .collect()
+}
+
+fn change_of<A: Recordable>(event: &SerializedEvent) -> Result<Option<Change>, StoreError> {
+    let stream = Uuid::parse_str(&event.aggregate_id)
+        .map_err(|error| StoreError::Corrupt(format!("{}: {error}", event.aggregate_id)))?;
+    let payload = event.payload.clone();
+    let fact = decode(&event.event_type, &event.event_version, payload)?;
+    Ok(A::change(stream, &fact))
+}
+
+impl Recordable for Image {
+    fn change(stream: Uuid, event: &ImageEvent) -> Option<Change> {
+        let image = ImageId::new(stream);
+        match event {
+            ImageEvent::Uploaded {
+                account, content, ..
+            } => Some(Change::ClaimContent {
+                image,
+                account: *account,
+                digest: content.digest,
+            }),
+            ImageEvent::Replaced { content, .. } => Some(Change::ChangeContent {
+                image,
+                digest: content.digest,
+            }),
+            ImageEvent::Disabled { .. } => Some(Change::ReleaseContent { image }),
+            ImageEvent::MetadataSet { .. } | ImageEvent::MetadataKeyDeleted { .. } => None,
+        }
+    }
+}
+
+impl Recordable for Account {
+    fn change(stream: Uuid, event: &AccountEvent) -> Option<Change> {
+        let account = AccountId::new(stream);
+        Some(match event {
+            AccountEvent::AccountOpened {
+                at,
+                name,
+                image_limit,
+            } => Change::OpenAccount {
+                account,
+                name: name.clone(),
+                image_limit: *image_limit,
+                at: *at,
+            },
+            AccountEvent::KeyIssued { key_id, key, .. } => Change::IssueKey {
+                account,
+                key_id: key_id.clone(),
+                key: key.clone(),
+            },
+            AccountEvent::KeyRevoked { key_id, .. } => Change::RevokeKey {
+                key_id: key_id.clone(),
+            },
+            AccountEvent::ImageLimitSet { image_limit, .. } => Change::SetImageLimit {
+                account,
+                image_limit: *image_limit,
+            },
+        })
+    }
+}

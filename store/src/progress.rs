@@ -1,0 +1,109 @@
+//! Who waits for what in this process: projections for the log to grow, requests for the image
+//! view to show what they wrote.
+//!
+//! Only wake-ups live here. The truth is in the database, and whoever waits also looks there
+//! from time to time, because another process may have written.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use photolog_domain::ImageId;
+use tokio::sync::watch;
+
+use crate::{ImageRow, Position};
+
+/// How long a reader of the log sleeps when nobody in this process writes.
+const POLL: Duration = Duration::from_millis(500);
+
+/// The newest position of the log that this process knows of.
+#[derive(Debug, Default)]
+pub(crate) struct Head(watch::Sender<Position>);
+
+impl Head {
+    /// The log reaches as far as this.
+    pub(crate) fn reached(&self, position: Position) {
+        self.0.send_if_modified(|head| {
+            let grew = position > *head;
+            *head = position.max(*head);
+            grew
+        });
+    }
+
+    /// Returns once the log is known to reach beyond `after`, or after a short while.
+    pub(crate) async fn grew(&self, after: Position) {
+        let mut head = self.0.subscribe();
+        // Both an elapsed pause and a closed channel mean: go and look.
+        let _ = tokio::time::timeout(POLL, head.wait_for(|head| *head > after)).await;
+    }
+}
+
+/// Requests that wait for the image view: one channel per image somebody waits for, so that a
+/// projection wakes exactly those it served, however many others wait.
+#[derive(Debug, Default)]
+pub(crate) struct Visibility(Mutex<HashMap<ImageId, watch::Sender<u64>>>);
+
+/// A wait for one image; ends itself on drop.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    visibility: &'a Visibility,
+    image: ImageId,
+    sequence: Option<watch::Receiver<u64>>,
+}
+
+impl Visibility {
+    /// Begins to listen for an image.
+    pub(crate) fn watch(&self, image: ImageId) -> Watch<'_> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sequence = Some(waiting.entry(image).or_default().subscribe());
+        Watch {
+            visibility: self,
+            image,
+            sequence,
+        }
+    }
+
+    /// These rows are in the image view now.
+    pub(crate) fn show(&self, rows: &[ImageRow]) {
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            if let Some(sequence) = waiting.get(&row.image) {
+                sequence.send_if_modified(|shown| {
+                    let grew = row.sequence > *shown;
+                    *shown = row.sequence.max(*shown);
+                    grew
+                });
+            }
+        }
+    }
+}
+
+impl Watch<'_> {
+    /// Returns once the image is shown as of `sequence`.
+    pub(crate) async fn reaches(&mut self, sequence: u64) {
+        if let Some(shown) = &mut self.sequence
+            && shown.wait_for(|shown| *shown >= sequence).await.is_err()
+        {
+            // The channel lives as long as a receiver does, so this cannot happen; sleeping until
+            // the caller's timeout is right if it ever did.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self
+            .visibility
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.sequence = None;
+        if waiting
+            .get(&self.image)
+            .is_some_and(|shown| shown.receiver_count() == 0)
+        {
+            waiting.remove(&self.image);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The embedded backend: one SQLite file in WAL mode.
+//!
+//! | connection | `synchronous` | used by |
+//! | --- | --- | --- |
+//! | one writer | FULL | `writer`: appends, many in one commit |
+//! | one projection writer | NORMAL | `read_model`: rows and their checkpoint |
+//! | a few readers | read-only | everything that only asks |
+//!
+//! SQLite has one write lock. Inside this process the two writing connections take turns by a fair
+//! mutex (`turn`), so neither meets SQLite's sleeping busy handler; that is left for other
+//! processes, such as the command line.
+
+mod append;
+mod event_repository;
+mod inline;
+mod keys;
+mod log;
+mod migrate;
+mod read_model;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::Mutex;
+
+use crate::StoreError;
+use crate::event_store::Append;
+use crate::progress::Head;
+use event_repository::EventRepository;
+use writer::Writer;
+
+/// Readers; more than cores would only queue elsewhere.
+const READERS: u32 = 4;
+
+/// How long a statement waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An open SQLite database.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    readers: SqlitePool,
+    writer: Writer,
+    turn: Arc<Mutex<Turn>>,
+    pub(crate) events: EventRepository,
+    pub(crate) head: Arc<Head>,
+}
+
+/// This process's right to write. Whoever has it may use the projection's connection; the
+/// appends' own connection is the writer task's.
+#[derive(Debug)]
+struct Turn {
+    /// `None` once closed.
+    projection: Option<SqliteConnection>,
+}
+
+impl Turn {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        let closed = StoreError::Unavailable(sqlx::Error::PoolClosed);
+        self.projection.as_mut().ok_or(closed)
+    }
+}
+
+impl Sqlite {
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+
+        let durable = options.clone().synchronous(SqliteSynchronous::Full);
+        let mut connection = durable.connect().await?;
+        migrate::run(&mut connection).await?;
+
+        // The checkpoint is in the same transaction as the rows: a power cut that takes the last
+        // of these commits only makes the projection read a few entries again.
+        let relaxed = options.clone().synchronous(SqliteSynchronous::Normal);
+        let projection = Some(relaxed.connect().await?);
+
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_with(options.read_only(true))
+            .await?;
+
+        let turn = Arc::new(Mutex::new(Turn { projection }));
+        let head = Arc::new(Head::default());
+        let writer = Writer::start(connection, durable, turn.clone(), head.clone());
+        let store = Self {
+            events: EventRepository::new(readers.clone(), writer.clone()),
+            readers,
+            writer,
+            turn,
+            head,
+        };
+        store.head.reached(store.log_head().await?);
+        Ok(store)
+    }
+
+    pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
+        self.writer.append(append).await
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        self.writer.close().await;
+        if let Some(connection) = self.turn.lock().await.projection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "closing the database");
+        }
+        self.readers.close().await;
+    }
+}

@@ -1,0 +1,141 @@
+//! The image view and the checkpoints.
+
+use photolog_domain::{AccountId, ImageId, PublicId};
+use sqlx::{Connection, Row};
+
+use super::Sqlite;
+use crate::column::{image_row, view_columns};
+use crate::read_model::Step;
+use crate::{ImageRow, Position, StoreError};
+
+impl Sqlite {
+    pub(crate) async fn list_images(
+        &self,
+        account: AccountId,
+        skip: i64,
+        count: i64,
+    ) -> Result<Vec<ImageRow>, StoreError> {
+        sqlx::query(
+            "SELECT image, sequence, created_position, state FROM image_view
+             WHERE account = ?1 ORDER BY created_position DESC LIMIT ?3 OFFSET ?2",
+        )
+        .bind(account.to_string())
+        .bind(skip)
+        .bind(count)
+        .fetch_all(&self.readers)
+        .await?
+        .iter()
+        .map(image_row)
+        .collect()
+    }
+
+    pub(crate) async fn image_row_by_public_id(
+        &self,
+        public_id: &PublicId,
+    ) -> Result<Option<ImageRow>, StoreError> {
+        sqlx::query(
+            "SELECT image, sequence, created_position, state FROM image_view
+             WHERE public_id = ?1",
+        )
+        .bind(public_id.as_str())
+        .fetch_optional(&self.readers)
+        .await?
+        .map(|row| image_row(&row))
+        .transpose()
+    }
+
+    pub(crate) async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT sequence FROM image_view WHERE image = ?1")
+            .bind(image.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        let sequence: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(sequence.unsigned_abs())
+    }
+
+    pub(crate) async fn checkpoint(
+        &self,
+        projection: &str,
+        version: u32,
+    ) -> Result<Position, StoreError> {
+        let row = sqlx::query(
+            "SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2",
+        )
+        .bind(projection)
+        .bind(version)
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
+    }
+
+    pub(crate) async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
+        let images = serde_json::to_string(images).map_err(not_json)?;
+        sqlx::query(
+            "SELECT image, sequence, created_position, state FROM image_view
+             WHERE image IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(images)
+        .fetch_all(&self.readers)
+        .await?
+        .iter()
+        .map(image_row)
+        .collect()
+    }
+
+    /// All rows travel as one JSON text: one statement, however many there are.
+    pub(crate) async fn save_image_rows(
+        &self,
+        step: &Step<'_>,
+        rows: &[ImageRow],
+    ) -> Result<bool, StoreError> {
+        let columns = rows
+            .iter()
+            .map(view_columns)
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|rows| serde_json::to_string(&rows))
+            .map_err(not_json)?;
+        let mut turn = self.turn.lock().await;
+        let connection = turn.connection()?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let moved = sqlx::query(
+            "DELETE FROM image_view WHERE ?3 = 0 AND EXISTS
+               (SELECT 1 FROM checkpoints WHERE projection = ?1 AND version < ?2);
+             INSERT INTO checkpoints (projection, version, position)
+             SELECT ?1, ?2, ?4
+             WHERE ?3 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = ?1)
+             ON CONFLICT (projection) DO UPDATE SET version = ?2, position = ?4
+             WHERE (version = ?2 AND position = ?3) OR (version < ?2 AND ?3 = 0)
+             RETURNING position",
+        )
+        .bind(step.projection)
+        .bind(step.version)
+        .bind(step.from)
+        .bind(step.to)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if moved.is_none() {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        if !rows.is_empty() {
+            sqlx::query(
+                "INSERT INTO image_view
+                   (image, account, public_id, created_position, sequence, state)
+                 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+                 FROM json_each(?1) WHERE true
+                 ON CONFLICT (image) DO UPDATE
+                 SET sequence = excluded.sequence, state = excluded.state
+                 WHERE excluded.sequence > image_view.sequence",
+            )
+            .bind(columns)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+fn not_json(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}

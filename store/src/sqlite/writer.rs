@@ -1,0 +1,189 @@
+//! Group commit: one task owns the writing connection and puts every append that waits into one
+//! transaction, so that they share one fsync.
+//!
+//! Each append is judged alone: one that is refused leaves no trace and does not disturb its
+//! neighbours. Answers go out after the commit, never before. When the transaction itself fails
+//! (disk full, I/O error), none of the batch is stored and all are told so.
+
+use std::sync::Arc;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::{Turn, append};
+use crate::chain::GENESIS;
+use crate::event_store::Append;
+use crate::progress::Head;
+use crate::{Position, StoreError, chain};
+
+/// Most appends in one transaction, so that the first of them need not wait long.
+const MOST_IN_ONE_COMMIT: usize = 128;
+
+/// Appends that may wait; beyond that, writers wait before they may wait.
+const QUEUE: usize = 1_024;
+
+/// The way to the writing task. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    requests: mpsc::Sender<Request>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+#[derive(Debug)]
+enum Request {
+    Append(Append, Reply),
+    Close,
+}
+
+type Reply = oneshot::Sender<Result<(), StoreError>>;
+
+impl Writer {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        options: SqliteConnectOptions,
+        turn: Arc<Mutex<Turn>>,
+        head: Arc<Head>,
+    ) -> Self {
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        let task = WriterTask {
+            connection: Some(connection),
+            options,
+            turn,
+            head,
+        };
+        Self {
+            requests,
+            task: Arc::new(Mutex::new(Some(tokio::spawn(task.run(receiver))))),
+        }
+    }
+
+    pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
+        let closed = || StoreError::Unavailable(sqlx::Error::PoolClosed);
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Append(append, reply);
+        self.requests.send(request).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Takes no more appends, finishes those that wait, closes the connection.
+    pub(super) async fn close(&self) {
+        if let Some(task) = self.task.lock().await.take() {
+            // Both fail only when the task is gone already.
+            let _ = self.requests.send(Request::Close).await;
+            let _ = task.await;
+        }
+    }
+}
+
+struct WriterTask {
+    /// `None` after a failed commit: the next batch begins on a fresh connection.
+    connection: Option<SqliteConnection>,
+    options: SqliteConnectOptions,
+    turn: Arc<Mutex<Turn>>,
+    head: Arc<Head>,
+}
+
+/// The end of the log as a batch grows it: where the next event goes, and what it is chained to.
+#[derive(Clone, Copy)]
+pub(super) struct Tail {
+    pub(super) position: Position,
+    pub(super) hash: chain::Hash,
+}
+
+impl WriterTask {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.recv().await {
+            let turn = self.turn.clone();
+            let _turn = turn.lock().await;
+            let mut next = Some(first);
+            let mut batch = Vec::new();
+            while let Some(request) = next {
+                match request {
+                    Request::Append(append, reply) => batch.push((append, reply)),
+                    Request::Close => requests.close(),
+                }
+                next = (batch.len() < MOST_IN_ONE_COMMIT)
+                    .then(|| requests.try_recv().ok())
+                    .flatten();
+            }
+            self.commit_and_answer(batch).await;
+        }
+        if let Some(connection) = self.connection
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "closing the database");
+        }
+    }
+
+    async fn commit_and_answer(&mut self, batch: Vec<(Append, Reply)>) {
+        if batch.is_empty() {
+            return;
+        }
+        let (appends, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        match self.commit(&appends).await {
+            // A reply fails when its writer gave up waiting: the append stands all the same.
+            Ok(outcomes) => {
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    let _ = reply.send(outcome);
+                }
+            }
+            Err(error) => {
+                // Closing the connection rolls back whatever is left of the transaction.
+                self.connection = None;
+                tracing::error!(%error, appends = appends.len(), "a commit failed");
+                for reply in replies {
+                    let failed = sqlx::Error::Protocol(format!("the commit failed: {error}"));
+                    let _ = reply.send(Err(StoreError::Unavailable(failed)));
+                }
+            }
+        }
+    }
+
+    /// The fate of each append, or the failure of all.
+    async fn commit(
+        &mut self,
+        appends: &[Append],
+    ) -> Result<Vec<Result<(), StoreError>>, sqlx::Error> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.options.connect().await?),
+        };
+        let mut tail = begin(connection).await?;
+        let mut outcomes = Vec::with_capacity(appends.len());
+        for append in appends {
+            outcomes.push(append::run(connection, append, &mut tail).await?);
+        }
+        sqlx::query("COMMIT").execute(&mut *connection).await?;
+        self.head.reached(tail.position);
+        Ok(outcomes)
+    }
+}
+
+/// Takes the write lock and reads where the log ends: another process may have written.
+async fn begin(connection: &mut SqliteConnection) -> Result<Tail, sqlx::Error> {
+    let newest = sqlx::query(
+        "BEGIN IMMEDIATE;
+         SELECT global_position, hash FROM event_log ORDER BY global_position DESC LIMIT 1",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(newest) = newest else {
+        return Ok(Tail {
+            position: 0,
+            hash: GENESIS,
+        });
+    };
+    Ok(Tail {
+        position: newest.try_get(0)?,
+        hash: hash(newest.try_get(1)?)?,
+    })
+}
+
+/// A stored hash; the table's CHECK keeps it at 32 bytes.
+pub(super) fn hash(bytes: &[u8]) -> Result<chain::Hash, sqlx::Error> {
+    bytes
+        .try_into()
+        .map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}

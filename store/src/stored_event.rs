@@ -1,0 +1,86 @@
+//! An event as a row of the `events` table: texts, before or after they mean anything.
+
+use cqrs_es::persist::SerializedEvent;
+use photolog_domain::EventMetadata;
+use photolog_domain::event::decode;
+use serde::de::DeserializeOwned;
+
+use crate::chain::Hash;
+use crate::{LogEntry, Position, StoreError};
+
+/// One row of `events`. Payload and metadata stay the exact texts that the hash chain covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredEvent {
+    pub(crate) aggregate_type: String,
+    pub(crate) aggregate_id: String,
+    pub(crate) sequence: i64,
+    pub(crate) event_type: String,
+    pub(crate) event_version: String,
+    pub(crate) payload: String,
+    pub(crate) metadata: String,
+}
+
+impl StoredEvent {
+    /// The fact, lifted to today's shape.
+    pub(crate) fn event<E: DeserializeOwned>(&self) -> Result<E, StoreError> {
+        let payload = self.json("payload", &self.payload)?;
+        Ok(decode(&self.event_type, &self.event_version, payload)?)
+    }
+
+    /// Who, when and why.
+    pub(crate) fn metadata(&self) -> Result<EventMetadata, StoreError> {
+        self.json("metadata", &self.metadata)
+    }
+
+    /// Its place in the stream, as the domain counts.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence.unsigned_abs()
+    }
+
+    /// The event at its place in the log.
+    pub(crate) fn into_log_entry(
+        self,
+        position: Position,
+        hash: Hash,
+    ) -> Result<LogEntry, StoreError> {
+        Ok(LogEntry {
+            position,
+            sequence: self.sequence(),
+            payload: self.json("payload", &self.payload)?,
+            metadata: self.metadata()?,
+            aggregate_type: self.aggregate_type,
+            aggregate_id: self.aggregate_id,
+            event_type: self.event_type,
+            event_version: self.event_version,
+            hash,
+        })
+    }
+
+    fn json<T: DeserializeOwned>(&self, what: &str, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|error| {
+            let Self {
+                aggregate_type,
+                aggregate_id,
+                sequence,
+                ..
+            } = self;
+            StoreError::Corrupt(format!(
+                "{what} of {aggregate_type} {aggregate_id} sequence {sequence}: {error}"
+            ))
+        })
+    }
+}
+
+impl From<&SerializedEvent> for StoredEvent {
+    fn from(event: &SerializedEvent) -> Self {
+        Self {
+            aggregate_type: event.aggregate_type.clone(),
+            aggregate_id: event.aggregate_id.clone(),
+            sequence: event.sequence as i64,
+            event_type: event.event_type.clone(),
+            event_version: event.event_version.clone(),
+            payload: event.payload.to_string(),
+            metadata: event.metadata.to_string(),
+        }
+    }
+}
