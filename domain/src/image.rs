@@ -57,6 +57,11 @@ impl Image {
         self.0.as_ref()
     }
 
+    /// The state alone, once the image exists.
+    pub fn into_state(self) -> Option<ImageState> {
+        self.0
+    }
+
     /// Which facts follow from this command? A command that changes nothing yields none.
     ///
     /// # Errors
@@ -140,6 +145,13 @@ impl Image {
             }
             ImageCommand::Disable => Ok(vec![ImageEvent::Disabled { at }]),
         }
+    }
+}
+
+/// A state taken from a read model, to be folded further.
+impl From<ImageState> for Image {
+    fn from(state: ImageState) -> Self {
+        Self(Some(state))
     }
 }
 

@@ -5,13 +5,14 @@
 //! from time to time, because another process may have written.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use photolog_domain::ImageId;
 use tokio::sync::watch;
 
-use crate::{ImageRow, Position};
+use crate::{ImageRow, Position, Store};
 
 /// How long a reader of the log sleeps when nobody in this process writes.
 const POLL: Duration = Duration::from_millis(500);
@@ -41,7 +42,10 @@ impl Head {
 /// Requests that wait for the image view: one channel per image somebody waits for, so that a
 /// projection wakes exactly those it served, however many others wait.
 #[derive(Debug, Default)]
-pub(crate) struct Visibility(Mutex<HashMap<ImageId, watch::Sender<u64>>>);
+pub(crate) struct Visibility {
+    waiting: Mutex<HashMap<ImageId, watch::Sender<u64>>>,
+    generation: AtomicU64,
+}
 
 /// A wait for one image; ends itself on drop.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ pub(crate) struct Watch<'a> {
 impl Visibility {
     /// Begins to listen for an image.
     pub(crate) fn watch(&self, image: ImageId) -> Watch<'_> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let sequence = Some(waiting.entry(image).or_default().subscribe());
         Watch {
             visibility: self,
@@ -63,9 +67,15 @@ impl Visibility {
         }
     }
 
+    /// The image view has changed: what was read before may be old.
+    pub(crate) fn changed(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
     /// These rows are in the image view now.
     pub(crate) fn show(&self, rows: &[ImageRow]) {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changed();
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
             if let Some(sequence) = waiting.get(&row.image) {
                 sequence.send_if_modified(|shown| {
@@ -75,6 +85,14 @@ impl Visibility {
                 });
             }
         }
+    }
+}
+
+impl Store {
+    /// A number that differs whenever the image view of this process has changed: what was read
+    /// before it changed may be old.
+    pub fn image_view_generation(&self) -> u64 {
+        self.visibility.generation.load(Ordering::Acquire)
     }
 }
 
@@ -95,7 +113,7 @@ impl Drop for Watch<'_> {
     fn drop(&mut self) {
         let mut waiting = self
             .visibility
-            .0
+            .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         self.sequence = None;

@@ -92,6 +92,8 @@ impl Store {
         let mut shown = self.visibility.watch(image);
         loop {
             if self.visible_sequence(image).await? >= appended.sequence {
+                // The rows may be there a moment before `show` says so.
+                self.visibility.changed();
                 return Ok(true);
             }
             let look_again = deadline.min(tokio::time::Instant::now() + LOOK_AGAIN);

@@ -1,7 +1,7 @@
 //! Answers.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -16,11 +16,14 @@ pub fn with_body(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> Response {
-    let mut response = Response::new(body.into().into());
+    let body: Bytes = body.into();
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Said here, because an answer to HEAD has no body to count.
+    headers.insert(CONTENT_LENGTH, length);
     response
 }
 

@@ -6,10 +6,12 @@
 //! | [`renditions`] | a rendition from memory, disk or the renderer; one render per key at a time |
 //! | [`disk_cache`] | renditions as files, up to a size limit |
 //! | [`work_queue`] | the processor's bounded queue |
+//! | [`pointers`] | which picture a public link shows now |
 //! | [`public`] | `GET /images/{publicID}` |
 
 pub mod disk_cache;
 pub mod ingest;
+pub mod pointers;
 pub mod public;
 pub mod renditions;
 pub mod work_queue;
@@ -25,6 +27,7 @@ use photolog_store::Blobs;
 use tokio::sync::Semaphore;
 
 use disk_cache::DiskCache;
+use pointers::Pointers;
 use renditions::RenditionKey;
 use work_queue::WorkQueue;
 
@@ -44,6 +47,7 @@ pub struct PictureLimits {
 /// Ingest, renditions and their caches.
 pub struct Pictures {
     blobs: Blobs,
+    pointers: Pointers,
     memory: Cache<RenditionKey, Bytes>,
     disk: DiskCache,
     renders: WorkQueue,
@@ -75,6 +79,7 @@ impl Pictures {
         let decode_budget_mebibytes = u32::try_from(mebibytes).unwrap_or(u32::MAX);
         Ok(Self {
             blobs,
+            pointers: Pointers::default(),
             memory,
             disk: DiskCache::open(cache_directory, limits.disk_cache_bytes).await?,
             renders: WorkQueue::new(processors, limits.render_queue),

@@ -32,8 +32,9 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     };
     let public_id: PublicId = request.id_of("image")?;
     let image = app
-        .store
-        .public_image(&public_id)
+        .pictures
+        .pointers
+        .find(&app.store, &public_id)
         .await?
         .ok_or_else(|| ApiError::not_found("image not found"))?;
     let info = master_info(&image.master, image.has_alpha);

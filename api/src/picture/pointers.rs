@@ -1,0 +1,56 @@
+//! Which picture a public link shows now, kept in memory for the links that are looked at most.
+//!
+//! An entry holds as long as the image view has not changed since it was read, so a replaced
+//! picture shows at once.
+
+use moka::sync::Cache;
+use photolog_domain::PublicId;
+use photolog_store::{PublicImage, Store, StoreError};
+
+const MOST_ENTRIES: u64 = 100_000;
+
+/// Public links in memory.
+pub struct Pointers {
+    known: Cache<PublicId, Pointer>,
+}
+
+#[derive(Clone)]
+struct Pointer {
+    generation: u64,
+    image: PublicImage,
+}
+
+impl Default for Pointers {
+    fn default() -> Self {
+        Self {
+            known: Cache::new(MOST_ENTRIES),
+        }
+    }
+}
+
+impl Pointers {
+    /// The image behind a link.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find(
+        &self,
+        store: &Store,
+        public_id: &PublicId,
+    ) -> Result<Option<PublicImage>, StoreError> {
+        // Read before the row: a change in between makes the entry old, never wrong.
+        let generation = store.image_view_generation();
+        if let Some(known) = self.known.get(public_id)
+            && known.generation == generation
+        {
+            return Ok(Some(known.image));
+        }
+        let found = store.public_image(public_id).await?;
+        if let Some(image) = &found {
+            let image = image.clone();
+            let pointer = Pointer { generation, image };
+            self.known.insert(public_id.clone(), pointer);
+        }
+        Ok(found)
+    }
+}
