@@ -1,2 +1,55 @@
-//! The one door for developers.
-fn main() {}
+//! The one door for developers: `cargo xtask --help`.
+//!
+//! Everything that is done to this workspace beside plain `cargo build` is a
+//! subcommand here, so that the desk and CI do the same thing. It depends on
+//! next to nothing, because every command waits until it is compiled.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line tool talks on its standard output"
+)]
+
+mod bench;
+mod check;
+mod setup;
+mod step;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of the Photolog workspace.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what tests and benchmarks need; quick when all is there
+    Setup,
+    /// Everything that CI checks; with a filter, only the end-to-end stories whose names match
+    Test {
+        /// Part of a story's name, such as `moov::upload`
+        filter: Option<String>,
+    },
+    /// Check the dependencies: licences, duplicates, sources, who may import whom, unused ones
+    Deny,
+    /// Measure the release build against its targets
+    Bench,
+    /// Format all code
+    Fmt,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Setup => setup::everything(),
+        Task::Test { filter: None } => check::everything(),
+        Task::Test {
+            filter: Some(filter),
+        } => check::stories(&filter),
+        Task::Deny => check::dependencies(),
+        Task::Bench => bench::run_benchmarks(),
+        Task::Fmt => check::format(),
+    }
+}

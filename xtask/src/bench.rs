@@ -1,0 +1,27 @@
+//! `cargo xtask bench`: build the release program and let the measuring
+//! program of `tests/bench/` compare it with what it is measured against.
+
+use anyhow::Result;
+
+use crate::setup;
+use crate::step::run;
+use crate::workspace::cargo;
+
+pub(crate) fn run_benchmarks() -> Result<()> {
+    setup::programs(setup::BENCHMARK_PROGRAMS)?;
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "photolog-api",
+    ]))?;
+    run(&mut cargo(&[
+        "bench",
+        "--locked",
+        "--package",
+        "photolog-tests",
+        "--bench",
+        "figures",
+    ]))
+}

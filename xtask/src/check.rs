@@ -1,0 +1,100 @@
+//! What must hold before a change lands. CI runs [`everything`] and nothing else.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::setup;
+use crate::step::{Steps, run};
+use crate::workspace::{cargo, python_environment};
+
+/// `cargo xtask test`
+pub(crate) fn everything() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.take("setup", setup::for_tests)?;
+    steps.take("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    steps.take("lints", lints)?;
+    steps.take("documentation", documentation)?;
+    steps.take("dependency policy", dependency_policy)?;
+    steps.take("build", build)?;
+    steps.take("tests", || {
+        run(&mut cargo(&["test", "--workspace", "--locked"]))
+    })?;
+    steps.summarize();
+    Ok(())
+}
+
+/// `cargo xtask test FILTER`: build the program, then run only the stories that match.
+pub(crate) fn stories(filter: &str) -> Result<()> {
+    setup::for_tests()?;
+    build()?;
+    run(&mut cargo(&[
+        "test",
+        "--workspace",
+        "--locked",
+        "--test",
+        "photolog",
+        "--",
+        filter,
+    ]))
+}
+
+/// `cargo xtask deny`
+pub(crate) fn dependencies() -> Result<()> {
+    setup::for_tests()?;
+    dependency_policy()
+}
+
+/// `cargo xtask fmt`
+pub(crate) fn format() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all"]))
+}
+
+fn lints() -> Result<()> {
+    run(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn documentation() -> Result<()> {
+    let mut command = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The stories start the real program, so it is built with the same features as the tests.
+fn build() -> Result<()> {
+    run(&mut cargo(&[
+        "build",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+    ]))
+}
+
+/// `deny.toml` says what is allowed; nothing may be declared and not used.
+fn dependency_policy() -> Result<()> {
+    run(checker("deny")?.args(["--workspace", "check", "bans", "licenses", "sources"]))?;
+    run(checker("shear")?.arg("--locked"))
+}
+
+/// A cargo subcommand from the Python environment.
+fn checker(subcommand: &str) -> Result<Command> {
+    let tools = python_environment().join("bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(tools).chain(std::env::split_paths(&path));
+    let mut command = cargo(&[subcommand]);
+    command.env("PATH", std::env::join_paths(folders).context("PATH")?);
+    Ok(command)
+}

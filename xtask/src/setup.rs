@@ -1,0 +1,157 @@
+//! Bring in what tests and benchmarks need beside Rust. Every part first looks
+//! whether its work is done, so a second run takes no time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::{Steps, output_of, run, run_within};
+use crate::workspace::{python_environment, root};
+
+/// A program we call and the Debian package that brings it.
+pub(crate) struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+/// What `cargo xtask bench` compares with.
+pub(crate) const BENCHMARK_PROGRAMS: &[Program] = &[
+    Program {
+        name: "wrk",
+        package: "wrk",
+    },
+    Program {
+        name: "nginx",
+        package: "nginx-light",
+    },
+];
+
+/// The pinned Python packages: the vendors' SDKs, and cargo's checkers as prebuilt binaries.
+const REQUIREMENTS: &[&str] = &["tests/sdk/requirements.txt", "xtask/requirements.txt"];
+
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+const WASM_LIMIT: Duration = Duration::from_secs(120);
+
+/// `cargo xtask setup`
+pub(crate) fn everything() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.take("programs for the benchmarks", || {
+        programs(BENCHMARK_PROGRAMS)
+    })?;
+    steps.take("what the tests need", for_tests)?;
+    steps.summarize();
+    Ok(())
+}
+
+/// What `cargo xtask test` needs.
+pub(crate) fn for_tests() -> Result<()> {
+    python()?;
+    wasm_target();
+    Ok(())
+}
+
+/// Install the programs that are not on the search path.
+pub(crate) fn programs(wanted: &[Program]) -> Result<()> {
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|program| !on_search_path(program.name))
+        .collect();
+    for program in &missing {
+        println!(
+            "{} is missing, installing {}",
+            program.name, program.package
+        );
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<_> = missing.iter().map(|program| program.package).collect();
+    install(&packages)
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let by_hand = format!("please install by hand: {}", packages.join(" "));
+    if !on_search_path("apt-get") {
+        bail!("there is no apt-get here; {by_hand}");
+    }
+    run(&mut apt_get(&["update", "-qq"])).with_context(|| by_hand.clone())?;
+    let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    arguments.extend(packages);
+    run(&mut apt_get(&arguments)).context(by_hand)
+}
+
+/// apt-get as root, by `sudo` without a password question when we are somebody else.
+fn apt_get(arguments: &[&str]) -> Command {
+    let is_root = output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
+    let mut command = if is_root {
+        Command::new("apt-get")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["--non-interactive", "apt-get"]);
+        sudo
+    };
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// A Python environment of our own that holds exactly the pinned requirements.
+fn python() -> Result<()> {
+    let environment = python_environment();
+    let stamp = environment.join("installed-requirements");
+    let wanted = REQUIREMENTS
+        .iter()
+        .map(|file| fs::read_to_string(root().join(file)).with_context(|| (*file).to_owned()))
+        .collect::<Result<String>>()?;
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    create_environment(&environment)?;
+    let mut pip = Command::new(environment.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+    for file in REQUIREMENTS {
+        pip.arg("--requirement").arg(root().join(file));
+    }
+    run(&mut pip)?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+fn create_environment(environment: &Path) -> Result<()> {
+    let make = || {
+        let mut python = Command::new("python3");
+        python.args(["-m", "venv", "--clear"]).arg(environment);
+        python
+    };
+    if run(&mut make()).is_ok() {
+        return Ok(());
+    }
+    println!("python3 cannot make an environment, installing python3-venv");
+    install(&["python3-venv"])?;
+    run(&mut make())
+}
+
+/// The compile target of the edge. Only a warning when it cannot be had: nothing else needs it.
+fn wasm_target() {
+    let installed = output_of(Command::new("rustup").args(["target", "list", "--installed"]));
+    if installed.is_some_and(|list| list.lines().any(|line| line == WASM_TARGET)) {
+        return;
+    }
+    let mut add = Command::new("rustup");
+    add.args(["target", "add", WASM_TARGET]);
+    if let Err(error) = run_within(WASM_LIMIT, &mut add) {
+        println!("warning: the edge cannot be built here: {error:#}");
+    }
+}
+
+fn on_search_path(program: &str) -> bool {
+    // nginx lives in /usr/sbin, which is not on every user's path.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .any(|folder| folder.join(program).is_file())
+}

@@ -1,0 +1,28 @@
+//! Where things are: the workspace's own folders and the tools kept in `target/`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The folder that holds the workspace's `Cargo.toml`.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}
+
+/// Where cargo builds to; our tools live there too, so that `cargo clean` removes them.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The Python environment with the vendors' SDKs and the dependency checkers.
+pub(crate) fn python_environment() -> PathBuf {
+    target().join("tools/venv")
+}
+
+/// The cargo that runs us, called at the workspace's root.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(arguments).current_dir(root());
+    command
+}
