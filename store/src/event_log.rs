@@ -39,11 +39,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn read_log(
-        &self,
-        after: Position,
-        limit: u32,
-    ) -> Result<Vec<LogEntry>, StoreError> {
+    pub async fn read_log(&self, after: Position, limit: u32) -> Result<Vec<LogEntry>, StoreError> {
         self.log_rows(after, limit)
             .await?
             .into_iter()

@@ -145,8 +145,10 @@ impl Store {
         let mut loaded = self.folds.get::<A>(stream);
         let before = loaded.sequence;
         let id = stream.to_string();
-        let events = match &self.backend {
-            Backend::Sqlite(sqlite) => events_after::<A>(&sqlite.events, &id, before).await?,
+        // The stock loading for a stream met for the first time, only the news for a known one.
+        let events = match before {
+            0 => self.get_events::<A>(&id).await?,
+            known => self.get_last_events::<A>(&id, known as usize).await?,
         };
         loaded.fold(events)?;
         if loaded.sequence > before {
@@ -193,11 +195,15 @@ impl Store {
         let sequence = expected_sequence + events.len() as u64;
         if !events.is_empty() {
             let append = Append::new::<A>(stream, expected_sequence, &events, conditions)?;
-            match &self.backend {
-                Backend::Sqlite(sqlite) => sqlite.append(append).await?,
-            }
+            self.append_to_backend(append).await?;
         }
         Ok(Appended { sequence, stream })
+    }
+
+    pub(crate) async fn append_to_backend(&self, append: Append) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.append(append).await,
+        }
     }
 
     /// What an idempotency key of this account led to, when it was used before.
@@ -215,19 +221,6 @@ impl Store {
     }
 }
 
-/// The stock loading for a stream met for the first time, only the news for a known one.
-async fn events_after<A: Recordable>(
-    repository: &impl PersistedEventRepository,
-    id: &str,
-    sequence: u64,
-) -> Result<Vec<SerializedEvent>, StoreError> {
-    let events = match sequence {
-        0 => repository.get_events::<A>(id).await?,
-        known => repository.get_last_events::<A>(id, known as usize).await?,
-    };
-    Ok(events)
-}
-
 impl Append {
     /// Events as cqrs-es hands them over: already numbered, without conditions. `None` when
     /// there are none.
@@ -235,9 +228,13 @@ impl Append {
         let Some(first) = events.first() else {
             return Ok(None);
         };
+        let rows: Vec<_> = events.iter().map(StoredEvent::from).collect();
+        for row in &rows {
+            row.metadata()?;
+        }
         Ok(Some(Self {
             stream: first.aggregate_id.clone(),
-            events: events.iter().map(StoredEvent::from).collect(),
+            events: rows,
             changes: inline::changes(events)?,
             image_limit: None,
             idempotency: None,

@@ -81,7 +81,9 @@ pub(crate) fn changes(events: &[SerializedEvent]) -> Result<Vec<Change>, StoreEr
         .filter_map(|event| match event.aggregate_type.as_str() {
             Image::TYPE => change_of::<Image>(event).transpose(),
             Account::TYPE => change_of::<Account>(event).transpose(),
-            other => Some(Err(StoreError::Corrupt(format!("no such aggregate: {other}")))),
+            other => Some(Err(StoreError::Corrupt(format!(
+                "no such aggregate: {other}"
+            )))),
         })
         .collect()
 }

@@ -5,6 +5,7 @@
 //! | [`config`] | where the database and the blobs are |
 //! | [`error`] | what can go wrong, in the words of the callers |
 //! | [`event_store`] | load a stream, append to it: cqrs-es over SQLite or Postgres |
+//! | `event_repository` | the seam to cqrs-es |
 //! | [`event_log`] | all streams in one order: `read_log` after a position |
 //! | [`read_model`] | the rows a projection writes, the questions the API asks |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
@@ -25,6 +26,7 @@ mod column;
 pub mod config;
 pub mod error;
 pub mod event_log;
+mod event_repository;
 pub mod event_store;
 mod fold_cache;
 pub mod inline;

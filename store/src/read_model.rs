@@ -131,6 +131,16 @@ impl Store {
         }
     }
 
+    /// How many rows the image view has, for `verify`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_images(&self) -> Result<u64, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.count_images().await,
+        }
+    }
+
     /// Writes rows and moves the projection's checkpoint from `from` to `to` in one transaction.
     /// `false`, and nothing written, when another projector moved it first.
     ///

@@ -1,5 +1,7 @@
-//! Reading the log and single streams.
+//! Reading single streams and the log.
 
+use cqrs_es::persist::SerializedEvent;
+use sqlite_es::SqliteEventRepository;
 use sqlx::Row;
 
 use super::Sqlite;
@@ -10,6 +12,41 @@ use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
 impl Sqlite {
+    /// The repository of sqlite-es over our readers.
+    pub(crate) fn stock(&self) -> SqliteEventRepository {
+        SqliteEventRepository::new(self.readers.clone())
+    }
+
+    pub(crate) async fn events_after(
+        &self,
+        aggregate_type: &str,
+        stream: &str,
+        sequence: usize,
+    ) -> Result<Vec<SerializedEvent>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sequence, event_type, event_version, payload, metadata FROM events
+             WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence > ?3 ORDER BY sequence",
+        )
+        .bind(aggregate_type)
+        .bind(stream)
+        .bind(sequence as i64)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(SerializedEvent::new(
+                    stream.to_owned(),
+                    row.try_get::<i64, _>(0)? as usize,
+                    aggregate_type.to_owned(),
+                    row.try_get(1)?,
+                    row.try_get(2)?,
+                    row.try_get(3)?,
+                    row.try_get(4)?,
+                ))
+            })
+            .collect()
+    }
+
     pub(crate) async fn log_rows(
         &self,
         after: Position,

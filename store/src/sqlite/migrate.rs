@@ -3,8 +3,8 @@
 //! The file's `user_version` counts the migrations done. All of it happens under the write lock,
 //! so that several processes may open a new file at once.
 
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{Executor, Row};
 
 use crate::StoreError;
 
@@ -37,7 +37,7 @@ async fn pending(connection: &mut SqliteConnection) -> Result<(), StoreError> {
         )));
     };
     for migration in pending {
-        sqlx::raw_sql(migration).execute(&mut *connection).await?;
+        connection.execute(*migration).await?;
     }
     sqlx::query(&format!("PRAGMA user_version = {known}"))
         .execute(&mut *connection)

@@ -11,7 +11,6 @@
 //! processes, such as the command line.
 
 mod append;
-mod event_repository;
 mod inline;
 mod keys;
 mod log;
@@ -33,7 +32,6 @@ use tokio::sync::Mutex;
 use crate::StoreError;
 use crate::event_store::Append;
 use crate::progress::Head;
-use event_repository::EventRepository;
 use writer::Writer;
 
 /// Readers; more than cores would only queue elsewhere.
@@ -48,7 +46,6 @@ pub(crate) struct Sqlite {
     readers: SqlitePool,
     writer: Writer,
     turn: Arc<Mutex<Turn>>,
-    pub(crate) events: EventRepository,
     pub(crate) head: Arc<Head>,
 }
 
@@ -96,7 +93,6 @@ impl Sqlite {
         let head = Arc::new(Head::default());
         let writer = Writer::start(connection, durable, turn.clone(), head.clone());
         let store = Self {
-            events: EventRepository::new(readers.clone(), writer.clone()),
             readers,
             writer,
             turn,

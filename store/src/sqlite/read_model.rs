@@ -58,13 +58,12 @@ impl Sqlite {
         projection: &str,
         version: u32,
     ) -> Result<Position, StoreError> {
-        let row = sqlx::query(
-            "SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2",
-        )
-        .bind(projection)
-        .bind(version)
-        .fetch_optional(&self.readers)
-        .await?;
+        let row =
+            sqlx::query("SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2")
+                .bind(projection)
+                .bind(version)
+                .fetch_optional(&self.readers)
+                .await?;
         Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
     }
 
@@ -80,6 +79,13 @@ impl Sqlite {
         .iter()
         .map(image_row)
         .collect()
+    }
+
+    pub(crate) async fn count_images(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT count(*) FROM image_view")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
     /// All rows travel as one JSON text: one statement, however many there are.

@@ -1,0 +1,169 @@
+//! The image view: one row per image, folded by the domain's own `apply`. Lists and public links
+//! are answered from it.
+
+use std::collections::BTreeMap;
+
+use cqrs_es::Aggregate;
+use photolog_domain::event::decode;
+use photolog_domain::{Image, ImageEvent, ImageId, ImageState};
+use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError};
+
+/// The projection and how far it has come.
+#[derive(Debug)]
+pub struct ImageView {
+    store: Store,
+    /// `None` until read from the database, and again after another projector moved it.
+    checkpoint: Option<Position>,
+}
+
+/// What one step brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many entries were projected.
+    Advanced(usize),
+    /// The log holds no more.
+    AtTheEnd,
+    /// Another projector is at work.
+    Outrun,
+}
+
+impl ImageView {
+    /// Its name among the checkpoints; never changes.
+    pub const NAME: &'static str = "image_view";
+    /// Raised when the shape of a row changes: the view is then built anew.
+    pub const VERSION: u32 = 1;
+
+    /// A view that goes on where the last one stopped.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            checkpoint: None,
+        }
+    }
+
+    /// The position up to which the view is known to be complete.
+    pub fn checkpoint(&self) -> Position {
+        self.checkpoint.unwrap_or(0)
+    }
+
+    /// Projects at most `limit` entries.
+    ///
+    /// # Errors
+    /// When the database fails, or an entry cannot be projected; nothing is written then.
+    pub async fn advance(&mut self, limit: u32) -> Result<Step, StoreError> {
+        let from = match self.checkpoint {
+            Some(checkpoint) => checkpoint,
+            None => *self
+                .checkpoint
+                .insert(self.store.checkpoint(Self::NAME, Self::VERSION).await?),
+        };
+        let entries = self.store.read_log(from, limit).await?;
+        let Some(last) = entries.last() else {
+            return Ok(Step::AtTheEnd);
+        };
+        let to = last.position;
+        let count = entries.len();
+        let rows = self.fold(entries).await?;
+        let saved = self
+            .store
+            .save_image_rows(Self::NAME, Self::VERSION, from, to, &rows)
+            .await?;
+        if saved {
+            self.checkpoint = Some(to);
+            Ok(Step::Advanced(count))
+        } else {
+            self.checkpoint = None;
+            Ok(Step::Outrun)
+        }
+    }
+
+    /// The rows as they are after these entries.
+    async fn fold(&self, entries: Vec<LogEntry>) -> Result<Vec<ImageRow>, StoreError> {
+        let entries = entries
+            .into_iter()
+            .filter(|entry| entry.aggregate_type == Image::TYPE)
+            .map(|entry| Ok((image_of(&entry)?, entry)))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let touched: Vec<ImageId> = entries.iter().map(|(image, _)| *image).collect();
+        let mut folds: BTreeMap<ImageId, Fold> = BTreeMap::new();
+        for row in self.store.image_rows(&touched).await? {
+            folds.insert(row.image, row.into());
+        }
+        for (image, entry) in entries {
+            let event = decode(&entry.event_type, &entry.event_version, entry.payload)?;
+            let fold = folds.entry(image).or_default();
+            fold.apply(entry.position, entry.sequence, event)?;
+        }
+        Ok(folds
+            .into_iter()
+            .filter_map(|(image, fold)| fold.into_row(image))
+            .collect())
+    }
+}
+
+/// The image of an entry of its stream.
+pub(crate) fn image_of(entry: &LogEntry) -> Result<ImageId, StoreError> {
+    entry.aggregate_id.parse().map_err(|error| {
+        StoreError::Corrupt(format!("stream of position {}: {error}", entry.position))
+    })
+}
+
+/// An image folded so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fold {
+    image: Image,
+    sequence: u64,
+    created_position: Position,
+}
+
+impl Fold {
+    /// Takes the next event; one that is in already changes nothing.
+    pub(crate) fn apply(
+        &mut self,
+        position: Position,
+        sequence: u64,
+        event: ImageEvent,
+    ) -> Result<(), StoreError> {
+        if sequence <= self.sequence {
+            return Ok(());
+        }
+        if sequence != self.sequence + 1 {
+            let before = self.sequence;
+            return Err(StoreError::Corrupt(format!(
+                "position {position}: sequence {sequence} follows {before}"
+            )));
+        }
+        self.image.apply(event);
+        self.sequence = sequence;
+        if self.created_position == 0 {
+            self.created_position = position;
+        }
+        Ok(())
+    }
+
+    /// The state, once there is an image.
+    pub(crate) fn state(&self) -> Option<&ImageState> {
+        self.image.state()
+    }
+
+    /// The row; `None` while there is no image.
+    pub(crate) fn into_row(self, image: ImageId) -> Option<ImageRow> {
+        let state = self.image.into_state()?;
+        Some(ImageRow {
+            image,
+            sequence: self.sequence,
+            created_position: self.created_position,
+            state,
+        })
+    }
+}
+
+impl From<ImageRow> for Fold {
+    fn from(row: ImageRow) -> Self {
+        Self {
+            image: row.state.into(),
+            sequence: row.sequence,
+            created_position: row.created_position,
+        }
+    }
+}

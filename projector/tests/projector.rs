@@ -1,0 +1,264 @@
+//! The projector over a real database: it keeps up, it repeats itself without harm, it stops loudly.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use photolog_domain::{
+    AccountId, Content, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
+};
+use photolog_projector::{Finding, ImageView, Projector, Status, verify};
+use photolog_store::{Appended, Blobs, Conditions, Store, StoreConfig};
+use sqlx::SqlitePool;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+struct World {
+    store: Store,
+    blobs: Blobs,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("photolog.db");
+        Self {
+            store: Store::open(&StoreConfig::Sqlite { path: path.clone() })
+                .await
+                .unwrap(),
+            blobs: Blobs::open_directory(&folder.path().join("blobs"))
+                .await
+                .unwrap(),
+            path,
+            _folder: folder,
+        }
+    }
+
+    /// Somebody with the database's own tools.
+    async fn tamper(&self, sql: &str) {
+        let pool = SqlitePool::connect(&format!("sqlite:{}", self.path.display()))
+            .await
+            .unwrap();
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    async fn append(&self, image: ImageId, expected_sequence: u64, event: ImageEvent) -> Appended {
+        let at = "2026-11-21T04:36:26.000Z".parse().unwrap();
+        let metadata = EventMetadata {
+            event_id: Uuid::now_v7(),
+            occurred_at: at,
+            actor: "operator".into(),
+            dialect: Dialect::Cli,
+            request_id: "1".into(),
+            correlation_id: "1".into(),
+            causation_id: Uuid::now_v7(),
+            reason: None,
+        };
+        let events = vec![(event, metadata)];
+        self.store
+            .append::<Image>(
+                image.uuid(),
+                expected_sequence,
+                events,
+                &Conditions::default(),
+            )
+            .await
+            .unwrap()
+    }
+
+    /// Uploads a picture of these bytes.
+    async fn upload(&self, account: AccountId, bytes: &'static [u8]) -> (ImageId, Appended) {
+        let digest = self.blobs.put(bytes.into()).await.unwrap();
+        let image = ImageId::new(Uuid::now_v7());
+        let random = image.uuid().simple().to_string();
+        let uploaded = ImageEvent::Uploaded {
+            at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
+            account,
+            public_id: random[11..32].parse().unwrap(),
+            content: Content {
+                digest,
+                media_type: MediaType::Png,
+                size_bytes: bytes.len() as u64,
+                width: 1,
+                height: 1,
+                has_alpha: false,
+            },
+            master: Master {
+                digest,
+                media_type: MediaType::Png,
+                width: 1,
+                height: 1,
+            },
+        };
+        (image, self.append(image, 0, uploaded).await)
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        verify(&self.store, &self.blobs).await.unwrap().findings
+    }
+}
+
+fn set(value: &str) -> ImageEvent {
+    ImageEvent::MetadataSet {
+        at: "2026-11-21T04:36:27.000Z".parse().unwrap(),
+        entries: [("a".parse().unwrap(), value.parse().unwrap())].into(),
+    }
+}
+
+fn account() -> AccountId {
+    AccountId::new(Uuid::now_v7())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_become_visible_while_they_are_made() {
+    let world = World::new().await;
+    let (stop, stops) = watch::channel(false);
+    let projector = tokio::spawn(photolog_projector::run(world.store.clone(), stops));
+    let (image, uploaded) = world.upload(account(), b"one").await;
+    let wait = Duration::from_secs(5);
+    assert!(
+        world
+            .store
+            .wait_until_visible(&uploaded, wait)
+            .await
+            .unwrap()
+    );
+    for sequence in 1..100 {
+        let appended = world
+            .append(image, sequence, set(&sequence.to_string()))
+            .await;
+        assert!(
+            world
+                .store
+                .wait_until_visible(&appended, wait)
+                .await
+                .unwrap()
+        );
+    }
+    assert_eq!(world.findings().await, []);
+    stop.send(true).unwrap();
+    projector.await.unwrap();
+}
+
+#[tokio::test]
+async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
+    let world = World::new().await;
+    let (image, _) = world.upload(account(), b"one").await;
+    let (other, _) = world.upload(account(), b"two").await;
+    for sequence in 1..20 {
+        world
+            .append(image, sequence, set(&sequence.to_string()))
+            .await;
+        world.append(other, sequence, set("x")).await;
+    }
+    let mut one = ImageView::new(world.store.clone());
+    let mut two = ImageView::new(world.store.clone());
+    for limit in [1, 3, 1, 7, 2, 100, 1, 1] {
+        one.advance(limit).await.unwrap();
+        two.advance(limit).await.unwrap();
+    }
+    assert_eq!(world.findings().await, []);
+}
+
+#[tokio::test]
+async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
+    let world = World::new().await;
+    let (image, _) = world.upload(account(), b"one").await;
+    // As a newer program would write it.
+    world
+        .tamper(
+            "INSERT INTO events SELECT aggregate_type, aggregate_id, 2, 'Sold', '9', '{}', metadata
+             FROM events;
+             INSERT INTO event_log SELECT 2, aggregate_type, aggregate_id, 2, zeroblob(32)
+             FROM event_log",
+        )
+        .await;
+    let (healthy, _) = world.upload(account(), b"two").await;
+    let (stop, stops) = watch::channel(false);
+    let projector = Projector::new(world.store.clone());
+    let mut status = projector.status();
+    let running = tokio::spawn(projector.run(stops));
+    let stopped = tokio::time::timeout(
+        Duration::from_secs(5),
+        status.wait_for(|status| *status != Status::Running),
+    )
+    .await
+    .unwrap()
+    .unwrap()
+    .clone();
+    assert!(
+        matches!(&stopped, Status::Stopped { after: 1, problem } if problem.contains("Sold")),
+        "{stopped:?}"
+    );
+    // What came before is there, what comes after is not: the order is never broken.
+    assert_eq!(world.store.image_rows(&[image]).await.unwrap().len(), 1);
+    assert_eq!(world.store.image_rows(&[healthy]).await.unwrap().len(), 0);
+    stop.send(true).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn verify_finds_every_kind_of_damage() {
+    let world = World::new().await;
+    let account = account();
+    let (image, _) = world.upload(account, b"one").await;
+    world.append(image, 1, set("a")).await;
+    let (_, _) = world.upload(account, b"two").await;
+    while ImageView::new(world.store.clone())
+        .advance(100)
+        .await
+        .unwrap()
+        != photolog_projector::image_view::Step::AtTheEnd
+    {}
+    assert_eq!(world.findings().await, []);
+
+    let has = |findings: &[Finding], wanted: &dyn Fn(&Finding) -> bool| {
+        assert!(findings.iter().any(wanted), "{findings:?}");
+    };
+    world
+        .tamper(
+            "UPDATE image_view SET state = json_set(state, '$.metadata.a', 'b') WHERE sequence = 2",
+        )
+        .await;
+    has(&world.findings().await, &|finding| {
+        *finding == Finding::View(image)
+    });
+    world
+        .tamper("DELETE FROM image_view WHERE sequence = 2")
+        .await;
+    has(&world.findings().await, &|finding| {
+        *finding == Finding::View(image)
+    });
+    world.tamper("DELETE FROM claims").await;
+    has(
+        &world.findings().await,
+        &|finding| matches!(finding, Finding::Claim(at, _) if *at == account),
+    );
+    world.tamper("UPDATE image_counts SET images = 7").await;
+    has(&world.findings().await, &|finding| {
+        *finding == Finding::Count(account)
+    });
+    world
+        .tamper("INSERT INTO keys VALUES ('plk_abcdefghijklmnop', 'a', 'b', 'c', 'd')")
+        .await;
+    assert!(verify(&world.store, &world.blobs).await.is_err());
+    world.tamper("DELETE FROM keys").await;
+    world
+        .tamper(
+            "DROP TRIGGER events_are_never_changed;
+             UPDATE events SET payload = json_set(payload, '$.entries.a', 'c') WHERE sequence = 2",
+        )
+        .await;
+    has(&world.findings().await, &|finding| {
+        *finding == Finding::BrokenChain { position: 2 }
+    });
+    let blobs = world.path.with_file_name("blobs");
+    std::fs::remove_dir_all(blobs).unwrap();
+    has(&world.findings().await, &|finding| {
+        matches!(finding, Finding::BlobMissing(_))
+    });
+}

@@ -1,0 +1,184 @@
+//! The smallest valid things, and a database to put them in.
+
+use std::path::PathBuf;
+
+use photolog_domain::{
+    AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageEvent, ImageId, Master,
+    MediaType, Timestamp,
+};
+use photolog_store::{Appended, Conditions, Store, StoreConfig, StoreError};
+use uuid::Uuid;
+
+/// An empty database of its own, gone with the value.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) config: StoreConfig,
+    _folder: tempfile::TempDir,
+}
+
+impl Database {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::Sqlite {
+            path: folder.path().join("photolog.db"),
+        };
+        Self {
+            store: Store::open(&config).await.unwrap(),
+            config,
+            _folder: folder,
+        }
+    }
+
+    /// The file, where there is one.
+    pub(crate) fn path(&self) -> PathBuf {
+        match &self.config {
+            StoreConfig::Sqlite { path } => path.clone(),
+            StoreConfig::Postgres { .. } => panic!("no file"),
+        }
+    }
+
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+pub(crate) fn at() -> Timestamp {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    Timestamp::from_unix_millis(now.as_millis() as i64).unwrap()
+}
+
+pub(crate) fn account() -> AccountId {
+    AccountId::new(Uuid::now_v7())
+}
+
+pub(crate) fn image() -> ImageId {
+    ImageId::new(Uuid::now_v7())
+}
+
+pub(crate) fn digest(byte: u8) -> Digest {
+    Digest::new([byte; 32])
+}
+
+pub(crate) fn metadata() -> EventMetadata {
+    EventMetadata {
+        event_id: Uuid::now_v7(),
+        occurred_at: at(),
+        actor: "plk_abcdefghijklmnop".into(),
+        dialect: Dialect::Moov,
+        request_id: "request-1".into(),
+        correlation_id: "request-1".into(),
+        causation_id: Uuid::now_v7(),
+        reason: None,
+    }
+}
+
+fn content(digest: Digest) -> Content {
+    Content {
+        digest,
+        media_type: MediaType::Png,
+        size_bytes: 68,
+        width: 1,
+        height: 1,
+        has_alpha: true,
+    }
+}
+
+fn master(digest: Digest) -> Master {
+    Master {
+        digest,
+        media_type: MediaType::Png,
+        width: 1,
+        height: 1,
+    }
+}
+
+pub(crate) fn uploaded(account: AccountId, bytes: u8) -> ImageEvent {
+    uploaded_bytes(account, digest(bytes))
+}
+
+pub(crate) fn uploaded_bytes(account: AccountId, digest: Digest) -> ImageEvent {
+    let random = Uuid::now_v7().simple().to_string();
+    ImageEvent::Uploaded {
+        at: at(),
+        account,
+        public_id: random[11..32].parse().unwrap(),
+        content: content(digest),
+        master: master(digest),
+    }
+}
+
+pub(crate) fn replaced(bytes: u8) -> ImageEvent {
+    ImageEvent::Replaced {
+        at: at(),
+        content: content(digest(bytes)),
+        master: master(digest(bytes)),
+    }
+}
+
+pub(crate) fn set(key: &str, value: &str) -> ImageEvent {
+    ImageEvent::MetadataSet {
+        at: at(),
+        entries: [(key.parse().unwrap(), value.parse().unwrap())].into(),
+    }
+}
+
+pub(crate) fn disabled() -> ImageEvent {
+    ImageEvent::Disabled { at: at() }
+}
+
+/// Appends events to an image's stream without conditions.
+pub(crate) async fn append(
+    store: &Store,
+    image: ImageId,
+    expected_sequence: u64,
+    events: impl IntoIterator<Item = ImageEvent>,
+) -> Result<Appended, StoreError> {
+    let conditions = Conditions::default();
+    append_if(store, image, expected_sequence, events, &conditions).await
+}
+
+/// Appends events to an image's stream.
+pub(crate) async fn append_if(
+    store: &Store,
+    image: ImageId,
+    expected_sequence: u64,
+    events: impl IntoIterator<Item = ImageEvent>,
+    conditions: &Conditions,
+) -> Result<Appended, StoreError> {
+    let events = events
+        .into_iter()
+        .map(|event| (event, metadata()))
+        .collect();
+    store
+        .append::<Image>(image.uuid(), expected_sequence, events, conditions)
+        .await
+}
+
+/// Runs the same work many times at once.
+pub(crate) async fn in_parallel<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    times: usize,
+    mut work: impl FnMut(usize) -> F,
+) -> Vec<T> {
+    let tasks: Vec<_> = (0..times)
+        .map(|number| tokio::spawn(work(number)))
+        .collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}
+
+/// Returns once the log holds so many events.
+pub(crate) async fn settle(store: &Store, head: i64) {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while store.log_head().await.unwrap() < head {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "the log stands still"
+        );
+        store.log_grew(head - 1).await;
+    }
+}

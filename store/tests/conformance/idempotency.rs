@@ -1,0 +1,119 @@
+//! A retried request is recognised by its key.
+
+use photolog_domain::{AccountId, EventMetadata, Image, Timestamp};
+use photolog_store::{Conditions, Idempotency, IdempotencyRecord, StoreError};
+
+use crate::given::*;
+
+fn once(account: AccountId, key: &str, fingerprint: u8) -> Conditions {
+    Conditions {
+        image_limit: None,
+        idempotency: Some(Idempotency {
+            account,
+            key: key.to_owned(),
+            fingerprint: digest(fingerprint),
+        }),
+    }
+}
+
+pub(crate) async fn a_key_is_taken_once_and_remembers_what_it_led_to(database: &Database) {
+    let (store, account, image) = (&database.store, account(), image());
+    assert_eq!(store.idempotency_record(account, "k").await.unwrap(), None);
+    let events = [uploaded(account, 1), set("a", "b")];
+    append_if(store, image, 0, events, &once(account, "k", 7))
+        .await
+        .unwrap();
+    let expected = IdempotencyRecord {
+        fingerprint: digest(7),
+        image,
+        sequence: 2,
+    };
+    let record = store.idempotency_record(account, "k").await.unwrap();
+    assert_eq!(record.as_ref(), Some(&expected));
+
+    // The same content again: the key is what is told, not the duplicate.
+    let retried = append_if(
+        store,
+        crate::given::image(),
+        0,
+        [uploaded(account, 1)],
+        &once(account, "k", 8),
+    )
+    .await;
+    assert!(
+        matches!(&retried, Err(StoreError::IdempotencyKeyUsed(record)) if *record == expected),
+        "{retried:?}"
+    );
+    // Another account has its own keys.
+    let other = crate::given::account();
+    append_if(
+        store,
+        crate::given::image(),
+        0,
+        [uploaded(other, 1)],
+        &once(other, "k", 7),
+    )
+    .await
+    .unwrap();
+    // A refused append does not use its key up.
+    let refused = append_if(
+        store,
+        crate::given::image(),
+        0,
+        [uploaded(account, 1)],
+        &once(account, "unused", 7),
+    )
+    .await;
+    assert!(matches!(refused, Err(StoreError::DuplicateContent { .. })));
+    let unused = store.idempotency_record(account, "unused").await.unwrap();
+    assert_eq!(unused, None);
+}
+
+pub(crate) async fn of_many_parallel_uses_of_a_key_exactly_one_wins(database: &Database) {
+    let account = account();
+    let outcomes = in_parallel(32, |number| {
+        let store = database.store.clone();
+        let event = uploaded(account, number as u8);
+        async move { append_if(&store, image(), 0, [event], &once(account, "k", 1)).await }
+    })
+    .await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    let record = database.store.idempotency_record(account, "k").await;
+    let record = record.unwrap().unwrap();
+    for refused in outcomes.into_iter().filter_map(Result::err) {
+        assert!(
+            matches!(&refused, StoreError::IdempotencyKeyUsed(told) if *told == record),
+            "{refused:?}"
+        );
+    }
+}
+
+pub(crate) async fn a_key_is_forgotten_after_a_day(database: &Database) {
+    let (store, account) = (&database.store, account());
+    let yesterday = at().unix_millis() - 25 * 60 * 60 * 1_000;
+    let old = EventMetadata {
+        occurred_at: Timestamp::from_unix_millis(yesterday).unwrap(),
+        ..metadata()
+    };
+    store
+        .append::<Image>(
+            image().uuid(),
+            0,
+            vec![(uploaded(account, 1), old)],
+            &once(account, "k", 1),
+        )
+        .await
+        .unwrap();
+    assert_eq!(store.idempotency_record(account, "k").await.unwrap(), None);
+    append_if(
+        store,
+        image(),
+        0,
+        [uploaded(account, 2)],
+        &once(account, "k", 2),
+    )
+    .await
+    .unwrap();
+    let record = store.idempotency_record(account, "k").await.unwrap();
+    assert_eq!(record.unwrap().fingerprint, digest(2));
+}

@@ -1,0 +1,67 @@
+//! What every backend must do, as one list of cases: each is run against each database.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod given;
+mod idempotency;
+mod keys;
+mod log;
+mod streams;
+mod uniqueness;
+mod view;
+
+/// Makes a test of each case for each backend.
+macro_rules! conformance {
+    ($($area:ident: $($case:ident),+;)+) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $case() {
+                    let database = crate::given::Database::sqlite().await;
+                    crate::$area::$case(&database).await;
+                    database.close().await;
+                }
+            )+)+
+        }
+    };
+}
+
+conformance! {
+    streams:
+        events_come_back_with_their_envelopes,
+        an_empty_stream_is_the_default,
+        of_many_writers_of_one_sequence_exactly_one_wins,
+        a_stream_has_no_holes,
+        nothing_of_a_refused_append_stays,
+        a_known_stream_equals_its_full_fold,
+        the_stock_loader_reads_what_we_wrote,
+        the_framework_runs_over_our_repository;
+    uniqueness:
+        of_64_parallel_uploads_of_the_same_bytes_exactly_one_wins,
+        other_accounts_may_hold_the_same_bytes,
+        disabling_frees_the_bytes,
+        replacing_frees_the_old_bytes_and_takes_the_new,
+        replacing_by_bytes_held_elsewhere_names_the_holder,
+        the_image_limit_holds_under_concurrency,
+        an_accounts_own_limit_goes_before_the_servers;
+    idempotency:
+        a_key_is_taken_once_and_remembers_what_it_led_to,
+        of_many_parallel_uses_of_a_key_exactly_one_wins,
+        a_key_is_forgotten_after_a_day;
+    keys:
+        a_key_works_until_it_is_revoked,
+        accounts_are_listed_oldest_first,
+        the_token_secret_is_made_once;
+    log:
+        the_log_is_dense_and_keeps_the_order_of_each_stream,
+        the_chain_follows_from_the_events,
+        the_log_is_read_in_pages,
+        a_sleeping_reader_is_woken;
+    view:
+        rows_and_checkpoint_move_together,
+        a_row_never_goes_back,
+        lists_are_newest_first_and_paged,
+        a_public_link_finds_its_image,
+        a_writer_waits_until_its_write_is_visible,
+        a_newer_version_begins_anew;
+}

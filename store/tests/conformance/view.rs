@@ -1,0 +1,158 @@
+//! The image view: rows and checkpoint in one transaction, lists, public links, waiting.
+
+use std::time::Duration;
+
+use cqrs_es::Aggregate;
+use photolog_domain::{AccountId, Image, ImageEvent, ImageId};
+use photolog_store::{Appended, ImageRow};
+
+use crate::given::*;
+
+const NAME: &str = "image_view";
+
+fn row(image: ImageId, created_position: i64, events: &[ImageEvent]) -> ImageRow {
+    let mut fold = Image::default();
+    for event in events {
+        fold.apply(event.clone());
+    }
+    ImageRow {
+        image,
+        sequence: events.len() as u64,
+        created_position,
+        state: fold.into_state().unwrap(),
+    }
+}
+
+fn fresh(account: AccountId, created_position: i64) -> ImageRow {
+    row(image(), created_position, &[uploaded(account, 1)])
+}
+
+pub(crate) async fn rows_and_checkpoint_move_together(database: &Database) {
+    let store = &database.store;
+    let one = fresh(account(), 1);
+    let save = |from, to, rows: Vec<ImageRow>| async move {
+        store
+            .save_image_rows(NAME, 1, from, to, &rows)
+            .await
+            .unwrap()
+    };
+    assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 0);
+    assert!(!save(5, 6, vec![one.clone()]).await);
+    assert!(save(0, 3, vec![one.clone()]).await);
+    assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 3);
+    assert_eq!(store.image_rows(&[one.image]).await.unwrap(), [one.clone()]);
+    // Another projector that stands where this one stood writes nothing.
+    let late = fresh(account(), 2);
+    assert!(!save(0, 4, vec![late.clone()]).await);
+    assert!(!save(2, 4, vec![late.clone()]).await);
+    assert_eq!(store.image_rows(&[late.image]).await.unwrap(), []);
+    assert!(save(3, 9, vec![]).await);
+    assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 9);
+    assert_eq!(store.count_images().await.unwrap(), 1);
+}
+
+pub(crate) async fn a_row_never_goes_back(database: &Database) {
+    let (store, image) = (&database.store, image());
+    let events = [uploaded(account(), 1), set("a", "b")];
+    let (old, new) = (row(image, 1, &events[..1]), row(image, 1, &events));
+    for (from, to, row) in [(0, 1, &old), (1, 2, &new), (2, 3, &old)] {
+        let rows = std::slice::from_ref(row);
+        assert!(
+            store
+                .save_image_rows(NAME, 1, from, to, rows)
+                .await
+                .unwrap()
+        );
+    }
+    assert_eq!(store.image_rows(&[image]).await.unwrap(), [new]);
+}
+
+pub(crate) async fn lists_are_newest_first_and_paged(database: &Database) {
+    let (store, account) = (&database.store, account());
+    let mut rows: Vec<_> = (1..=5).map(|position| fresh(account, position)).collect();
+    let foreign = fresh(crate::given::account(), 6);
+    rows.push(foreign);
+    assert!(store.save_image_rows(NAME, 1, 0, 6, &rows).await.unwrap());
+    let positions = |skip, count| async move {
+        let page = store.list_images(account, skip, count).await.unwrap();
+        page.iter()
+            .map(|row| row.created_position)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(positions(0, 2).await, [5, 4]);
+    assert_eq!(positions(2, 20).await, [3, 2, 1]);
+    assert_eq!(positions(u64::MAX, u64::MAX).await, [0; 0]);
+}
+
+pub(crate) async fn a_public_link_finds_its_image(database: &Database) {
+    let store = &database.store;
+    let one = fresh(account(), 1);
+    let rows = [one.clone(), fresh(account(), 2)];
+    assert!(store.save_image_rows(NAME, 1, 0, 2, &rows).await.unwrap());
+    let found = store.public_image(&one.state.public_id).await.unwrap();
+    let found = found.unwrap();
+    assert_eq!((found.image, found.master), (one.image, one.state.master));
+    let unknown = "abcdefghij_-ABCDEFGH1".parse().unwrap();
+    assert_eq!(store.public_image(&unknown).await.unwrap(), None);
+}
+
+pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Database) {
+    let store = &database.store;
+    let waiters = in_parallel(200, |_| {
+        let store = store.clone();
+        async move {
+            let row = fresh(account(), 1);
+            let appended = Appended {
+                stream: row.image.uuid(),
+                sequence: 1,
+            };
+            let task = tokio::spawn(async move {
+                store
+                    .wait_until_visible(&appended, Duration::from_secs(10))
+                    .await
+                    .unwrap()
+            });
+            (row, task)
+        }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let rows: Vec<_> = waiters.iter().map(|(row, _)| row.clone()).collect();
+    assert!(store.save_image_rows(NAME, 1, 0, 1, &rows).await.unwrap());
+    for (_, task) in waiters {
+        assert!(task.await.unwrap());
+    }
+    let never = Appended {
+        stream: rows[0].image.uuid(),
+        sequence: 2,
+    };
+    let seen = store.wait_until_visible(&never, Duration::from_millis(50));
+    assert!(!seen.await.unwrap());
+    // Written by a projector of another process, of which this one hears nothing.
+    let other = photolog_store::Store::open(&database.config).await.unwrap();
+    let later = row(
+        rows[0].image,
+        1,
+        &[uploaded(rows[0].state.account, 1), set("a", "b")],
+    );
+    let waiting = store.wait_until_visible(&never, Duration::from_secs(10));
+    let save = other.save_image_rows(NAME, 1, 1, 2, std::slice::from_ref(&later));
+    let (seen, saved) = tokio::join!(waiting, save);
+    assert!(seen.unwrap() && saved.unwrap());
+    other.close().await;
+}
+
+pub(crate) async fn a_newer_version_begins_anew(database: &Database) {
+    let store = &database.store;
+    let (old, new) = (fresh(account(), 1), fresh(account(), 1));
+    let rows = std::slice::from_ref(&old);
+    assert!(store.save_image_rows(NAME, 1, 0, 5, rows).await.unwrap());
+    assert_eq!(store.checkpoint(NAME, 2).await.unwrap(), 0);
+    let rows = std::slice::from_ref(&new);
+    assert!(store.save_image_rows(NAME, 2, 0, 2, rows).await.unwrap());
+    let left = store.image_rows(&[old.image, new.image]).await.unwrap();
+    assert_eq!(left, [new]);
+    // The old program does not take it back.
+    assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 0);
+    assert!(!store.save_image_rows(NAME, 1, 0, 5, &[old]).await.unwrap());
+}
