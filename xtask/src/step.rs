@@ -1,5 +1,7 @@
 //! A named step of a longer task: announced, timed, and named again when it fails.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -44,9 +46,9 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .stdin(Stdio::null())
         .status()
-        .with_context(|| format!("cannot start {command:?}"))?;
+        .with_context(|| format!("cannot start `{}`", line(command)))?;
     if !status.success() {
-        bail!("{command:?} ended with {status}");
+        bail!("`{}` ended with {status}", line(command));
     }
     Ok(())
 }
@@ -57,15 +59,15 @@ pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
     let mut child = command
         .stdin(Stdio::null())
         .spawn()
-        .with_context(|| format!("cannot start {command:?}"))?;
+        .with_context(|| format!("cannot start `{}`", line(command)))?;
     loop {
         match child.try_wait()? {
             Some(status) if status.success() => return Ok(()),
-            Some(status) => bail!("{command:?} ended with {status}"),
+            Some(status) => bail!("`{}` ended with {status}", line(command)),
             None if started.elapsed() > limit => {
                 child.kill()?;
                 child.wait()?;
-                bail!("{command:?} took longer than {} s", limit.as_secs());
+                bail!("`{}` took longer than {} s", line(command), limit.as_secs());
             }
             None => sleep(Duration::from_millis(50)),
         }
@@ -81,4 +83,15 @@ pub(crate) fn output_of(command: &mut Command) -> Option<String> {
         .ok()
         .filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
+}
+
+/// The command as somebody would type it.
+fn line(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name();
+    let words: Vec<_> = program
+        .into_iter()
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect();
+    words.join(" ")
 }
