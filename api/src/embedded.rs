@@ -4,9 +4,11 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use photolog_domain::{AccountId, Scope};
+use photolog_projector::ImageView;
 use photolog_store::{Blobs, Store};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -20,6 +22,9 @@ use crate::cli::{open_account, open_store};
 use crate::config::Config;
 use crate::http::server::serve;
 use crate::picture::Pictures;
+
+/// How long to wait for the read models before serving without them.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight.
 ///
@@ -56,6 +61,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
 
     let (stop_projector, projector_stops) = watch::channel(false);
     let projector = tokio::spawn(photolog_projector::run(store.clone(), projector_stops));
+    catch_up(&store).await?;
     say(&format!("Photolog serves at {}", app.public_url));
     std::fs::write(config.data_dir.join("address"), bound.to_string())
         .context("the file `address` cannot be written")?;
@@ -64,6 +70,26 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     stop_projector.send_replace(true);
     projector.await.context("the projector failed")?;
     store.close().await;
+    Ok(())
+}
+
+/// Lets the projection come to the end of the log, so that the first list after a crash shows
+/// everything that was acknowledged before it. A projection that stands still must not keep
+/// writes and single reads from being served, so there is an end to the patience.
+async fn catch_up(store: &Store) -> anyhow::Result<()> {
+    let head = store.log_head().await?;
+    let started = Instant::now();
+    while store
+        .checkpoint(ImageView::NAME, ImageView::VERSION)
+        .await?
+        < head
+    {
+        if started.elapsed() > PATIENCE {
+            tracing::warn!(head, "serving before the read models have caught up");
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     Ok(())
 }
 
