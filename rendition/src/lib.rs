@@ -13,6 +13,7 @@
 //! | `decode` | limits first, then pixels |
 //! | `master` | upload to master: upright, sRGB, no metadata |
 //! | `resize`, `encode` | filter choice; format and quality |
+//! | `jpeg` | our own JPEG codec |
 //! | `error` | why bytes were refused |
 
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ mod conditional;
 mod decode;
 mod encode;
 mod error;
+pub mod jpeg;
 #[cfg(feature = "ingest")]
 mod master;
 mod media_type;

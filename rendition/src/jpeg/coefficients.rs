@@ -1,0 +1,122 @@
+//! The coefficients that a progressive picture keeps between scans. Its own file because it holds
+//! the memory trade: only the frequencies that the scale needs are kept, and of the others one bit
+//! each, without which refinement scans could not be read.
+
+use super::JpegError;
+use super::bits::BitReader;
+use super::geometry::ComponentGeometry;
+use super::idct::Inverse;
+use super::planes::{Plane, allocate};
+use super::sequential::dequantised;
+use super::tables::QuantTable;
+
+/// All blocks of one component.
+pub(super) struct Coefficients {
+    /// Kept coefficients of each block, in the order of [`Inverse::slots`].
+    values: Vec<i16>,
+    /// For each block, the AC coefficients that are not zero, as bits in zigzag order; empty when
+    /// only DC is kept.
+    present: Vec<u64>,
+    slots: [u8; 64],
+    per_block: usize,
+    blocks_wide: usize,
+}
+
+impl Coefficients {
+    pub(super) fn new(shape: &ComponentGeometry, inverse: &Inverse) -> Result<Self, JpegError> {
+        let blocks = shape.padded_wide * shape.padded_high;
+        let per_block = inverse.samples() * inverse.samples();
+        Ok(Self {
+            values: allocate(blocks * per_block)?,
+            present: allocate(if per_block > 1 { blocks } else { 0 })?,
+            slots: inverse.slots,
+            per_block,
+            blocks_wide: shape.padded_wide,
+        })
+    }
+
+    /// The DC coefficient of a block.
+    #[inline(always)]
+    pub(super) fn dc(&mut self, x: usize, y: usize) -> &mut i16 {
+        &mut self.values[(y * self.blocks_wide + x) * self.per_block]
+    }
+
+    /// A block whose AC coefficients are to be changed; not to be asked for when only DC is kept.
+    #[inline(always)]
+    pub(super) fn block(&mut self, x: usize, y: usize) -> StoredBlock<'_> {
+        let number = y * self.blocks_wide + x;
+        StoredBlock {
+            values: &mut self.values[number * self.per_block..][..self.per_block],
+            present: &mut self.present[number],
+            slots: &self.slots,
+        }
+    }
+
+    /// Makes the plane and frees the coefficients.
+    pub(super) fn render(
+        self,
+        shape: &ComponentGeometry,
+        quant: &QuantTable,
+        inverse: &Inverse,
+        plane: &mut Plane,
+    ) {
+        let (n, stride) = (inverse.samples(), plane.stride);
+        let mut steps = [0; 65];
+        for (&slot, &step) in self.slots.iter().zip(quant) {
+            steps[usize::from(slot)] = step;
+        }
+        let mut block = [0; 65];
+        for y in 0..shape.padded_high {
+            for x in 0..shape.padded_wide {
+                let number = y * self.blocks_wide + x;
+                let values = &self.values[number * self.per_block..][..self.per_block];
+                for ((out, &value), &step) in block.iter_mut().zip(values).zip(&steps) {
+                    *out = dequantised(value.into(), step);
+                }
+                let present = self.present.get(number).copied().unwrap_or(0);
+                let out = &mut plane.samples[y * n * stride + x * n..];
+                inverse.render(&block, present, out, stride);
+            }
+        }
+    }
+}
+
+/// One block's AC coefficients, addressed by their place in zigzag order.
+pub(super) struct StoredBlock<'a> {
+    values: &'a mut [i16],
+    present: &'a mut u64,
+    slots: &'a [u8; 64],
+}
+
+impl StoredBlock<'_> {
+    /// Which places are not zero.
+    #[inline(always)]
+    pub(super) fn present(&self) -> u64 {
+        *self.present
+    }
+
+    /// Sets a coefficient that was zero.
+    #[inline(always)]
+    pub(super) fn set(&mut self, place: usize, value: i16) {
+        *self.present |= 1 << place;
+        if let Some(kept) = self.values.get_mut(usize::from(self.slots[place])) {
+            *kept = value;
+        }
+    }
+
+    /// Reads one bit for each of the places: whether its coefficient moves away from zero by `step`.
+    #[inline(always)]
+    pub(super) fn refine(&mut self, bits: &mut BitReader<'_>, mut places: u64, step: i16) {
+        while places != 0 {
+            bits.ensure(1);
+            let place = places.trailing_zeros() as usize;
+            places &= places - 1;
+            if bits.take(1) == 0 {
+                continue;
+            }
+            if let Some(kept) = self.values.get_mut(usize::from(self.slots[place])) {
+                *kept = kept.wrapping_add(if *kept < 0 { -step } else { step });
+            }
+        }
+    }
+}

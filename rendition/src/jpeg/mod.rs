@@ -1,0 +1,65 @@
+//! JPEG, from bytes to planes (ITU-T T.81): a decoder that makes the picture at n/8 of its
+//! size straight from the coefficients, and the colour formulas between.
+//!
+//! Own code because nothing at hand does all that the edge needs: separate planes without colour
+//! conversion, scaled decoding, and progressive pictures without memory for all coefficients.
+//!
+//! Start at [`decode`]. Bytes flow through `segments` and `header`, then `bits` and
+//! `huffman`; `scan` walks the blocks for `sequential` or `progressive`; `idct` makes samples. All
+//! arithmetic is in integers, so that every platform makes the same bytes. This folder must not
+//! know sizes, formats or limits of the service: who calls it judges the [`Header`] first.
+
+mod bits;
+mod coefficients;
+mod colour;
+mod error;
+mod geometry;
+mod header;
+mod huffman;
+mod idct;
+mod planes;
+mod progressive;
+mod progressive_plan;
+mod scan;
+mod segments;
+mod sequential;
+mod tables;
+mod upsample;
+mod zigzag;
+
+pub use colour::{Subsampling, from_rgb, to_rgb};
+pub use error::JpegError;
+pub use header::{Coding, Component, Header, IccChunk};
+pub use planes::{Colour, Plane, Planes, Scale};
+
+use geometry::Geometry;
+
+/// Decodes a picture at a scale.
+///
+/// Strict where pictures get lost: data that ends early or contradicts itself is an error. Lenient
+/// where cameras are careless: bytes between segments and after the picture do not matter, nor
+/// does a missing end marker once every block was read.
+///
+/// # Errors
+/// See [`JpegError`]. Look at the [`Header`] and [`memory_needed`] before: this function allocates
+/// whatever the picture needs.
+pub fn decode(bytes: &[u8], scale: Scale) -> Result<Planes, JpegError> {
+    let header = Header::parse(bytes)?;
+    let geometry = Geometry::new(&header, scale);
+    // The shortest code has one bit, and each block at least one code: a file that is far too
+    // short is refused before any memory is taken.
+    if geometry.blocks() > bytes.len().saturating_mul(8) {
+        return Err(JpegError::Truncated);
+    }
+    let planes = match header.coding {
+        Coding::Sequential => sequential::decode(bytes, &header, &geometry)?,
+        Coding::Progressive => progressive::decode(bytes, &header, &geometry)?,
+    };
+    Ok(geometry.into_planes(planes))
+}
+
+/// Upper bound, in bytes, of what [`decode`] allocates, its result included.
+#[must_use]
+pub fn memory_needed(header: &Header, scale: Scale) -> u64 {
+    Geometry::new(header, scale).memory(header.coding)
+}
