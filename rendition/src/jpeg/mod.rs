@@ -1,10 +1,10 @@
-//! JPEG, from bytes to planes (ITU-T T.81): a decoder that makes the picture at n/8 of its
-//! size straight from the coefficients, and the colour formulas between.
+//! JPEG, from bytes to planes and back (ITU-T T.81): a decoder that makes the picture at n/8 of its
+//! size straight from the coefficients, a baseline encoder, and the colour formulas between.
 //!
 //! Own code because nothing at hand does all that the edge needs: separate planes without colour
 //! conversion, scaled decoding, and progressive pictures without memory for all coefficients.
 //!
-//! Start at [`decode`]. Bytes flow through `segments` and `header`, then `bits` and
+//! Start at [`decode`] and [`encode`]. Bytes flow through `segments` and `header`, then `bits` and
 //! `huffman`; `scan` walks the blocks for `sequential` or `progressive`; `idct` makes samples. All
 //! arithmetic is in integers, so that every platform makes the same bytes. This folder must not
 //! know sizes, formats or limits of the service: who calls it judges the [`Header`] first.
@@ -12,10 +12,13 @@
 mod bits;
 mod coefficients;
 mod colour;
+mod encode;
 mod error;
+mod fdct;
 mod geometry;
 mod header;
 mod huffman;
+mod huffman_code;
 mod idct;
 mod planes;
 mod progressive;
@@ -24,10 +27,12 @@ mod scan;
 mod segments;
 mod sequential;
 mod tables;
+mod tokens;
 mod upsample;
 mod zigzag;
 
 pub use colour::{Subsampling, from_rgb, to_rgb};
+pub use encode::encode;
 pub use error::JpegError;
 pub use header::{Coding, Component, Header, IccChunk};
 pub use planes::{Colour, Plane, Planes, Scale};

@@ -10,5 +10,6 @@
 )]
 
 mod decode;
+mod encode;
 mod hostile;
 mod support;

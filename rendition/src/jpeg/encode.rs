@@ -1,0 +1,245 @@
+//! The encoder: planes to a baseline JFIF file with Huffman codes made for the picture. Its own
+//! file because it is the order of the file's parts; the arithmetic is in `fdct`, the entropy
+//! coding in `tokens`. It writes no metadata.
+
+use super::JpegError;
+use super::fdct::{self, Quantiser, Rows};
+use super::huffman_code::HuffmanCode;
+use super::planes::{Colour, Plane, Planes};
+use super::segments::{APP0, DHT, DQT, EOI, SOI, SOS};
+use super::tokens::{CODES, Class, Tokens};
+use super::zigzag::ZIGZAG;
+
+/// Start of a baseline frame.
+const SOF0: u8 = 0xC0;
+
+/// Encodes a grey picture, or one in YCbCr whose chroma has the size of luma or half of it, in
+/// either direction. Quality is 1 to 100 on the scale of the Independent JPEG Group.
+///
+/// # Errors
+/// [`JpegError::NotEncodable`] when the planes are of another kind, or of sizes that do not fit
+/// together or exceed 65,535.
+pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
+    let channels = channels(planes)?;
+    let mut tokens = Tokens::new();
+    let steps = [steps(&LUMA_STEPS, quality), steps(&CHROMA_STEPS, quality)];
+    let quantisers = [Quantiser::new(&steps[0]), Quantiser::new(&steps[1])];
+    let (across, down) = (channels[0].across, channels[0].down);
+    let mut predicted = [0; 3];
+    for y in 0..planes.height.div_ceil(8 * down) {
+        for x in 0..planes.width.div_ceil(8 * across) {
+            for (channel, predicted) in channels.iter().zip(&mut predicted) {
+                for v in 0..channel.down {
+                    for h in 0..channel.across {
+                        let (x, y) = (x * channel.across + h, y * channel.down + v);
+                        match samples(channel.plane, x, y) {
+                            None => tokens.push_filler(channel.class),
+                            Some(samples) => {
+                                let quantiser = &quantisers[channel.class as usize];
+                                let block = quantiser.quantise(&fdct::transform(&samples));
+                                tokens.push_block(channel.class, &block, predicted);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let classes = if channels.len() == 1 { 1 } else { 2 };
+    let codes = tokens.codes();
+    let mut file = vec![0xFF, SOI];
+    write_jfif(&mut file);
+    write_quant(&mut file, &steps[..classes]);
+    write_frame(&mut file, planes, &channels);
+    write_huffman(&mut file, &codes[..classes * CODES / 2]);
+    write_scan(&mut file, &channels);
+    tokens.write(&codes, &mut file);
+    file.extend([0xFF, EOI]);
+    Ok(file)
+}
+
+/// A component: its plane and how many of its blocks an MCU has.
+struct Channel<'a> {
+    plane: &'a Plane,
+    class: Class,
+    across: usize,
+    down: usize,
+}
+
+/// Judges the planes, and finds the sampling factors from their sizes.
+fn channels(planes: &Planes) -> Result<Vec<Channel<'_>>, JpegError> {
+    const SIZES: JpegError = JpegError::NotEncodable("planes whose sizes do not fit together");
+    if !planes.is_sound() {
+        return Err(JpegError::NotEncodable(
+            "planes without all of their samples",
+        ));
+    }
+    if planes.width > 65_535 || planes.height > 65_535 {
+        return Err(JpegError::NotEncodable("a side above 65,535"));
+    }
+    let luma = &planes.planes[0];
+    if (luma.width, luma.height) != (planes.width, planes.height) {
+        return Err(SIZES);
+    }
+    let (mut across, mut down) = (1, 1);
+    let mut chroma = Vec::new();
+    match planes.colour {
+        Colour::Grey => {}
+        Colour::YCbCr => {
+            let (cb, cr) = (&planes.planes[1], &planes.planes[2]);
+            if (cb.width, cb.height) != (cr.width, cr.height) {
+                return Err(SIZES);
+            }
+            across = factor(luma.width, cb.width).ok_or(SIZES)?;
+            down = factor(luma.height, cb.height).ok_or(SIZES)?;
+            let class = Class::Chroma;
+            chroma.extend([cb, cr].map(|plane| Channel {
+                plane,
+                class,
+                across: 1,
+                down: 1,
+            }));
+        }
+        _ => return Err(JpegError::NotEncodable("neither grey nor YCbCr")),
+    }
+    let mut channels = vec![Channel {
+        plane: luma,
+        class: Class::Luma,
+        across,
+        down,
+    }];
+    channels.append(&mut chroma);
+    Ok(channels)
+}
+
+/// How much smaller chroma is than luma along one side.
+fn factor(luma: usize, chroma: usize) -> Option<usize> {
+    if chroma == luma {
+        Some(1)
+    } else if chroma == luma.div_ceil(2) {
+        Some(2)
+    } else {
+        None
+    }
+}
+
+/// The samples of a block, centred on 0; past the edges the last ones are repeated, which costs
+/// the fewest bits. None when the whole block lies outside.
+#[inline(always)]
+fn samples(plane: &Plane, x: usize, y: usize) -> Option<Rows> {
+    let (left, top) = (x * 8, y * 8);
+    if left >= plane.width || top >= plane.height {
+        return None;
+    }
+    let mut rows = [[0; 8]; 8];
+    for (line, row) in rows.iter_mut().enumerate() {
+        let source = &plane.row((top + line).min(plane.height - 1))[left..];
+        if let Some(whole) = source.first_chunk::<8>() {
+            *row = whole.map(centred);
+        } else {
+            let last = source.len() - 1;
+            *row = std::array::from_fn(|column| centred(source[column.min(last)]));
+        }
+    }
+    Some(rows)
+}
+
+fn centred(sample: u8) -> i16 {
+    i16::from(sample) - 128
+}
+
+/// A table of annex K.1 at a quality, in zigzag order. 50 leaves it as it is, 100 makes all steps 1.
+fn steps(table: &[u8; 64], quality: u8) -> [u8; 64] {
+    let quality = u32::from(quality.clamp(1, 100));
+    let percent = if quality < 50 {
+        5000 / quality
+    } else {
+        200 - 2 * quality
+    };
+    ZIGZAG.map(|place| {
+        let step = u32::from(table[usize::from(place)]);
+        ((step * percent + 50) / 100).clamp(1, 255) as u8
+    })
+}
+
+fn write_jfif(file: &mut Vec<u8>) {
+    // Version 1.01, pixels without unit, square, no thumbnail.
+    segment(file, APP0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
+}
+
+fn write_quant(file: &mut Vec<u8>, tables: &[[u8; 64]]) {
+    let mut payload = Vec::new();
+    for (number, table) in (0..).zip(tables) {
+        payload.push(number);
+        payload.extend(table);
+    }
+    segment(file, DQT, &payload);
+}
+
+fn write_frame(file: &mut Vec<u8>, planes: &Planes, channels: &[Channel<'_>]) {
+    let mut payload = vec![8];
+    payload.extend((planes.height as u16).to_be_bytes());
+    payload.extend((planes.width as u16).to_be_bytes());
+    payload.push(channels.len() as u8);
+    for (id, channel) in (1..).zip(channels) {
+        payload.extend([
+            id,
+            (channel.across << 4 | channel.down) as u8,
+            channel.class as u8,
+        ]);
+    }
+    segment(file, SOF0, &payload);
+}
+
+fn write_huffman(file: &mut Vec<u8>, codes: &[HuffmanCode]) {
+    let mut payload = Vec::new();
+    for (number, code) in (0_u8..).zip(codes) {
+        // The high half tells DC from AC, the low half luma from chroma.
+        payload.push((number & 1) << 4 | number >> 1);
+        payload.extend(code.counts);
+        payload.extend(&code.symbols);
+    }
+    segment(file, DHT, &payload);
+}
+
+fn write_scan(file: &mut Vec<u8>, channels: &[Channel<'_>]) {
+    let mut payload = vec![channels.len() as u8];
+    for (id, channel) in (1..).zip(channels) {
+        payload.extend([id, channel.class as u8 * 0x11]);
+    }
+    // All coefficients at full precision.
+    payload.extend([0, 63, 0]);
+    segment(file, SOS, &payload);
+}
+
+fn segment(file: &mut Vec<u8>, marker: u8, payload: &[u8]) {
+    file.extend([0xFF, marker]);
+    file.extend((payload.len() as u16 + 2).to_be_bytes());
+    file.extend(payload);
+}
+
+/// Table K.1, in natural order.
+#[rustfmt::skip]
+const LUMA_STEPS: [u8; 64] = [
+    16, 11, 10, 16,  24,  40,  51,  61,
+    12, 12, 14, 19,  26,  58,  60,  55,
+    14, 13, 16, 24,  40,  57,  69,  56,
+    14, 17, 22, 29,  51,  87,  80,  62,
+    18, 22, 37, 56,  68, 109, 103,  77,
+    24, 35, 55, 64,  81, 104, 113,  92,
+    49, 64, 78, 87, 103, 121, 120, 101,
+    72, 92, 95, 98, 112, 100, 103,  99,
+];
+
+/// Table K.2, in natural order.
+#[rustfmt::skip]
+const CHROMA_STEPS: [u8; 64] = [
+    17, 18, 24, 47, 99, 99, 99, 99,
+    18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99,
+    47, 66, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99,
+];
