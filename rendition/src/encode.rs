@@ -2,10 +2,10 @@
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::codecs::webp::WebPEncoder;
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage, RgbaImage};
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use image::{DynamicImage, ImageEncoder, RgbImage, RgbaImage};
 
-use crate::decode::Picture;
+use crate::jpeg::{self, Subsampling};
+use crate::picture::Picture;
 use crate::{MediaType, RenditionError};
 
 /// What the bytes are for.
@@ -36,10 +36,9 @@ pub(crate) fn encode(
     media_type: MediaType,
     purpose: Purpose,
 ) -> Result<Vec<u8>, RenditionError> {
-    match (media_type, picture) {
-        (MediaType::Jpeg, Picture::Opaque(pixels)) => jpeg(&pixels, purpose),
-        (MediaType::Jpeg, Picture::Transparent(pixels)) => jpeg(&on_white(&pixels), purpose),
-        (MediaType::Png, picture) => {
+    match media_type {
+        MediaType::Jpeg => jpeg(picture, purpose),
+        MediaType::Png => {
             let mut bytes = Vec::new();
             // The adaptive level costs many times more for about a tenth of the size.
             let encoder = PngEncoder::new_with_quality(
@@ -47,51 +46,37 @@ pub(crate) fn encode(
                 CompressionType::Fast,
                 FilterType::Adaptive,
             );
-            write(encoder, &picture)?;
+            write(encoder, picture)?;
             Ok(bytes)
         }
-        (MediaType::WebP, picture) => {
+        MediaType::WebP => {
             let mut bytes = Vec::new();
-            write(WebPEncoder::new_lossless(&mut bytes), &picture)?;
+            write(WebPEncoder::new_lossless(&mut bytes), picture)?;
             Ok(bytes)
         }
     }
 }
 
-fn write(encoder: impl ImageEncoder, picture: &Picture) -> Result<(), RenditionError> {
-    let written = match picture {
-        Picture::Opaque(pixels) => encoder.write_image(
-            pixels.as_raw(),
-            pixels.width(),
-            pixels.height(),
-            ExtendedColorType::Rgb8,
-        ),
-        Picture::Transparent(pixels) => encoder.write_image(
-            pixels.as_raw(),
-            pixels.width(),
-            pixels.height(),
-            ExtendedColorType::Rgba8,
-        ),
+fn write(encoder: impl ImageEncoder, picture: Picture) -> Result<(), RenditionError> {
+    let image = match picture.interleaved()? {
+        Picture::Transparent(pixels) => DynamicImage::ImageRgba8(pixels),
+        Picture::Opaque(pixels) => DynamicImage::ImageRgb8(pixels),
+        Picture::Planar(_) => return Err(RenditionError::Encode("planes stayed planes".into())),
     };
-    written.map_err(|problem| RenditionError::Encode(problem.to_string()))
+    image
+        .write_with_encoder(encoder)
+        .map_err(|problem| RenditionError::Encode(problem.to_string()))
 }
 
-fn jpeg(pixels: &RgbImage, purpose: Purpose) -> Result<Vec<u8>, RenditionError> {
-    let failed = |problem: &dyn std::fmt::Display| RenditionError::Encode(problem.to_string());
-    let side = |length: u32| u16::try_from(length).map_err(|problem| failed(&problem));
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, purpose.jpeg_quality());
-    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-    encoder.set_optimized_huffman_tables(true);
-    encoder
-        .encode(
-            pixels.as_raw(),
-            side(pixels.width())?,
-            side(pixels.height())?,
-            ColorType::Rgb,
-        )
-        .map_err(|problem| failed(&problem))?;
-    Ok(bytes)
+fn jpeg(picture: Picture, purpose: Purpose) -> Result<Vec<u8>, RenditionError> {
+    let pixels = match picture {
+        Picture::Planar(planes) => return Ok(jpeg::encode(&planes, purpose.jpeg_quality())?),
+        Picture::Opaque(pixels) => pixels,
+        Picture::Transparent(pixels) => on_white(&pixels),
+    };
+    let (width, height) = (pixels.width() as usize, pixels.height() as usize);
+    let planes = jpeg::from_rgb(width, height, pixels.as_raw(), Subsampling::Quarter)?;
+    Ok(jpeg::encode(&planes, purpose.jpeg_quality())?)
 }
 
 fn on_white(pixels: &RgbaImage) -> RgbImage {

@@ -10,7 +10,8 @@
 //! | `size` | `WxH`: parsed, clamped, fitted |
 //! | `negotiate` | `Accept` with q-values |
 //! | `conditional` | ETags and `If-None-Match` |
-//! | `decode` | limits first, then pixels |
+//! | `decode`, `png` | limits first, then pixels |
+//! | `picture` | decoded pixels |
 //! | `master` | upload to master: upright, sRGB, no metadata |
 //! | `resize`, `encode` | filter choice; format and quality |
 //! | `jpeg` | our own JPEG codec |
@@ -27,8 +28,12 @@ pub mod jpeg;
 mod master;
 mod media_type;
 mod negotiate;
+mod picture;
+mod png;
 mod resize;
 mod size;
+
+use decode::Header;
 
 pub use conditional::{etag, if_none_match};
 pub use decode::{Inspection, inspect};
@@ -73,11 +78,11 @@ pub struct RenditionSpec {
 /// # Errors
 /// When the bytes are no master of ours.
 pub fn render(master: &[u8], spec: &RenditionSpec) -> Result<Vec<u8>, RenditionError> {
-    let (header, _) = decode::header(master)?;
-    if header.media_type == spec.media_type && header.dimensions == spec.dimensions {
+    let header = Header::read(master)?;
+    if header.media_type == spec.media_type && header.stored == spec.dimensions {
         return Ok(master.to_vec());
     }
-    let picture = decode::pixels(master)?.into_eight_bit();
+    let picture = decode::pixels(master, &header, spec.dimensions)?;
     let picture = resize::fit(picture, spec.dimensions)?;
     encode::encode(picture, spec.media_type, encode::Purpose::Rendition)
 }

@@ -2,8 +2,9 @@
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-use crate::decode::{self, Decoded, Picture};
+use crate::decode::{self, Header};
 use crate::encode::{Purpose, encode};
+use crate::picture::Picture;
 use crate::resize;
 use crate::{Dimensions, MediaType, RenditionError, RequestedSize};
 
@@ -27,20 +28,21 @@ pub struct Master {
 /// # Errors
 /// When the upload is no whole picture, or larger than allowed.
 pub fn make_master(bytes: &[u8]) -> Result<Master, RenditionError> {
-    let (header, _) = decode::header(bytes)?;
-    let mut decoded = decode::pixels(bytes)?;
-    decoded.image.apply_orientation(header.orientation);
-    let picture = to_srgb(decoded);
+    let header = Header::read(bytes)?;
+    let original_dimensions = header.upright(header.stored);
+    let dimensions = RequestedSize::master().effective(original_dimensions);
+    let stored = header.upright(dimensions);
+    let picture = decode::pixels(bytes, &header, stored)?;
+    let picture = resize::fit(picture, stored)?.upright(header.orientation);
+    let picture = to_srgb(picture, header.icc_profile.as_deref())?;
     let has_alpha = matches!(picture, Picture::Transparent(_));
     let media_type = master_type(header.media_type, bytes, has_alpha);
-    let dimensions = RequestedSize::master().effective(header.dimensions);
-    let picture = resize::fit(picture, dimensions)?;
     Ok(Master {
         bytes: encode(picture, media_type, Purpose::Master)?,
         media_type,
         dimensions,
         has_alpha,
-        original_dimensions: header.dimensions,
+        original_dimensions,
     })
 }
 
@@ -75,26 +77,20 @@ fn is_lossless_webp(bytes: &[u8]) -> bool {
 
 /// Applies the embedded profile, when there is one that fits. One that does not is ignored, as
 /// browsers do.
-fn to_srgb(decoded: Decoded) -> Picture {
-    let profile = decoded
-        .icc_profile
-        .as_deref()
+fn to_srgb(picture: Picture, icc_profile: Option<&[u8]>) -> Result<Picture, RenditionError> {
+    let profile = icc_profile
         .and_then(|profile| ColorProfile::new_from_slice(profile).ok())
         .filter(|profile| profile.color_space == DataColorSpace::Rgb);
-    let picture = decoded.into_eight_bit();
     let Some(profile) = profile else {
-        return picture;
+        return Ok(picture);
     };
-    match picture {
-        Picture::Opaque(mut pixels) => {
-            convert(&profile, Layout::Rgb, &mut pixels);
-            Picture::Opaque(pixels)
-        }
-        Picture::Transparent(mut pixels) => {
-            convert(&profile, Layout::Rgba, &mut pixels);
-            Picture::Transparent(pixels)
-        }
+    let mut picture = picture.interleaved()?;
+    match &mut picture {
+        Picture::Opaque(pixels) => convert(&profile, Layout::Rgb, pixels),
+        Picture::Transparent(pixels) => convert(&profile, Layout::Rgba, pixels),
+        Picture::Planar(_) => {}
     }
+    Ok(picture)
 }
 
 /// Row by row, so that a large picture needs no second copy of itself.

@@ -1,0 +1,100 @@
+//! A decoded picture at eight bits a channel: what the resizer and the encoders take.
+
+#[cfg(feature = "ingest")]
+use image::GrayImage;
+#[cfg(feature = "ingest")]
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage, RgbaImage};
+
+use crate::RenditionError;
+#[cfg(feature = "ingest")]
+use crate::jpeg::Plane;
+use crate::jpeg::{Planes, to_rgb};
+
+/// A decoded picture.
+pub(crate) enum Picture {
+    /// As JPEG stores it: grey, or luma with two colour differences, never mixed into RGB on the
+    /// way from JPEG to JPEG.
+    Planar(Planes),
+    /// Without transparency.
+    Opaque(RgbImage),
+    /// With transparency.
+    Transparent(RgbaImage),
+}
+
+impl Picture {
+    /// Drops what eight bits cannot hold, and an alpha channel that hides nothing.
+    pub(crate) fn of_image(image: DynamicImage) -> Self {
+        if image.color().has_alpha() {
+            Self::of_rgba(image.into_rgba8())
+        } else {
+            Self::Opaque(image.into_rgb8())
+        }
+    }
+
+    /// Drops an alpha channel that hides nothing.
+    pub(crate) fn of_rgba(pixels: RgbaImage) -> Self {
+        if pixels.pixels().all(|pixel| pixel.0[3] == u8::MAX) {
+            Self::Opaque(DynamicImage::ImageRgba8(pixels).into_rgb8())
+        } else {
+            Self::Transparent(pixels)
+        }
+    }
+
+    /// Planes mixed into RGB; anything else as it is.
+    pub(crate) fn interleaved(self) -> Result<Self, RenditionError> {
+        let Self::Planar(planes) = self else {
+            return Ok(self);
+        };
+        let too_large = |_| RenditionError::TooManyPixels;
+        let width = u32::try_from(planes.width).map_err(too_large)?;
+        let height = u32::try_from(planes.height).map_err(too_large)?;
+        RgbImage::from_raw(width, height, to_rgb(&planes)?)
+            .map(Self::Opaque)
+            .ok_or(RenditionError::Truncated)
+    }
+
+    /// Turns the picture as its EXIF block says.
+    #[cfg(feature = "ingest")]
+    pub(crate) fn upright(self, orientation: Orientation) -> Self {
+        let turn = |mut image: DynamicImage| {
+            image.apply_orientation(orientation);
+            image
+        };
+        match self {
+            picture if orientation == Orientation::NoTransforms => picture,
+            Self::Opaque(pixels) => Self::Opaque(turn(pixels.into()).into_rgb8()),
+            Self::Transparent(pixels) => Self::Transparent(turn(pixels.into()).into_rgba8()),
+            Self::Planar(mut planes) => {
+                for plane in &mut planes.planes {
+                    if let Some(grey) = grey(plane) {
+                        *plane = of_grey(turn(grey.into()).into_luma8());
+                    }
+                }
+                if let Some(luma) = planes.planes.first() {
+                    (planes.width, planes.height) = (luma.width, luma.height);
+                }
+                Self::Planar(planes)
+            }
+        }
+    }
+}
+
+#[cfg(feature = "ingest")]
+fn grey(plane: &Plane) -> Option<GrayImage> {
+    let samples = (0..plane.height).flat_map(|y| plane.row(y).iter().copied());
+    let width = u32::try_from(plane.width).ok()?;
+    let height = u32::try_from(plane.height).ok()?;
+    GrayImage::from_raw(width, height, samples.collect())
+}
+
+#[cfg(feature = "ingest")]
+fn of_grey(grey: GrayImage) -> Plane {
+    let (width, height) = grey.dimensions();
+    Plane {
+        width: width as usize,
+        height: height as usize,
+        stride: width as usize,
+        samples: grey.into_raw(),
+    }
+}
