@@ -8,6 +8,7 @@ use photolog_store::{Blobs, Store};
 use time::OffsetDateTime;
 
 use crate::auth::token::TokenSigner;
+use crate::edge::EdgeSecret;
 use crate::picture::Pictures;
 
 /// The shared state of one running API.
@@ -22,6 +23,8 @@ pub struct App {
     pub tokens: TokenSigner,
     /// Where clients reach us, without a trailing slash.
     pub public_url: String,
+    /// What an edge must know to be let in.
+    pub edge_secret: EdgeSecret,
     /// Limits that requests meet.
     pub limits: Limits,
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use photolog_store::StoreConfig;
 
 use crate::app::Limits;
+use crate::edge::EdgeSecret;
 use crate::http::server::ServerLimits;
 use crate::picture::PictureLimits;
 
@@ -35,6 +36,17 @@ pub struct Config {
     /// Where clients reach Photolog, for the links in answers [default: http://LISTEN]
     #[arg(long, env = "PHOTOLOG_PUBLIC_URL", global = true)]
     pub public_url: Option<String>,
+
+    /// Secret that edges show; without one there are no endpoints for them
+    #[arg(
+        long,
+        env = "PHOTOLOG_EDGE_SECRET",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true,
+        global = true
+    )]
+    pub edge_secret: EdgeSecret,
 
     /// Most enabled images of an account that has no limit of its own
     #[arg(

@@ -51,6 +51,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?,
         public_url: config.public_url(bound),
+        edge_secret: config.edge_secret.clone(),
         limits: config.limits(),
         store: store.clone(),
         blobs,

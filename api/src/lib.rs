@@ -10,6 +10,7 @@
 //! | [`executor`] | runs a command on a stream |
 //! | [`history`] | the audit: before and after of every event |
 //! | [`picture`] | ingest, renditions, the public link |
+//! | [`edge`] | what an edge asks of the origin |
 //! | [`auth`] | keys, secrets, tokens |
 //! | [`error`] | what can go wrong with a request |
 //! | [`http`] | connections, bodies, paths, answers |
@@ -25,6 +26,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod dialect;
+pub mod edge;
 pub mod embedded;
 pub mod error;
 pub mod executor;

@@ -13,6 +13,7 @@ use warp::{Filter, Rejection, Reply};
 
 use crate::app::SharedApp;
 use crate::dialect::{self, moov, openstack, uploadcare};
+use crate::edge;
 use crate::error::{ApiError, Kind};
 use crate::history;
 use crate::http::path::{Parameters, Query, matches, segments};
@@ -87,6 +88,10 @@ pub const ROUTES: &[Route] = &[
     route!(GET    "/v3", OpenStack, None, openstack::versions::identity),
     route!(POST   "/v3/auth/tokens", OpenStack, None, openstack::identity::issue_token),
     route!(GET    "/", OpenStack, None, openstack::versions::all),
+
+    // Our own edges, by a shared secret that the handlers check.
+    route!(GET "/edge/pointers/{image}", Photolog, None, edge::pointer),
+    route!(GET "/edge/masters/{digest}", Photolog, None, edge::master),
 
     // Auditors.
     route!(GET "/accounts/{account}/images/{image}/history", Photolog, AUDIT, history::show),

@@ -60,7 +60,8 @@ pub fn matches(given: &str, kept: &Digest) -> bool {
     hash(given).as_bytes().ct_eq(kept.as_bytes()).into()
 }
 
-fn hash(secret: &str) -> Digest {
+/// How a secret is kept.
+pub(crate) fn hash(secret: &str) -> Digest {
     Digest::new(Sha256::digest(secret).into())
 }
 

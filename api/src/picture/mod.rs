@@ -47,7 +47,7 @@ pub struct PictureLimits {
 /// Ingest, renditions and their caches.
 pub struct Pictures {
     blobs: Blobs,
-    pointers: Pointers,
+    pub(crate) pointers: Pointers,
     memory: Cache<RenditionKey, Bytes>,
     disk: DiskCache,
     renders: WorkQueue,
