@@ -1,1 +1,286 @@
-//! What the tests share.
+//! What the stories share: the real program as a child, clients of it, and pictures.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | this one | [`TestApp`]: starts `photolog` on a free port and an empty folder, stops and kills it |
+//! | [`pictures`] | small valid pictures, and hostile ones |
+//! | [`raw`] | requests byte by byte, for what no client would send |
+
+pub mod pictures;
+pub mod raw;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long the program may take to serve, on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// A running `photolog` with its own data folder. Killed when dropped.
+pub struct TestApp {
+    folder: TempDir,
+    settings: Vec<(&'static str, String)>,
+    child: Child,
+    /// `http://host:port`
+    pub url: String,
+    /// The demo account.
+    pub account: String,
+    /// Key id and secret of the demo account.
+    pub key: (String, String),
+    /// A client with no state but its connections.
+    pub client: Client,
+}
+
+impl TestApp {
+    /// Starts it with default settings.
+    pub async fn spawn() -> Self {
+        Self::with([]).await
+    }
+
+    /// Starts it with more settings, by their environment names.
+    pub async fn with<const N: usize>(settings: [(&'static str, &str); N]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let settings = settings
+            .map(|(name, value)| (name, value.to_owned()))
+            .into();
+        let child = start(folder.path(), &settings);
+        let mut app = Self {
+            folder,
+            settings,
+            child,
+            url: String::new(),
+            account: String::new(),
+            key: Default::default(),
+            client: Client::new(),
+        };
+        app.wait_until_it_serves().await;
+        app
+    }
+
+    /// Starts it again on the same folder, after [`Self::kill`] or [`Self::terminate`].
+    pub async fn restart(&mut self) {
+        let stale = self.data_dir().join("address");
+        std::fs::remove_file(stale).expect("an address file of the last run");
+        self.child = start(self.folder.path(), &self.settings);
+        self.client = Client::new();
+        self.wait_until_it_serves().await;
+    }
+
+    async fn wait_until_it_serves(&mut self) {
+        let began = Instant::now();
+        let address = loop {
+            if let Ok(address) = std::fs::read_to_string(self.data_dir().join("address"))
+                && !address.is_empty()
+            {
+                break address;
+            }
+            let ended = self.child.try_wait().expect("a child to ask");
+            assert!(
+                ended.is_none() && began.elapsed() < START,
+                "photolog did not start: {}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        self.url = format!("http://{address}");
+        let health = self
+            .client
+            .get(format!("{}/healthz", self.url))
+            .send()
+            .await;
+        assert_eq!(health.expect("an answer").status(), StatusCode::OK);
+        let file = std::fs::read_to_string(self.data_dir().join("credentials.json"));
+        let credentials: Value =
+            serde_json::from_str(&file.expect("credentials.json")).expect("JSON");
+        let member = |name: &str| credentials[name].as_str().expect("a text").to_owned();
+        self.account = member("accountID");
+        self.key = (member("keyID"), member("keySecret"));
+    }
+
+    /// Where it keeps everything.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What it wrote to standard error.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child to kill");
+        self.child.wait().expect("a child to wait for");
+    }
+
+    /// Asks it to stop (SIGTERM).
+    pub fn ask_to_stop(&self) {
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        // SAFETY: a signal to our own child, which has not been waited for.
+        #[expect(unsafe_code, reason = "the standard library sends no SIGTERM")]
+        let sent = unsafe { libc::kill(id, libc::SIGTERM) };
+        assert_eq!(sent, 0);
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child to ask") {
+                return status;
+            }
+            assert!(
+                began.elapsed() < START,
+                "photolog did not end: {}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Runs `photolog` as a command on the same data folder.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(program())
+            .args(arguments)
+            .env("PHOTOLOG_DATA_DIR", self.data_dir())
+            .output()
+            .expect("photolog runs")
+    }
+
+    /// Opens another account: its id, key id and secret.
+    pub fn open_account(&self) -> (String, (String, String)) {
+        let output = self.command(&["account", "create", "another"]);
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let mut last = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().last());
+        let mut next = || last.next().expect("a line").to_owned();
+        (next(), (next(), next()))
+    }
+
+    /// A key of the demo account with these scopes: its id and secret.
+    pub fn issue_key(&self, scopes: &str) -> (String, String) {
+        let output = self.command(&["key", "issue", &self.account, "--scopes", scopes]);
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let mut last = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().last());
+        let mut next = || last.next().expect("a line").to_owned();
+        (next(), next())
+    }
+
+    /// A request below the demo account's path, with its key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/accounts/{}{path}", self.url, self.account);
+        self.client
+            .request(method, url)
+            .basic_auth(&self.key.0, Some(&self.key.1))
+    }
+
+    /// `GET` below the demo account's path.
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// Uploads a picture.
+    pub async fn upload(&self, picture: Vec<u8>) -> Response {
+        let form = Form::new().part("image", Part::bytes(picture).file_name("p"));
+        self.request(Method::POST, "/images")
+            .multipart(form)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// Uploads a picture that is taken: the image as Moov shows it.
+    pub async fn uploaded(&self, picture: Vec<u8>) -> Value {
+        let answer = self.upload(picture).await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        answer.json().await.expect("JSON")
+    }
+
+    /// Sets the alternative text.
+    pub async fn set_alt_text(&self, image: &str, text: &str) -> Response {
+        self.request(Method::PUT, &format!("/images/{image}/metadata"))
+            .json(&serde_json::json!({ "altText": text }))
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// All images, as the list shows them.
+    pub async fn list(&self) -> Vec<Value> {
+        self.get("/images?count=1000")
+            .await
+            .json()
+            .await
+            .expect("a list")
+    }
+
+    /// `GET` of a public picture.
+    pub async fn public(&self, public_id: &str, query: &str, accept: Option<&str>) -> Response {
+        let request = self
+            .client
+            .get(format!("{}/images/{public_id}{query}", self.url));
+        let request = match accept {
+            Some(accept) => request.header("accept", accept),
+            None => request,
+        };
+        request.send().await.expect("an answer")
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let mut log = String::new();
+            if let Ok(mut file) = std::fs::File::open(self.folder.path().join("log")) {
+                let _ = file.read_to_string(&mut log);
+            }
+            eprintln!("photolog said:\n{log}");
+        }
+    }
+}
+
+fn start(folder: &Path, settings: &Vec<(&'static str, String)>) -> Child {
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .expect("a log file");
+    Command::new(program())
+        .env("PHOTOLOG_LISTEN", "127.0.0.1:0")
+        .env("PHOTOLOG_DATA_DIR", folder.join("data"))
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("photolog starts")
+}
+
+/// The program beside the tests: `cargo xtask test` builds it first.
+fn program() -> PathBuf {
+    let tests = std::env::current_exe().expect("our own path");
+    let profile = tests.ancestors().nth(2).expect("target/<profile>/deps");
+    let program = profile.join("photolog");
+    assert!(
+        program.is_file(),
+        "build the program first: cargo build -p photolog-api"
+    );
+    program
+}
