@@ -69,6 +69,7 @@ pub const ROUTES: &[Route] = &[
     route!(POST   "/oauth2/token", Moov, None, moov::token::issue),
 
     // Uploadcare file metadata.
+    route!(GET    "/files", Uploadcare, READ, uploadcare::list::list),
     route!(GET    "/files/{image}", Uploadcare, READ, uploadcare::files::show),
     route!(DELETE "/files/{image}/storage", Uploadcare, WRITE, uploadcare::files::remove),
     route!(GET    "/files/{image}/metadata", Uploadcare, READ, uploadcare::metadata::all),
@@ -83,6 +84,8 @@ pub const ROUTES: &[Route] = &[
     route!(GET    "/v2.1/images/{image}/metadata/{key}", OpenStack, READ, openstack::metadata::one),
     route!(PUT    "/v2.1/images/{image}/metadata/{key}", OpenStack, WRITE, openstack::metadata::set),
     route!(DELETE "/v2.1/images/{image}/metadata/{key}", OpenStack, WRITE, openstack::metadata::delete),
+    route!(GET    "/v2.1/images", OpenStack, READ, openstack::images::list),
+    route!(GET    "/v2.1/images/detail", OpenStack, READ, openstack::images::list_details),
     route!(GET    "/v2.1/images/{image}", OpenStack, READ, openstack::images::show),
     route!(GET    "/v2.1", OpenStack, None, openstack::versions::compute),
     route!(GET    "/v3", OpenStack, None, openstack::versions::identity),

@@ -8,6 +8,7 @@
 //! | `event_repository` | the seam to cqrs-es |
 //! | [`event_log`] | all streams in one order: `read_log` after a position |
 //! | [`read_model`] | the rows a projection writes, the questions the API asks |
+//! | [`image_list`] | which of an account's images, in which order, from where on |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
 //! | [`blob`] | bytes by digest |
 //! | [`inline`] | which event changes which of the tables kept in the append's transaction |
@@ -29,6 +30,7 @@ pub mod event_log;
 mod event_repository;
 pub mod event_store;
 mod fold_cache;
+pub mod image_list;
 pub mod inline;
 pub mod keys;
 mod progress;
@@ -45,6 +47,7 @@ pub use event_log::{LogEntry, Position};
 pub use event_store::{
     Appended, Conditions, Idempotency, IdempotencyRecord, Loaded, Recordable, Recorded,
 };
+pub use image_list::{ImageList, Order, Start, Which};
 pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use read_model::{ImageRow, PublicImage};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use photolog_domain::{AccountId, ImageId, ImageState, Master, PublicId};
+use photolog_domain::{ImageId, ImageState, Master, PublicId};
 
 use crate::event_store::Appended;
 use crate::{Backend, Position, Store, StoreError};
@@ -46,23 +46,6 @@ impl From<ImageRow> for PublicImage {
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 impl Store {
-    /// A page of an account's images, newest first, disabled ones included.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_images(
-        &self,
-        account: AccountId,
-        skip: u64,
-        count: u64,
-    ) -> Result<Vec<ImageRow>, StoreError> {
-        let skip = i64::try_from(skip).unwrap_or(i64::MAX);
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.list_images(account, skip, count).await,
-        }
-    }
-
     /// The image behind a public link.
     ///
     /// # Errors

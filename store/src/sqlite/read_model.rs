@@ -5,28 +5,57 @@ use sqlx::{Connection, Row};
 
 use super::Sqlite;
 use crate::column::{image_row, view_columns};
+use crate::image_list::{ImageList, Order, Which};
 use crate::read_model::Step;
 use crate::{ImageRow, Position, StoreError};
 
+const NEWEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
+    WHERE account = ?1 AND (?2 IS NULL OR (state ->> 'disabled_at' IS NOT NULL) = ?2)
+      AND (?3 IS NULL OR created_position <
+           (SELECT created_position FROM image_view WHERE image = ?3))
+      AND (?4 IS NULL OR state ->> 'created_at' <= ?4)
+    ORDER BY created_position DESC LIMIT ?6 OFFSET ?5";
+
+const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
+    WHERE account = ?1 AND (?2 IS NULL OR (state ->> 'disabled_at' IS NOT NULL) = ?2)
+      AND (?3 IS NULL OR created_position >
+           (SELECT created_position FROM image_view WHERE image = ?3))
+      AND (?4 IS NULL OR state ->> 'created_at' >= ?4)
+    ORDER BY created_position LIMIT ?6 OFFSET ?5";
+
 impl Sqlite {
-    pub(crate) async fn list_images(
-        &self,
-        account: AccountId,
-        skip: i64,
-        count: i64,
-    ) -> Result<Vec<ImageRow>, StoreError> {
-        sqlx::query(
-            "SELECT image, sequence, created_position, state FROM image_view
-             WHERE account = ?1 ORDER BY created_position DESC LIMIT ?3 OFFSET ?2",
-        )
-        .bind(account.to_string())
-        .bind(skip)
-        .bind(count)
+    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<Vec<ImageRow>, StoreError> {
+        sqlx::query(match list.order {
+            Order::NewestFirst => NEWEST_FIRST,
+            Order::OldestFirst => OLDEST_FIRST,
+        })
+        .bind(list.account.to_string())
+        .bind(list.which.disabled())
+        .bind(list.start.marker())
+        .bind(list.start.moment())
+        .bind(i64::try_from(list.skip).unwrap_or(i64::MAX))
+        .bind(i64::try_from(list.count).unwrap_or(i64::MAX))
         .fetch_all(&self.readers)
         .await?
         .iter()
         .map(image_row)
         .collect()
+    }
+
+    pub(crate) async fn count_listed(
+        &self,
+        account: AccountId,
+        which: Which,
+    ) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM image_view
+             WHERE account = ?1 AND (?2 IS NULL OR (state ->> 'disabled_at' IS NOT NULL) = ?2)",
+        )
+        .bind(account.to_string())
+        .bind(which.disabled())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
     pub(crate) async fn image_row_by_public_id(

@@ -61,6 +61,7 @@ conformance! {
         rows_and_checkpoint_move_together,
         a_row_never_goes_back,
         lists_are_newest_first_and_paged,
+        lists_are_filtered_turned_and_resumed,
         a_public_link_finds_its_image,
         a_writer_waits_until_its_write_is_visible,
         a_newer_version_begins_anew;

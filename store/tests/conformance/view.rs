@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cqrs_es::Aggregate;
-use photolog_domain::{AccountId, Image, ImageEvent, ImageId};
-use photolog_store::{Appended, ImageRow};
+use photolog_domain::{AccountId, Image, ImageEvent, ImageId, Timestamp};
+use photolog_store::{Appended, ImageList, ImageRow, Order, Position, Start, Store, Which};
 
 use crate::given::*;
 
@@ -74,14 +74,107 @@ pub(crate) async fn lists_are_newest_first_and_paged(database: &Database) {
     rows.push(foreign);
     assert!(store.save_image_rows(NAME, 1, 0, 6, &rows).await.unwrap());
     let positions = |skip, count| async move {
-        let page = store.list_images(account, skip, count).await.unwrap();
-        page.iter()
-            .map(|row| row.created_position)
-            .collect::<Vec<_>>()
+        let list = ImageList {
+            skip,
+            count,
+            ..newest_first(account)
+        };
+        positions(store, &list).await
     };
     assert_eq!(positions(0, 2).await, [5, 4]);
     assert_eq!(positions(2, 20).await, [3, 2, 1]);
     assert_eq!(positions(u64::MAX, u64::MAX).await, [0; 0]);
+}
+
+pub(crate) async fn lists_are_filtered_turned_and_resumed(database: &Database) {
+    let (store, account) = (&database.store, account());
+    let mut rows: Vec<_> = (1..=5).map(|position| fresh(account, position)).collect();
+    let second = |number| Timestamp::from_unix_millis(number * 1_000).unwrap();
+    for row in &mut rows {
+        row.state.created_at = second(row.created_position);
+        row.state.disabled_at = (row.created_position % 2 == 0).then_some(row.state.updated_at);
+    }
+    let foreign = fresh(crate::given::account(), 6);
+    let (marker, unknown) = (rows[1].image, image());
+    rows.push(foreign);
+    assert!(store.save_image_rows(NAME, 1, 0, 6, &rows).await.unwrap());
+    for (which, order, start, expected) in [
+        (
+            Which::Enabled,
+            Order::NewestFirst,
+            Start::First,
+            vec![5, 3, 1],
+        ),
+        (
+            Which::Disabled,
+            Order::OldestFirst,
+            Start::First,
+            vec![2, 4],
+        ),
+        (
+            Which::All,
+            Order::OldestFirst,
+            Start::After(marker),
+            vec![3, 4, 5],
+        ),
+        (
+            Which::All,
+            Order::NewestFirst,
+            Start::After(marker),
+            vec![1],
+        ),
+        (
+            Which::Enabled,
+            Order::NewestFirst,
+            Start::After(marker),
+            vec![1],
+        ),
+        (
+            Which::All,
+            Order::NewestFirst,
+            Start::After(unknown),
+            vec![],
+        ),
+        (
+            Which::All,
+            Order::NewestFirst,
+            Start::At(second(3)),
+            vec![3, 2, 1],
+        ),
+        (
+            Which::All,
+            Order::OldestFirst,
+            Start::At(second(3)),
+            vec![3, 4, 5],
+        ),
+    ] {
+        let list = ImageList {
+            which,
+            order,
+            start,
+            ..newest_first(account)
+        };
+        assert_eq!(positions(store, &list).await, expected, "{list:?}");
+    }
+    for (which, count) in [(Which::All, 5), (Which::Enabled, 3), (Which::Disabled, 2)] {
+        assert_eq!(store.count_listed(account, which).await.unwrap(), count);
+    }
+}
+
+fn newest_first(account: AccountId) -> ImageList {
+    ImageList {
+        account,
+        which: Which::All,
+        order: Order::NewestFirst,
+        start: Start::First,
+        skip: 0,
+        count: 100,
+    }
+}
+
+async fn positions(store: &Store, list: &ImageList) -> Vec<Position> {
+    let page = store.list_images(list).await.unwrap();
+    page.iter().map(|row| row.created_position).collect()
 }
 
 pub(crate) async fn a_public_link_finds_its_image(database: &Database) {

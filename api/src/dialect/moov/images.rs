@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use photolog_domain::{AltTextChange, Digest, Image, ImageCommand, ImageError, ImageId, Timestamp};
-use photolog_store::{Conditions, Idempotency, Loaded, StoreError};
+use photolog_store::{Conditions, Idempotency, ImageList, Loaded, Order, Start, StoreError, Which};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -23,12 +23,15 @@ const MAX_COUNT: u64 = 1_000;
 /// `GET /accounts/{account}/images`: newest first, disabled ones included. Eventual, but a write
 /// waits until it shows here.
 pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    let skip = request.query.number("skip", 0)?;
-    let count = request.query.number("count", DEFAULT_COUNT)?.min(MAX_COUNT);
-    let rows = app
-        .store
-        .list_images(request.caller()?.account, skip, count)
-        .await?;
+    let list = ImageList {
+        account: request.caller()?.account,
+        which: Which::All,
+        order: Order::NewestFirst,
+        start: Start::First,
+        skip: request.query.number("skip", 0)?,
+        count: request.query.number("count", DEFAULT_COUNT)?.min(MAX_COUNT),
+    };
+    let rows = app.store.list_images(&list).await?;
     let images: Vec<_> = rows
         .iter()
         .map(|row| ImageMetadata::new(&app, row.image, &row.state))

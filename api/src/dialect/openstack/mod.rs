@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`metadata`] | the six metadata operations |
-//! | [`images`] | image details |
+//! | [`images`] | the lists, image details |
 //! | [`identity`] | just enough Keystone v3 for clients to log in |
 //! | [`versions`] | the documents by which clients find their way |
 //! | [`wire`] | bodies, keys and values |

@@ -66,18 +66,20 @@ fn value(text: &str) -> Result<MetadataValue, ApiError> {
     Ok(text.parse()?)
 }
 
+/// An image in the short list.
+pub fn summary(app: &App, image: ImageId, state: &ImageState) -> Value {
+    json!({ "id": image, "name": name(image, state), "links": links(app, image) })
+}
+
 /// An image's details.
 pub fn details(app: &App, image: ImageId, state: &ImageState) -> Value {
     let status = match state.disabled_at {
         None => "ACTIVE",
         Some(_) => "DELETED",
     };
-    let name = state
-        .alt_text()
-        .map_or_else(|| image.to_string(), str::to_owned);
     json!({
         "id": image,
-        "name": name,
+        "name": name(image, state),
         "status": status,
         "created": state.created_at,
         "updated": state.updated_at,
@@ -90,7 +92,14 @@ pub fn details(app: &App, image: ImageId, state: &ImageState) -> Value {
     })
 }
 
+/// Images here have no name; the alternative text comes nearest.
+fn name(image: ImageId, state: &ImageState) -> String {
+    state
+        .alt_text()
+        .map_or_else(|| image.to_string(), str::to_owned)
+}
+
 /// Where an image's details are.
-pub fn links(app: &App, image: ImageId) -> Value {
+fn links(app: &App, image: ImageId) -> Value {
     json!([{ "rel": "self", "href": format!("{}/v2.1/images/{image}", app.public_url) }])
 }

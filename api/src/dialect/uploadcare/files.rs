@@ -1,4 +1,5 @@
 //! `/files/{uuid}/`: a file's information (strong), and its removal from storage (strong).
+//! The list of files is in `list`.
 
 use http::StatusCode;
 use photolog_domain::{ImageCommand, ImageId};

@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | [`signature`] | the two ways a request proves its key |
 //! | [`metadata`] | the four metadata operations |
-//! | [`files`] | a file's information, the list, removal |
+//! | [`files`] | a file's information, removal |
+//! | [`list`] | the list of files |
 //! | [`wire`] | keys, values and file information as they go over the wire |
 //! | [`error`] | failures: `{"detail"}` |
 
 pub mod error;
 pub mod files;
+pub mod list;
 pub mod metadata;
 pub mod signature;
 pub mod wire;

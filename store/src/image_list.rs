@@ -1,0 +1,102 @@
+//! Lists of an account's images: which of them, in which order, from where on.
+
+use photolog_domain::{AccountId, ImageId, Timestamp};
+
+use crate::{Backend, ImageRow, Store, StoreError};
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageList {
+    /// Whose images.
+    pub account: AccountId,
+    /// Which of them.
+    pub which: Which,
+    /// In which order.
+    pub order: Order,
+    /// From where on.
+    pub start: Start,
+    /// How many of those to leave out.
+    pub skip: u64,
+    /// Most to be answered.
+    pub count: u64,
+}
+
+/// Which images a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All of them.
+    All,
+    /// Those in use.
+    Enabled,
+    /// Those taken out of use.
+    Disabled,
+}
+
+/// The order of a list; images are ordered by when they came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The latest first.
+    NewestFirst,
+    /// The earliest first.
+    OldestFirst,
+}
+
+/// Where in its order a list begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the first image.
+    First,
+    /// Behind this one; behind one that is not in the view there is nothing.
+    After(ImageId),
+    /// At the first one that did not come in before this moment in the list's order.
+    At(Timestamp),
+}
+
+impl Which {
+    /// What `disabled` must be, when it matters.
+    pub(crate) fn disabled(self) -> Option<bool> {
+        match self {
+            Self::All => None,
+            Self::Enabled => Some(false),
+            Self::Disabled => Some(true),
+        }
+    }
+}
+
+impl Start {
+    pub(crate) fn marker(self) -> Option<String> {
+        match self {
+            Self::After(image) => Some(image.to_string()),
+            Self::First | Self::At(_) => None,
+        }
+    }
+
+    pub(crate) fn moment(self) -> Option<String> {
+        match self {
+            Self::At(moment) => Some(moment.to_string()),
+            Self::First | Self::After(_) => None,
+        }
+    }
+}
+
+impl Store {
+    /// A page of an account's images.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_images(&self, list: &ImageList) -> Result<Vec<ImageRow>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.list_images(list).await,
+        }
+    }
+
+    /// How many images an account has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_listed(&self, account: AccountId, which: Which) -> Result<u64, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.count_listed(account, which).await,
+        }
+    }
+}
