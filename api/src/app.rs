@@ -7,6 +7,7 @@ use photolog_domain::Timestamp;
 use photolog_store::{Blobs, Store};
 use time::OffsetDateTime;
 
+use crate::auth::rate::RateLimiter;
 use crate::auth::token::TokenSigner;
 use crate::edge::EdgeSecret;
 use crate::picture::Pictures;
@@ -21,6 +22,8 @@ pub struct App {
     pub pictures: Pictures,
     /// Signs and checks access tokens.
     pub tokens: TokenSigner,
+    /// Counts the requests of each key.
+    pub rates: RateLimiter,
     /// Where clients reach us, without a trailing slash.
     pub public_url: String,
     /// What an edge must know to be let in.

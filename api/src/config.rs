@@ -57,6 +57,10 @@ pub struct Config {
     )]
     pub images_per_account: u32,
 
+    /// Most requests of one key in a second; more are answered 429; 0 = no limit
+    #[arg(long, env = "PHOTOLOG_RATE_LIMIT", default_value_t = 0, global = true)]
+    pub rate_limit: u32,
+
     /// Most pictures waiting to be rendered; more are answered 503
     #[arg(
         long,

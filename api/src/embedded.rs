@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::auth::rate::RateLimiter;
 use crate::auth::secret::{NewKey, random};
 use crate::auth::token::TokenSigner;
 use crate::cli::{open_account, open_store};
@@ -43,6 +44,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         .context("the address cannot be read")?;
     let app = Arc::new(App {
         tokens: TokenSigner::new(store.token_secret(random()?).await?),
+        rates: RateLimiter::new(config.rate_limit),
         pictures: Pictures::open(
             blobs.clone(),
             config.cache_directory(),

@@ -48,6 +48,11 @@ pub enum Kind {
     TooLarge,
     /// The account has used up what it may.
     QuotaExceeded,
+    /// The key made more requests than it may in a second.
+    RateLimited {
+        /// After how many seconds to come back.
+        retry_after: u64,
+    },
     /// The client was too slow.
     Timeout,
     /// Too busy, or a part is down: worth trying again.

@@ -1,7 +1,8 @@
 //! Every route on one screen, and the way of a request through them: match, authenticate,
-//! check the account and the scope, handle, write failures in the door's own shape.
+//! count, check the account and the scope, handle, write failures in the door's own shape.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -12,12 +13,13 @@ use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply};
 
 use crate::app::SharedApp;
+use crate::auth::rate::Allowance;
 use crate::dialect::{self, moov, openstack, uploadcare};
 use crate::edge;
 use crate::error::{ApiError, Kind};
 use crate::history;
 use crate::http::path::{Parameters, Query, matches, segments};
-use crate::http::response::set;
+use crate::http::response::{set, set_allowance};
 use crate::http::{Request, RequestBody, RequestId, Response};
 use crate::ops;
 use crate::picture::public;
@@ -132,6 +134,7 @@ async fn answer(
 ) -> Response {
     let id = RequestId::of(&headers);
     let (mut dialect, found) = find(&method, path);
+    let mut allowance = None;
     let handled = async {
         let (route, parameters) = found?;
         dialect = route.dialect;
@@ -146,7 +149,7 @@ async fn answer(
             dialect,
             caller: None,
         };
-        admit(&app, route, &mut request).await?;
+        admit(&app, route, &mut request, &mut allowance).await?;
         (route.handler)(app.clone(), request).await
     };
     let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
@@ -154,6 +157,9 @@ async fn answer(
         Ok(Err(error)) => refuse(dialect, &id, error),
         Err(_) => refuse(dialect, &id, ApiError::internal("a handler panicked")),
     };
+    if let Some(allowance) = &allowance {
+        set_allowance(&mut response, allowance);
+    }
     // One value under the three names by which the vendors' clients know it.
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         for name in [
@@ -207,6 +213,7 @@ fn find(method: &Method, path: &str) -> (Dialect, Result<(&'static Route, Parame
         allow.push(route.method.as_str());
     }
     allow.sort_unstable();
+    allow.dedup();
     let refused = ApiError::new(
         Kind::MethodNotAllowed {
             allow: allow.join(", "),
@@ -216,13 +223,27 @@ fn find(method: &Method, path: &str) -> (Dialect, Result<(&'static Route, Parame
     (dialect, Err(refused))
 }
 
-/// The one place where credentials, tenant and scope are checked.
-async fn admit(app: &SharedApp, route: &Route, request: &mut Request) -> Result<(), ApiError> {
+/// The one place where credentials, rate, tenant and scope are checked.
+async fn admit(
+    app: &SharedApp,
+    route: &Route,
+    request: &mut Request,
+    allowance: &mut Option<Allowance>,
+) -> Result<(), ApiError> {
     dialect::check_version(request)?;
     let Some(scope) = route.scope else {
         return Ok(());
     };
     let caller = dialect::authenticate(app, request).await?;
+    let counted = app.rates.count(&caller.key_id, Instant::now());
+    *allowance = counted.unwrap_or_else(Some);
+    counted.map_err(|over| {
+        let retry_after = over.reset_seconds();
+        ApiError::new(
+            Kind::RateLimited { retry_after },
+            format!("at most {} requests a second", over.per_second),
+        )
+    })?;
     if route.pattern.contains("{account}") {
         caller.owns(request.parameters.get("account"))?;
     }

@@ -97,7 +97,7 @@ def test_wrong_credentials_are_refused():
 def test_a_disabled_file_can_be_read_and_not_written():
     metadata, image = SIGNED.metadata_api, upload()
     metadata.update_or_create_key(image, "k", "v")
-    info = SIGNED.file(image).delete()
+    info = SIGNED.files_api.delete(image)
     assert info.datetime_removed is not None
     same(metadata.get_all_metadata(image), {"k": "v"})
     for attempt in [

@@ -25,6 +25,7 @@ pub fn response(error: &ApiError) -> Response {
         Kind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "Precondition failed"),
         Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
         Kind::QuotaExceeded => (StatusCode::FORBIDDEN, "Limit reached"),
+        Kind::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Kind::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
         Kind::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
         Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
@@ -46,6 +47,9 @@ pub fn add_hints(response: &mut Response, error: &ApiError) {
         Kind::Unavailable { retry_after } => {
             let seconds = retry_after.as_secs().max(1).to_string();
             set(response, RETRY_AFTER, &seconds);
+        }
+        Kind::RateLimited { retry_after } => {
+            set(response, RETRY_AFTER, &retry_after.to_string());
         }
         Kind::Unauthenticated => set(response, WWW_AUTHENTICATE, "Basic realm=\"photolog\""),
         _ => {}

@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::auth::rate::Allowance;
 use crate::executor::Written;
 
 /// An answer.
@@ -62,6 +63,23 @@ pub fn set(response: &mut Response, name: HeaderName, value: &str) {
 /// Adds the `ETag` of an image: its stream's sequence.
 pub fn set_version(response: &mut Response, sequence: u64) {
     set(response, ETAG, &format!("\"{sequence}\""));
+}
+
+/// What a key still may (draft-ietf-httpapi-ratelimit-headers).
+pub fn set_allowance(response: &mut Response, allowance: &Allowance) {
+    let Allowance {
+        per_second,
+        remaining,
+        ..
+    } = allowance;
+    let policy = format!("\"key\";q={per_second};w=1");
+    let state = format!("\"key\";r={remaining};t={}", allowance.reset_seconds());
+    set(
+        response,
+        HeaderName::from_static("ratelimit-policy"),
+        &policy,
+    );
+    set(response, HeaderName::from_static("ratelimit"), &state);
 }
 
 /// What every answer to a write carries: the image's version, and an honest word when lists may

@@ -40,7 +40,8 @@ pub(crate) async fn rows_and_checkpoint_move_together(database: &Database) {
     assert!(!save(5, 6, vec![one.clone()]).await);
     assert!(save(0, 3, vec![one.clone()]).await);
     assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 3);
-    assert_eq!(store.image_rows(&[one.image]).await.unwrap(), [one.clone()]);
+    let kept = store.image_rows(&[one.image]).await.unwrap();
+    assert_eq!(kept, std::slice::from_ref(&one));
     // Another projector that stands where this one stood writes nothing.
     let late = fresh(account(), 2);
     assert!(!save(0, 4, vec![late.clone()]).await);

@@ -22,6 +22,7 @@ pub fn response(error: &ApiError) -> Response {
         Kind::Conflict | Kind::Duplicate { .. } => StatusCode::CONFLICT,
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
         Kind::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -21,6 +21,7 @@ pub fn response(error: &ApiError) -> Response {
         Kind::Conflict | Kind::Duplicate { .. } => (StatusCode::CONFLICT, "conflictingRequest"),
         Kind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "preconditionFailed"),
         Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "overLimit"),
+        Kind::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "overLimit"),
         Kind::Timeout => (StatusCode::REQUEST_TIMEOUT, "requestTimeout"),
         Kind::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "serviceUnavailable"),
         Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "computeFault"),
@@ -30,6 +31,11 @@ pub fn response(error: &ApiError) -> Response {
             "code": status.as_u16(),
             "title": "Unauthorized",
             "message": error.message,
+        }}),
+        Kind::RateLimited { retry_after } => json!({ fault: {
+            "code": status.as_u16(),
+            "message": error.message,
+            "retryAfter": retry_after.to_string(),
         }}),
         _ => json!({ fault: { "code": status.as_u16(), "message": error.message } }),
     };

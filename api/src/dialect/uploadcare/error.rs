@@ -21,13 +21,17 @@ pub fn response(error: &ApiError) -> Response {
         Kind::Conflict | Kind::Duplicate { .. } => StatusCode::CONFLICT,
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
         Kind::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let detail = match &error.kind {
-        Kind::NotFound => "Not found.",
-        _ => &error.message,
+        Kind::NotFound => "Not found.".to_owned(),
+        Kind::RateLimited { retry_after } => {
+            format!("Request was throttled. Expected available in {retry_after} seconds.")
+        }
+        _ => error.message.clone(),
     };
     let mut response = answer(status, &json!({ "detail": detail }));
     add_hints(&mut response, error);
