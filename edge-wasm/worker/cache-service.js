@@ -1,0 +1,62 @@
+//! The Cache API's store for a runtime that brings none: an LRU in memory, spoken to by
+//! workerd's `cacheApiOutbound`. `GET` asks, `PUT` brings a whole HTTP response as its body,
+//! `PURGE` deletes.
+
+const DEFAULT_LIMIT = 128 * 1024 * 1024;
+const END_OF_HEAD = "\r\n\r\n";
+
+const entries = new Map();
+let total = 0;
+
+export default {
+  async fetch(request, env) {
+    const { url, method } = request;
+    if (method === "GET") return find(url);
+    if (method === "PUT") {
+      const entry = read(new Uint8Array(await request.arrayBuffer()));
+      if (entry) store(url, entry, Number(env.CACHE_BYTES) || DEFAULT_LIMIT);
+      return new Response(null, { status: entry ? 204 : 400 });
+    }
+    if (method === "PURGE") return new Response(null, { status: forget(url) ? 200 : 404 });
+    return new Response(null, { status: 405 });
+  },
+};
+
+function find(url) {
+  const entry = entries.get(url);
+  if (!entry) return new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
+  // Used last, so forgotten last.
+  entries.delete(url);
+  entries.set(url, entry);
+  const headers = new Headers(entry.headers);
+  headers.set("cf-cache-status", "HIT");
+  return new Response(entry.body, { headers });
+}
+
+function store(url, entry, limit) {
+  forget(url);
+  if (entry.body.byteLength > limit) return;
+  entries.set(url, entry);
+  total += entry.body.byteLength;
+  while (total > limit) forget(entries.keys().next().value);
+}
+
+function forget(url) {
+  const entry = entries.get(url);
+  if (entry) total -= entry.body.byteLength;
+  return entries.delete(url);
+}
+
+/** Head and body of a serialised `200` response; `null` for anything else. */
+function read(bytes) {
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, 16 * 1024));
+  const end = text.indexOf(END_OF_HEAD);
+  if (end < 0 || !/^HTTP\/1\.[01] 200 /.test(text)) return null;
+  const lines = text.slice(0, end).split("\r\n").slice(1);
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  });
+  // A copy: the whole message would be kept alive by a view of its end.
+  return { headers, body: bytes.slice(end + END_OF_HEAD.length) };
+}

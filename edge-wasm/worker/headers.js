@@ -1,0 +1,28 @@
+//! The headers of every answer: the same as the origin's, in the origin's words.
+
+const SAME_FOR_ALL = {
+  "vary": "Accept",
+  "access-control-allow-origin": "*",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; sandbox",
+  "cross-origin-resource-policy": "cross-origin",
+};
+
+/** A minute in browsers, then revalidated by ETag: as the origin says. */
+const CURRENT = "public, max-age=60, stale-while-revalidate=300";
+
+/** The headers of a picture, or of the news that it has not changed. */
+export function pictureHeaders(publicId, plan) {
+  const headers = new Headers(SAME_FOR_ALL);
+  headers.set("etag", plan.etag);
+  headers.set("cache-control", CURRENT);
+  headers.set("content-disposition", `inline; filename="${publicId}.${plan.extension}"`);
+  return headers;
+}
+
+/** A refusal with a short JSON body, never cached. */
+export function refusal(status, message, extra = {}) {
+  const body = JSON.stringify({ error: message });
+  const headers = { "content-type": "application/json", "cache-control": "no-store", ...extra };
+  return new Response(body, { status, headers });
+}

@@ -1,0 +1,109 @@
+//! The origin as the edge knows it: pointers, masters, and its own renditions as a last resort.
+//! Every question has a time limit; whatever goes wrong is one error, `OriginDown`.
+
+/** The origin did not answer in time, or not sensibly. */
+export class OriginDown extends Error {}
+
+/** Shorter when there is a last known pointer to fall back on. */
+const KNOWN_POINTER_LIMIT_MS = 500;
+const POINTER_LIMIT_MS = 2_000;
+const BYTES_LIMIT_MS = 10_000;
+/** A master has at most 2048 pixels a side; nothing of ours is larger than this. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
+const DIGEST = /^[0-9a-f]{64}$/;
+const SIDE_LIMIT = 2_048;
+const TYPES = ["image/png", "image/jpeg", "image/webp"];
+
+export class Origin {
+  /** @param env bindings: `ORIGIN` (a service) or `ORIGIN_URL`, and `EDGE_SECRET` */
+  constructor(env) {
+    this.base = (env.ORIGIN_URL ?? "http://origin").replace(/\/+$/, "");
+    this.send = env.ORIGIN ? (request) => env.ORIGIN.fetch(request) : (request) => fetch(request);
+    this.credentials = { authorization: `Bearer ${env.EDGE_SECRET ?? ""}` };
+  }
+
+  /** What a link shows now: a pointer, `null` for none, or `known` when that is still right. */
+  async pointer(publicId, known) {
+    const headers = { ...this.credentials };
+    if (known) headers["if-none-match"] = `"${known.digest}"`;
+    const limit = known ? KNOWN_POINTER_LIMIT_MS : POINTER_LIMIT_MS;
+    const answer = await this.#ask(`/edge/pointers/${publicId}`, headers, limit, json);
+    if (answer.status === 304 && known) return known;
+    if (answer.status === 404) return null;
+    if (answer.status !== 200 || !isPointer(answer.body)) throw odd("pointer", answer);
+    const { digest, mediaType, width, height, hasAlpha } = answer.body;
+    return { digest, mediaType, width, height, hasAlpha };
+  }
+
+  /** A master's bytes, checked against the digest that names them. */
+  async master(digest) {
+    const path = `/edge/masters/${digest}`;
+    const answer = await this.#ask(path, this.credentials, BYTES_LIMIT_MS, limitedBytes);
+    if (answer.status !== 200) throw odd("master", answer);
+    const found = hex(await crypto.subtle.digest("SHA-256", answer.body));
+    if (found !== digest) throw new OriginDown(`the master ${digest} came with other bytes`);
+    return answer.body;
+  }
+
+  /** The origin's own rendition, when it still is the one that was planned. */
+  async rendition(publicId, plan) {
+    const path = `/images/${publicId}?size=${plan.width}x${plan.height}`;
+    const headers = { accept: plan.mediaType };
+    const answer = await this.#ask(path, headers, BYTES_LIMIT_MS, limitedBytes);
+    if (answer.status !== 200 || answer.headers.get("etag") !== plan.etag) throw odd("rendition", answer);
+    return answer.body;
+  }
+
+  async #ask(path, headers, limit, read) {
+    try {
+      const signal = AbortSignal.timeout(limit);
+      const request = new Request(this.base + path, { headers, signal, redirect: "manual" });
+      const response = await this.send(request);
+      const { status } = response;
+      const body = status === 200 ? await read(response) : await response.body?.cancel();
+      return { status, headers: response.headers, body };
+    } catch (problem) {
+      throw new OriginDown(`${path}: ${problem}`);
+    }
+  }
+}
+
+function odd(what, answer) {
+  return new OriginDown(`the origin's ${what} cannot be used (status ${answer.status})`);
+}
+
+function isPointer(value) {
+  const isSide = (side) => Number.isInteger(side) && side >= 1 && side <= SIDE_LIMIT;
+  return (
+    DIGEST.test(value?.digest) &&
+    TYPES.includes(value.mediaType) &&
+    isSide(value.width) &&
+    isSide(value.height) &&
+    typeof value.hasAlpha === "boolean"
+  );
+}
+
+const json = async (response) => JSON.parse(new TextDecoder().decode(await limitedBytes(response)));
+
+async function limitedBytes(response) {
+  const parts = [];
+  let length = 0;
+  for await (const part of response.body) {
+    length += part.byteLength;
+    if (length > MOST_BYTES) throw new Error("the body is too large");
+    parts.push(part);
+  }
+  if (parts.length === 1) return parts[0];
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}
+
+function hex(buffer) {
+  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

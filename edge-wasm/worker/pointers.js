@@ -1,0 +1,62 @@
+//! Which picture a link shows: believed for a second, then asked again by ETag. When the origin
+//! is down, what was last known goes on being believed; misses are never kept.
+
+import { keep, kept } from "./cache.js";
+import { once } from "./once.js";
+
+const TTL_MS = 1_000;
+const MOST_ENTRIES = 10_000;
+
+export class Pointers {
+  #known = new Map();
+  #asking = new Map();
+  #origin;
+
+  constructor(origin) {
+    this.#origin = origin;
+  }
+
+  /** The pointer, or `null` when there is no such link. Throws `OriginDown` when nobody knows. */
+  async find(publicId, context) {
+    const entry = this.#known.get(publicId);
+    if (entry && Date.now() < entry.until) return entry.pointer;
+    return once(this.#asking, publicId, context, () => this.#ask(publicId, entry?.pointer, context));
+  }
+
+  async #ask(publicId, known, context) {
+    // The second counts from the question: the answer may be as old as that.
+    const asked = Date.now();
+    let pointer;
+    try {
+      pointer = await this.#origin.pointer(publicId, known);
+    } catch (problem) {
+      pointer = known ?? (await lastKnown(publicId));
+      if (!pointer) throw problem;
+      this.#believe(publicId, pointer, Date.now() + TTL_MS);
+      return pointer;
+    }
+    if (pointer) {
+      this.#believe(publicId, pointer, asked + TTL_MS);
+      if (pointer !== known) context.waitUntil(remember(publicId, pointer));
+    } else {
+      this.#known.delete(publicId);
+    }
+    return pointer;
+  }
+
+  #believe(publicId, pointer, until) {
+    // Put at the end: the first ones are the ones to forget.
+    this.#known.delete(publicId);
+    this.#known.set(publicId, { pointer, until });
+    if (this.#known.size > MOST_ENTRIES) this.#known.delete(this.#known.keys().next().value);
+  }
+}
+
+function remember(publicId, pointer) {
+  return keep(`pointers/${publicId}`, new TextEncoder().encode(JSON.stringify(pointer)));
+}
+
+async function lastKnown(publicId) {
+  const bytes = await kept(`pointers/${publicId}`);
+  return bytes && JSON.parse(new TextDecoder().decode(bytes));
+}
