@@ -11,6 +11,7 @@
 
 mod bench;
 mod check;
+mod edge;
 mod setup;
 mod step;
 mod workspace;
@@ -37,6 +38,12 @@ enum Task {
     },
     /// Check the dependencies: licences, duplicates, sources, who may import whom, unused ones
     Deny,
+    /// Build the edge's worker in `target/edge`, for workerd and for `wrangler deploy`
+    Edge {
+        /// Also try it in workerd against a Photolog of its own
+        #[arg(long)]
+        test: bool,
+    },
     /// Measure the release build against its targets
     Bench,
     /// Format all code
@@ -61,6 +68,8 @@ fn perform(task: Task) -> anyhow::Result<()> {
             filter: Some(filter),
         } => check::stories(&filter),
         Task::Deny => check::dependencies(),
+        Task::Edge { test: false } => edge::build(),
+        Task::Edge { test: true } => edge::test(),
         Task::Bench => bench::run_benchmarks(),
         Task::Fmt => check::format(),
     }

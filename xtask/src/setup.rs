@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::step::{Steps, output_of, run, run_within};
-use crate::workspace::{python_environment, root};
+use crate::workspace::{python_environment, root, runtimes_folder};
 
 /// A program we call and the Debian package that brings it.
 pub(crate) struct Program {
@@ -34,6 +34,7 @@ const REQUIREMENTS: &[&str] = &["tests/sdk/requirements.txt", "xtask/requirement
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const WASM_LIMIT: Duration = Duration::from_secs(120);
+const NPM_LIMIT: Duration = Duration::from_secs(300);
 
 /// `cargo xtask setup`
 pub(crate) fn everything() -> Result<()> {
@@ -42,6 +43,7 @@ pub(crate) fn everything() -> Result<()> {
         programs(BENCHMARK_PROGRAMS)
     })?;
     steps.take("what the tests need", for_tests)?;
+    steps.take("programs for the edge", runtimes)?;
     steps.summarize();
     Ok(())
 }
@@ -49,7 +51,9 @@ pub(crate) fn everything() -> Result<()> {
 /// What `cargo xtask test` needs.
 pub(crate) fn for_tests() -> Result<()> {
     python()?;
-    wasm_target();
+    if let Err(error) = wasm_target() {
+        println!("warning: the edge cannot be built here: {error:#}");
+    }
     Ok(())
 }
 
@@ -135,17 +139,38 @@ fn create_environment(environment: &Path) -> Result<()> {
     run(&mut make())
 }
 
-/// The compile target of the edge. Only a warning when it cannot be had: nothing else needs it.
-fn wasm_target() {
+/// The compile target of the edge.
+pub(crate) fn wasm_target() -> Result<()> {
     let installed = output_of(Command::new("rustup").args(["target", "list", "--installed"]));
     if installed.is_some_and(|list| list.lines().any(|line| line == WASM_TARGET)) {
-        return;
+        return Ok(());
     }
     let mut add = Command::new("rustup");
     add.args(["target", "add", WASM_TARGET]);
-    if let Err(error) = run_within(WASM_LIMIT, &mut add) {
-        println!("warning: the edge cannot be built here: {error:#}");
+    run_within(WASM_LIMIT, &mut add)
+}
+
+/// The programs that the edge runs in, exactly as the lock file names them.
+pub(crate) fn runtimes() -> Result<()> {
+    let folder = runtimes_folder();
+    let stamp = folder.join("installed-lock");
+    let sources = root().join("xtask/node");
+    let wanted = fs::read_to_string(sources.join("package-lock.json")).context("xtask/node")?;
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
     }
+    if !on_search_path("npm") {
+        install(&["npm"])?;
+    }
+    fs::create_dir_all(&folder)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(sources.join(file), folder.join(file)).context(file)?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    run_within(NPM_LIMIT, npm.current_dir(&folder))?;
+    fs::write(stamp, wanted)?;
+    Ok(())
 }
 
 fn on_search_path(program: &str) -> bool {

@@ -19,6 +19,11 @@ pub(crate) fn python_environment() -> PathBuf {
     target().join("tools/venv")
 }
 
+/// The npm packages with the programs that the edge runs in.
+pub(crate) fn runtimes_folder() -> PathBuf {
+    target().join("tools/node")
+}
+
 /// The cargo that runs us, called at the workspace's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
