@@ -48,7 +48,8 @@ export class Origin {
 
   /** The origin's own rendition, when it still is the one that was planned. */
   async rendition(publicId, plan) {
-    const path = `/images/${publicId}?size=${plan.width}x${plan.height}`;
+    // The size as it was asked for: the effective size, fitted again, may lose another pixel.
+    const path = `/images/${publicId}${plan.size ? `?size=${plan.size}` : ""}`;
     const headers = { accept: plan.mediaType };
     const answer = await this.#ask(path, headers, BYTES_LIMIT_MS, limitedBytes);
     if (answer.status !== 200 || answer.headers.get("etag") !== plan.etag) throw odd("rendition", answer);

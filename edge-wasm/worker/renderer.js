@@ -20,6 +20,7 @@ export function decide(pointer, size, accept, ifNoneMatch) {
   const line = glue.answer(digest, mediaType, width, height, hasAlpha, size, accept, ifNoneMatch);
   const [status, ...words] = line.split(" ");
   return {
+    size,
     status: Number(status),
     width: Number(words[0]),
     height: Number(words[1]),
