@@ -2,22 +2,25 @@
 //! workerd's `cacheApiOutbound`. `GET` asks, `PUT` brings a whole HTTP response as its body,
 //! `PURGE` deletes.
 
+import { Lru } from "./lru.js";
+
 const DEFAULT_LIMIT = 128 * 1024 * 1024;
 const END_OF_HEAD = "\r\n\r\n";
 
-const entries = new Map();
-let total = 0;
+/** The settings come with the first request. */
+let entries;
 
 export default {
   async fetch(request, env) {
     const { url, method } = request;
+    entries ??= new Lru(Number(env.CACHE_BYTES) || DEFAULT_LIMIT);
     if (method === "GET") return find(url);
     if (method === "PUT") {
       const entry = read(new Uint8Array(await request.arrayBuffer()));
-      if (entry) store(url, entry, Number(env.CACHE_BYTES) || DEFAULT_LIMIT);
+      if (entry) entries.set(url, entry, entry.body.byteLength);
       return new Response(null, { status: entry ? 204 : 400 });
     }
-    if (method === "PURGE") return new Response(null, { status: forget(url) ? 200 : 404 });
+    if (method === "PURGE") return new Response(null, { status: entries.delete(url) ? 200 : 404 });
     return new Response(null, { status: 405 });
   },
 };
@@ -25,26 +28,9 @@ export default {
 function find(url) {
   const entry = entries.get(url);
   if (!entry) return new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
-  // Used last, so forgotten last.
-  entries.delete(url);
-  entries.set(url, entry);
   const headers = new Headers(entry.headers);
   headers.set("cf-cache-status", "HIT");
   return new Response(entry.body, { headers });
-}
-
-function store(url, entry, limit) {
-  forget(url);
-  if (entry.body.byteLength > limit) return;
-  entries.set(url, entry);
-  total += entry.body.byteLength;
-  while (total > limit) forget(entries.keys().next().value);
-}
-
-function forget(url) {
-  const entry = entries.get(url);
-  if (entry) total -= entry.body.byteLength;
-  return entries.delete(url);
 }
 
 /** Head and body of a serialised `200` response; `null` for anything else. */

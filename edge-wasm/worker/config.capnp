@@ -20,6 +20,7 @@ const edge :Workerd.Worker = (
     (name = "index.js", esModule = embed "index.js"),
     (name = "cache.js", esModule = embed "cache.js"),
     (name = "headers.js", esModule = embed "headers.js"),
+    (name = "lru.js", esModule = embed "lru.js"),
     (name = "once.js", esModule = embed "once.js"),
     (name = "origin.js", esModule = embed "origin.js"),
     (name = "pointers.js", esModule = embed "pointers.js"),
@@ -38,6 +39,9 @@ const edge :Workerd.Worker = (
 
 const cache :Workerd.Worker = (
   compatibilityDate = "2026-11-01",
-  modules = [(name = "cache-service.js", esModule = embed "cache-service.js")],
+  modules = [
+    (name = "cache-service.js", esModule = embed "cache-service.js"),
+    (name = "lru.js", esModule = embed "lru.js"),
+  ],
   bindings = [(name = "CACHE_BYTES", fromEnvironment = "PHOTOLOG_EDGE_CACHE_BYTES")],
 );

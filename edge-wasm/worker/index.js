@@ -10,7 +10,7 @@
 //! | `renderer.js` | the WASM module, reset when it must be |
 //! | `origin.js` | questions to the origin, with limits |
 //! | `headers.js` | headers and refusals |
-//! | `cache.js`, `once.js` | the Cache API; one piece of work for many |
+//! | `cache.js`, `once.js`, `lru.js` | the Cache API; one piece of work for many; a map with a limit |
 //! | `cache-service.js` | the Cache API's store where the runtime brings none |
 
 import { pictureHeaders, refusal } from "./headers.js";

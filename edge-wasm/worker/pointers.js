@@ -2,13 +2,14 @@
 //! is down, what was last known goes on being believed; misses are never kept.
 
 import { keep, kept } from "./cache.js";
+import { Lru } from "./lru.js";
 import { once } from "./once.js";
 
 const TTL_MS = 1_000;
 const MOST_ENTRIES = 10_000;
 
 export class Pointers {
-  #known = new Map();
+  #known = new Lru(MOST_ENTRIES);
   #asking = new Map();
   #origin;
 
@@ -45,10 +46,7 @@ export class Pointers {
   }
 
   #believe(publicId, pointer, until) {
-    // Put at the end: the first ones are the ones to forget.
-    this.#known.delete(publicId);
     this.#known.set(publicId, { pointer, until });
-    if (this.#known.size > MOST_ENTRIES) this.#known.delete(this.#known.keys().next().value);
   }
 }
 

@@ -1,12 +1,17 @@
-//! A rendition's bytes: from the cache, from the module, or from the origin when the module
+//! A rendition's bytes: from memory, from the cache, from the module, or from the origin when the module
 //! cannot make it. Equal requests at one time share the work.
 
 import { keep, kept } from "./cache.js";
+import { Lru } from "./lru.js";
 import { once } from "./once.js";
 import { OriginDown } from "./origin.js";
 import { CannotRender, render } from "./renderer.js";
 
+/** Of the 128 MB that an isolate has, what renditions asked for again and again may take. */
+const MEMORY_LIMIT = 16 * 1024 * 1024;
+
 export class Renditions {
+  #hot = new Lru(MEMORY_LIMIT);
   #making = new Map();
   #fetching = new Map();
   #origin;
@@ -16,9 +21,14 @@ export class Renditions {
   }
 
   /** The bytes that a plan asks for. Throws `OriginDown` when they cannot be had. */
-  bytes(publicId, pointer, plan, context) {
-    if (isMaster(pointer, plan)) return this.#master(pointer.digest, context);
-    return once(this.#making, plan.etag, context, () => this.#make(publicId, pointer, plan, context));
+  async bytes(publicId, pointer, plan, context) {
+    const hot = this.#hot.get(plan.etag);
+    if (hot) return hot;
+    const bytes = isMaster(pointer, plan)
+      ? await this.#master(pointer.digest, context)
+      : await once(this.#making, plan.etag, context, () => this.#make(publicId, pointer, plan, context));
+    this.#hot.set(plan.etag, bytes, bytes.byteLength);
+    return bytes;
   }
 
   async #make(publicId, pointer, plan, context) {
