@@ -1,1 +1,13 @@
-//! End-to-end tests.
+//! End-to-end stories: the real program, driven over HTTP, killed and started again.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod concurrency;
+mod crash;
+mod history;
+mod hostile;
+mod moov;
+mod operator;
+mod pictures;
+mod refusals;
+mod sdk;

@@ -1,0 +1,142 @@
+//! Who may do what: strangers, keys without a scope, nobody at all.
+
+use photolog_tests::{TestApp, pictures};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+/// Every route of the Moov and audit doors that names an account.
+const ROUTES: [(&str, &str, &str); 7] = [
+    ("GET", "", "images.read"),
+    ("POST", "", "images.write"),
+    ("GET", "/{image}", "images.read"),
+    ("PUT", "/{image}", "images.write"),
+    ("DELETE", "/{image}", "images.write"),
+    ("PUT", "/{image}/metadata", "images.write"),
+    ("GET", "/{image}/history", "history.read"),
+];
+
+#[tokio::test]
+async fn every_route_is_closed_to_strangers_and_to_keys_without_its_scope() {
+    let app = TestApp::spawn().await;
+    let image = app.uploaded(pictures::png(1)).await;
+    let (_, stranger) = app.open_account();
+    let keys =
+        ["images.read", "images.write", "history.read"].map(|scope| (scope, app.issue_key(scope)));
+    for (method, path, scope) in ROUTES {
+        let path = path.replace("{image}", image["imageID"].as_str().unwrap());
+        let url = format!("{}/accounts/{}/images{path}", app.url, app.account);
+        let method: Method = method.parse().unwrap();
+        let ask = |key: Option<&(String, String)>| {
+            let request = app.client.request(method.clone(), &url).json("");
+            let request = match key {
+                Some((id, secret)) => request.basic_auth(id, Some(secret)),
+                None => request,
+            };
+            async move { request.send().await.unwrap() }
+        };
+        assert_eq!(
+            ask(Some(&stranger)).await.status(),
+            StatusCode::NOT_FOUND,
+            "{method} {path}"
+        );
+        let nobody = ask(None).await;
+        assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+        assert!(nobody.headers().contains_key("www-authenticate"));
+        let wrong = ("plk_aaaaaaaaaaaaaaaa".to_owned(), "pls_x".to_owned());
+        assert_eq!(ask(Some(&wrong)).await.status(), StatusCode::UNAUTHORIZED);
+        for (own, key) in &keys {
+            if *own != scope {
+                assert_eq!(
+                    ask(Some(key)).await.status(),
+                    StatusCode::FORBIDDEN,
+                    "{own} {method} {path}"
+                );
+            }
+        }
+    }
+    assert_eq!(app.list().await, [image], "nothing was changed");
+}
+
+#[tokio::test]
+async fn the_other_doors_are_closed_to_strangers_as_well() {
+    let app = TestApp::spawn().await;
+    let image = app.uploaded(pictures::png(1)).await;
+    let image = image["imageID"].as_str().unwrap();
+    let (_, (key, secret)) = app.open_account();
+    for (method, path) in [
+        ("GET", "/files/{}/"),
+        ("DELETE", "/files/{}/storage/"),
+        ("GET", "/files/{}/metadata/"),
+        ("GET", "/files/{}/metadata/k/"),
+        ("DELETE", "/files/{}/metadata/k/"),
+        ("GET", "/v2.1/images/{}"),
+        ("GET", "/v2.1/images/{}/metadata"),
+        ("GET", "/images/{}/metadata"),
+        ("DELETE", "/v2/images/{}/metadata/k"),
+    ] {
+        let url = format!("{}{}", app.url, path.replace("{}", image));
+        let ask = || app.client.request(method.parse().unwrap(), &url);
+        assert_eq!(ask().send().await.unwrap().status(), 401, "{method} {path}");
+        let request = ask()
+            .header("authorization", format!("Uploadcare.Simple {key}:{secret}"))
+            .header("x-auth-token", format!("{key}:{secret}"));
+        assert_eq!(
+            request.send().await.unwrap().status(),
+            404,
+            "{method} {path}"
+        );
+    }
+    let tenant = format!("{}/v2.1/{}/images/{image}/metadata", app.url, app.account);
+    let request = app
+        .client
+        .get(tenant)
+        .header("x-auth-token", format!("{key}:{secret}"));
+    assert_eq!(request.send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_revoked_key_and_its_tokens_stop_at_once() {
+    let app = TestApp::spawn().await;
+    let key = app.issue_key("images.read");
+    let url = format!("{}/accounts/{}/images", app.url, app.account);
+    let token: Value = app
+        .client
+        .post(format!("{}/oauth2/token", app.url))
+        .json(
+            &serde_json::json!({"grant_type": "client_credentials", "client_id": key.0,
+            "client_secret": key.1, "scope": "images.read"}),
+        )
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let token = token["access_token"].as_str().unwrap();
+    let statuses = || async {
+        let basic = app
+            .client
+            .get(&url)
+            .basic_auth(&key.0, Some(&key.1))
+            .send()
+            .await
+            .unwrap();
+        let bearer = app
+            .client
+            .get(&url)
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
+        (basic.status().as_u16(), bearer.status().as_u16())
+    };
+    assert_eq!(statuses().await, (200, 200));
+    assert!(
+        app.command(&["key", "revoke", &app.account, &key.0])
+            .status
+            .success()
+    );
+    assert_eq!(statuses().await, (401, 401));
+    let listed = app.command(&["key", "list", &app.account]);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains(&format!("{}  revoked", key.0)));
+}

@@ -1,0 +1,53 @@
+//! The vendors' own clients, unmodified, against the real program.
+
+use std::process::Command;
+
+use photolog_tests::TestApp;
+use serde_json::json;
+
+/// Runs a script of `tests/sdk/` in the environment that `cargo xtask setup` makes.
+async fn run(script: &str) {
+    let app = TestApp::spawn().await;
+    let (account, (key, secret)) = app.open_account();
+    let tenants = json!([
+        { "accountID": app.account, "keyID": app.key.0, "keySecret": app.key.1 },
+        { "accountID": account, "keyID": key, "keySecret": secret },
+    ]);
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let target =
+        std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{workspace}/target"));
+    let output = Command::new(format!("{target}/tools/venv/bin/python"))
+        .arg(format!("{workspace}/tests/sdk/{script}"))
+        .env("PHOTOLOG_URL", &app.url)
+        .env("PHOTOLOG_TENANTS", tenants.to_string())
+        .output()
+        .expect("python: run `cargo xtask setup`");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}:\n{said}\n{problem}");
+}
+
+#[tokio::test]
+async fn the_moov_sdk_drives_every_operation() {
+    run("moov.py").await;
+}
+
+#[tokio::test]
+async fn the_uploadcare_client_drives_file_metadata() {
+    run("uploadcare.py").await;
+}
+
+#[tokio::test]
+async fn the_openstack_sdk_drives_image_metadata() {
+    run("openstack_sdk.py").await;
+}
+
+#[tokio::test]
+async fn the_nova_client_drives_image_metadata() {
+    run("nova.py").await;
+}
+
+#[tokio::test]
+async fn libcloud_lists_images() {
+    run("libcloud_list.py").await;
+}
