@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// When a setting cannot be used: each message names it.
 pub async fn run(config: &Config) -> anyhow::Result<()> {
+    let address = config.data_dir.join("address");
+    forget(&address).context("the file `address` of the last run cannot be removed")?;
     let store = open_store(config).await?;
     let blobs = Blobs::open_directory(&config.blob_directory())
         .await
@@ -66,14 +68,21 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     let projector = tokio::spawn(photolog_projector::run(store.clone(), projector_stops));
     catch_up(&store).await?;
     say(&format!("Photolog serves at {}", app.public_url));
-    std::fs::write(config.data_dir.join("address"), bound.to_string())
-        .context("the file `address` cannot be written")?;
+    std::fs::write(&address, bound.to_string()).context("the file `address` cannot be written")?;
 
     serve(listener, app, config.server_limits(), shutdown_signal()?).await;
     stop_projector.send_replace(true);
     projector.await.context("the projector failed")?;
     store.close().await;
     Ok(())
+}
+
+/// Removes a file that need not be there: a program that was killed leaves its address behind.
+fn forget(file: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => Err(problem),
+        _ => Ok(()),
+    }
 }
 
 /// Lets the projection come to the end of the log, so that the first list after a crash shows

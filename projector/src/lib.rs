@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`runner`] | the loop: read the log, project, wait until it grows |
 //! | [`image_view`] | the projection behind lists and public links |
-//! | [`verify`] | folds the whole log again and compares it with everything derived from it |
+//! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
 //! A read model is a function of the log. A projection reads the log after its checkpoint and
 //! changes rows and checkpoint in one transaction, so that each event counts exactly once, whatever

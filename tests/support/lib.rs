@@ -63,8 +63,9 @@ impl TestApp {
         app
     }
 
-    /// Starts it again on the same folder, after [`Self::kill`] or [`Self::terminate`].
+    /// Starts it again on the same folder, after [`Self::kill`] or a clean end.
     pub async fn restart(&mut self) {
+        // So that the last run's address is not taken for this one's.
         let stale = self.data_dir().join("address");
         std::fs::remove_file(stale).expect("an address file of the last run");
         self.child = start(self.folder.path(), &self.settings);
@@ -106,6 +107,11 @@ impl TestApp {
     /// Where it keeps everything.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// The running program's process id.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it wrote to standard error.

@@ -7,7 +7,7 @@ use photolog_domain::Dialect;
 use uuid::Uuid;
 
 use crate::auth::Caller;
-use crate::error::ApiError;
+use crate::error::{ApiError, Kind};
 use crate::http::RequestBody;
 use crate::http::path::{Parameters, Query};
 
@@ -66,6 +66,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether a media type is JSON, or a format made of JSON.
+    fn is_json(media_type: &str) -> bool {
+        let essence = media_type.split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        essence == "application/json"
+            || (essence.starts_with("application/") && essence.ends_with("+json"))
+    }
+
     /// A header's value, when it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
@@ -91,14 +99,21 @@ impl Request {
             .map_err(|_| ApiError::not_found(format!("{name} not found")))
     }
 
-    /// The body read as JSON text: UTF-8, at most `limit` bytes.
+    /// The body read as JSON text: UTF-8, at most `limit` bytes. One without a type is taken
+    /// for JSON as well.
     ///
     /// # Errors
-    /// When it is too large, or no JSON of the wanted shape.
+    /// When it says it is something else, is too large, or is no JSON of the wanted shape.
     pub async fn json<T: serde::de::DeserializeOwned>(
         &mut self,
         limit: usize,
     ) -> Result<T, ApiError> {
+        if !self.header("content-type").is_none_or(Self::is_json) {
+            return Err(ApiError::new(
+                Kind::UnsupportedMediaType,
+                "the body must be application/json",
+            ));
+        }
         let body = self.body.collect(limit).await?;
         serde_json::from_slice(&body)
             .map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))

@@ -4,7 +4,7 @@
 //! Own code because nothing at hand does all that the edge needs: separate planes without colour
 //! conversion, scaled decoding, and progressive pictures without memory for all coefficients.
 //!
-//! Start at [`decode`] and [`encode`]. Bytes flow through `segments` and `header`, then `bits` and
+//! Start at [`decode()`] and [`encode()`]. Bytes flow through `segments` and `header`, then `bits` and
 //! `huffman`; `scan` walks the blocks for `sequential` or `progressive`; `idct` makes samples. All
 //! arithmetic is in integers, so that every platform makes the same bytes. This folder must not
 //! know sizes, formats or limits of the service: who calls it judges the [`Header`] first.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::app::{App, SharedApp, now};
 use crate::auth::token::Use;
 use crate::auth::{self, Caller};
-use crate::dialect::openstack::wire;
+use crate::dialect::openstack::wire::MAX_BODY_BYTES;
 use crate::error::ApiError;
 use crate::http::response::{json, set};
 use crate::http::{Request, Response};
@@ -62,7 +62,7 @@ struct ApplicationCredential {
 
 /// `POST /v3/auth/tokens`
 pub async fn issue_token(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
-    let body: TokenRequest = wire::body(&mut request).await?;
+    let body: TokenRequest = request.json(MAX_BODY_BYTES).await?;
     let caller = authenticate(&app, &body.auth.identity).await?;
     let name = project_name(&app, &caller).await?;
     if let Some(scope) = &body.auth.scope {

@@ -1,15 +1,15 @@
 //! Bodies, keys and values of OpenStack's wire.
 
 use photolog_domain::{ImageId, ImageState, Metadata, MetadataKey, MetadataValue};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::dialect::unique::UniqueMembers;
-use crate::error::{ApiError, Kind};
+use crate::error::ApiError;
 use crate::http::Request;
 
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Most bytes of a body of this dialect.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 const MAX_VALUE_CHARACTERS: usize = 255;
 
 /// Reads a body whose only member is `name`: `metadata` or `meta`.
@@ -17,7 +17,7 @@ const MAX_VALUE_CHARACTERS: usize = 255;
 /// # Errors
 /// 415 when it is no JSON, 400 when it has another shape or a value breaks a rule.
 pub async fn entries(request: &mut Request, name: &str) -> Result<Metadata, ApiError> {
-    let outer: UniqueMembers<UniqueMembers<String>> = body(request).await?;
+    let outer: UniqueMembers<UniqueMembers<String>> = request.json(MAX_BODY_BYTES).await?;
     match outer.0.as_slice() {
         [(member, entries)] if member == name => entries
             .0
@@ -28,24 +28,6 @@ pub async fn entries(request: &mut Request, name: &str) -> Result<Metadata, ApiE
             "the body must have the one member {name:?}"
         ))),
     }
-}
-
-/// Reads a JSON body.
-///
-/// # Errors
-/// 415 when it says it is something else, 400 when it cannot be read.
-pub async fn body<T: DeserializeOwned>(request: &mut Request) -> Result<T, ApiError> {
-    let says_json = |text: &str| {
-        let essence = text.split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("application/json")
-    };
-    if !request.header("content-type").is_none_or(says_json) {
-        return Err(ApiError::new(
-            Kind::UnsupportedMediaType,
-            "the body must be application/json",
-        ));
-    }
-    request.json(MAX_BODY_BYTES).await
 }
 
 /// A key: the domain's own alphabet, which is this dialect's.
