@@ -1,0 +1,136 @@
+//! Cached public pictures per second, against nginx serving the same bytes from disk with the
+//! same number of processor cores.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use photolog_tests::TestApp;
+use tempfile::TempDir;
+
+use crate::figure::{Figure, Target, median};
+use crate::pictures::photograph;
+
+const ROUNDS: usize = 3;
+const START: Duration = Duration::from_secs(10);
+
+pub(crate) async fn measure() -> Figure {
+    let app = TestApp::spawn().await;
+    let image = app.uploaded(photograph(1)).await;
+    let public_id = image["publicID"].as_str().expect("publicID");
+    let answer = app.public(public_id, "?size=400x400", None).await;
+    let rendition = answer.bytes().await.expect("a picture");
+    assert!(rendition.starts_with(&[0xff, 0xd8]), "this is no JPEG");
+
+    let nginx = Nginx::serve(&rendition);
+    let ours = format!("{}/images/{public_id}?size=400x400", app.url);
+    let theirs = format!("http://{}/picture.jpg", nginx.address);
+    let (mut measured, mut limit) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        measured.push(requests_per_second(&ours));
+        limit.push(requests_per_second(&theirs));
+    }
+    Figure {
+        name: "cached public 400x400, 32 connections : nginx",
+        unit: "requests/s",
+        measured: median(measured),
+        limit: median(limit),
+        target: Target::AtLeast(0.6),
+    }
+}
+
+/// What `wrk` measures; answers that are no success spoil the measurement.
+fn requests_per_second(url: &str) -> f64 {
+    let output = Command::new("wrk")
+        .args(["-t1", "-c32", "-d4s", url])
+        .stdin(Stdio::null())
+        .output()
+        .expect("wrk, which `cargo xtask setup` brings");
+    let report = String::from_utf8_lossy(&output.stdout);
+    let is_clean =
+        output.status.success() && !report.contains("Non-2xx") && !report.contains("Socket errors");
+    assert!(is_clean, "wrk {url} failed:\n{report}");
+    report
+        .lines()
+        .find_map(|line| line.strip_prefix("Requests/sec:"))
+        .and_then(|rate| rate.trim().parse().ok())
+        .unwrap_or_else(|| panic!("wrk does not tell the rate:\n{report}"))
+}
+
+/// A running nginx with one file, gone when this is dropped.
+struct Nginx {
+    process: Child,
+    address: String,
+    _folder: TempDir,
+}
+
+impl Nginx {
+    fn serve(picture: &[u8]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.expect("a free port").to_string();
+        let configuration = folder.path().join("nginx.conf");
+        fs::write(folder.path().join("picture.jpg"), picture).expect("a file");
+        fs::write(&configuration, configuration_text(folder.path(), &address)).expect("a file");
+        // Not on every user's search path.
+        let program = Some("/usr/sbin/nginx").filter(|program| Path::new(program).is_file());
+        let process = Command::new(program.unwrap_or("nginx"))
+            .arg("-c")
+            .arg(&configuration)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx, which `cargo xtask setup` brings");
+        let nginx = Self {
+            process,
+            address,
+            _folder: folder,
+        };
+        let began = Instant::now();
+        while TcpStream::connect(&nginx.address).is_err() {
+            assert!(began.elapsed() < START, "nginx does not serve");
+            sleep(Duration::from_millis(20));
+        }
+        nginx
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // A kill would leave its workers behind; SIGTERM ends them as well.
+        let _ = Command::new("kill")
+            .arg(self.process.id().to_string())
+            .status();
+        let _ = self.process.wait();
+    }
+}
+
+/// As many worker processes as cores, which is also how many threads Photolog takes. Connections
+/// stay open for ever, and nothing is written for a request.
+fn configuration_text(folder: &Path, address: &str) -> String {
+    let folder = folder.display();
+    format!(
+        "daemon off;
+         user root;
+         worker_processes auto;
+         pid {folder}/nginx.pid;
+         error_log stderr;
+         events {{ worker_connections 256; }}
+         http {{
+             access_log off;
+             sendfile on;
+             tcp_nopush on;
+             keepalive_requests 1000000000;
+             client_body_temp_path {folder}/body;
+             proxy_temp_path {folder}/proxy;
+             fastcgi_temp_path {folder}/fastcgi;
+             scgi_temp_path {folder}/scgi;
+             uwsgi_temp_path {folder}/uwsgi;
+             types {{ image/jpeg jpg; }}
+             server {{ listen {address}; root {folder}; }}
+         }}"
+    )
+}
