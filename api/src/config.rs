@@ -71,7 +71,7 @@ pub struct Config {
     pub render_queue: usize,
 
     /// Memory that decoding uploads may take at once, in bytes
-    #[arg(long, env = "PHOTOLOG_DECODE_BUDGET_BYTES", default_value_t = 256 << 20, global = true)]
+    #[arg(long, env = "PHOTOLOG_DECODE_BUDGET_BYTES", default_value_t = 160 << 20, global = true)]
     pub decode_budget_bytes: u64,
 
     /// Renditions kept on disk, in bytes; the least recently used go first
