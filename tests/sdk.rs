@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use photolog_tests::TestApp;
+use photolog_tests::process::python_program;
 use serde_json::json;
 
 /// Runs a script of `tests/sdk/` in the environment that `cargo xtask setup` makes.
@@ -14,14 +15,12 @@ async fn run(script: &str) {
         { "accountID": account, "keyID": key, "keySecret": secret },
     ]);
     let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let target =
-        std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{workspace}/target"));
-    let output = Command::new(format!("{target}/tools/venv/bin/python"))
+    let output = Command::new(python_program("python"))
         .arg(format!("{workspace}/tests/sdk/{script}"))
         .env("PHOTOLOG_URL", &app.url)
         .env("PHOTOLOG_TENANTS", tenants.to_string())
         .output()
-        .expect("python: run `cargo xtask setup`");
+        .expect("python runs");
     let said = String::from_utf8_lossy(&output.stdout);
     let problem = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}:\n{said}\n{problem}");

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::auth::rate::RateLimiter;
 use crate::auth::token::TokenSigner;
 use crate::edge::EdgeSecret;
+use crate::feed::live::LiveFeed;
 use crate::picture::Pictures;
 
 /// The shared state of one running API.
@@ -20,6 +21,8 @@ pub struct App {
     pub blobs: Blobs,
     /// Ingest, renditions and their cache.
     pub pictures: Pictures,
+    /// What is new in the log, for those who listen.
+    pub live_feed: LiveFeed,
     /// Signs and checks access tokens.
     pub tokens: TokenSigner,
     /// Counts the requests of each key.
@@ -41,6 +44,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a write waits for the lists to show it.
     pub visibility_timeout: Duration,
+    /// Most events the read models may lack for this node to be ready.
+    pub ready_lag: u64,
 }
 
 /// The present moment.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use photolog_store::StoreConfig;
+use photolog_projector::settings::{DatabaseSettings, RelaySettings};
 
 use crate::app::Limits;
 use crate::edge::EdgeSecret;
@@ -32,6 +32,14 @@ pub struct Config {
         global = true
     )]
     pub data_dir: PathBuf,
+
+    /// Where events and read models are kept.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+
+    /// Where events are published.
+    #[command(flatten)]
+    pub relay: RelaySettings,
 
     /// Where clients reach Photolog, for the links in answers [default: http://LISTEN]
     #[arg(long, env = "PHOTOLOG_PUBLIC_URL", global = true)]
@@ -118,6 +126,15 @@ pub struct Config {
     )]
     pub visibility_timeout_ms: u64,
 
+    /// Most events the read models may lack for `/readyz` to say ready
+    #[arg(
+        long,
+        env = "PHOTOLOG_READY_LAG",
+        default_value_t = 10_000,
+        global = true
+    )]
+    pub ready_lag: u64,
+
     /// Most connections at once
     #[arg(
         long,
@@ -151,13 +168,6 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// Where the database is.
-    pub fn store(&self) -> StoreConfig {
-        StoreConfig::Sqlite {
-            path: self.data_dir.join("photolog.sqlite"),
-        }
-    }
-
     /// Where the pictures are.
     pub fn blob_directory(&self) -> PathBuf {
         self.data_dir.join("blobs")
@@ -174,6 +184,7 @@ impl Config {
             images_per_account: self.images_per_account,
             body_timeout: Duration::from_secs(self.body_timeout_seconds),
             visibility_timeout: Duration::from_millis(self.visibility_timeout_ms),
+            ready_lag: self.ready_lag,
         }
     }
 

@@ -9,14 +9,15 @@
 //! | [`dialect`] | the vendors' wire formats: credentials, types, errors |
 //! | [`executor`] | runs a command on a stream |
 //! | [`history`] | the audit: before and after of every event |
+//! | [`feed`] | every event of an account, page by page or live |
 //! | [`picture`] | ingest, renditions, the public link |
 //! | [`edge`] | what an edge asks of the origin |
 //! | [`auth`] | keys, secrets, tokens |
 //! | [`error`] | what can go wrong with a request |
 //! | [`http`] | connections, bodies, paths, answers |
-//! | [`ops`] | health |
+//! | [`ops`] | alive, ready |
 //! | [`app`], [`config`] | shared state and settings |
-//! | [`embedded`] | all roles in one process: what `photolog` starts |
+//! | [`serve`] | starts the roles: all in one process, or the API alone |
 //! | [`cli`] | the operator's commands |
 
 #![forbid(unsafe_code)]
@@ -27,11 +28,12 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod edge;
-pub mod embedded;
 pub mod error;
 pub mod executor;
+pub mod feed;
 pub mod history;
 pub mod http;
 pub mod ops;
 pub mod picture;
 pub mod routes;
+pub mod serve;

@@ -1,17 +1,36 @@
 //! The program `photolog`: reads the settings, sets up the log, runs one command.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use photolog_api::cli::{Cli, Command, open_store};
 use photolog_api::config::{Config, LogFormat};
-use photolog_api::embedded;
+use photolog_api::serve::{self, Roles};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line for the operator.
+#[expect(clippy::print_stderr, reason = "the log may not be set up yet")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("photolog: {error:#}");
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
     set_up_log(&cli.config)?;
     match cli.command {
-        None => embedded::run(&cli.config).await,
+        None => serve::run(&cli.config, Roles::All).await,
+        Some(Command::Api) => serve::run(&cli.config, Roles::Api).await,
+        Some(Command::Migrate) => open_store(&cli.config).await.map(drop),
         Some(Command::Account(action)) => action.run(&open_store(&cli.config).await?).await,
         Some(Command::Key(action)) => action.run(&open_store(&cli.config).await?).await,
         Some(Command::Verify) => photolog_api::cli::verify::run(&cli.config).await,

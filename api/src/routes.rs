@@ -17,6 +17,7 @@ use crate::auth::rate::Allowance;
 use crate::dialect::{self, moov, openstack, uploadcare};
 use crate::edge;
 use crate::error::{ApiError, Kind};
+use crate::feed;
 use crate::history;
 use crate::http::path::{Parameters, Query, matches, segments};
 use crate::http::response::{set, set_allowance};
@@ -100,9 +101,11 @@ pub const ROUTES: &[Route] = &[
 
     // Auditors.
     route!(GET "/accounts/{account}/images/{image}/history", Photolog, AUDIT, history::show),
+    route!(GET "/accounts/{account}/events", Photolog, AUDIT, feed::show),
 
     // The operator.
     route!(GET "/healthz", Photolog, None, ops::healthz),
+    route!(GET "/readyz", Photolog, None, ops::readyz),
 ];
 
 /// The whole API as one warp filter.

@@ -16,6 +16,8 @@ use photolog_domain::{
     AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageCommand, ImageEvent, ImageId,
     Master, MediaType, Timestamp,
 };
+use photolog_projector::Projector;
+use photolog_projector::settings::RelaySettings;
 use photolog_store::{Conditions, Store, StoreConfig};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -85,7 +87,8 @@ async fn commands(span: Duration, length: usize, visible: bool, clients: usize) 
     let folder = tempfile::tempdir_in(".").unwrap();
     let store = open(folder.path()).await;
     let (stop, stops) = watch::channel(false);
-    let projector = visible.then(|| tokio::spawn(photolog_projector::run(store.clone(), stops)));
+    let projector = visible
+        .then(|| tokio::spawn(Projector::new(store.clone(), RelaySettings::default()).run(stops)));
     let account = AccountId::new(Uuid::now_v7());
     let mut streams = Vec::new();
     for number in 0..(8 * clients) {

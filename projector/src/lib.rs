@@ -1,23 +1,32 @@
-//! Events in, read models out.
+//! Events in, read models and messages out. Also the program `photolog-projector`, which does this
+//! for API nodes beside it.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`runner`] | the loop: read the log, project, wait until it grows |
+//! | [`runner`] | the loops behind the log: seal, project, relay; by one process at a time |
 //! | [`image_view`] | the projection behind lists and public links |
+//! | [`relay`] | publishes the log to NATS JetStream |
+//! | [`cloud_event`] | an event as subscribers get it |
+//! | [`settings`] | what the API and the projector share of their settings |
 //! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
 //! A read model is a function of the log. A projection reads the log after its checkpoint and
 //! changes rows and checkpoint in one transaction, so that each event counts exactly once, whatever
 //! dies in between. What it does with an event is the domain's own `apply`.
 //!
-//! Start with [`run`], then `ImageView::advance`.
+//! Start with [`Projector::run`], then `ImageView::advance`.
 
 #![forbid(unsafe_code)]
 
+pub mod cloud_event;
 pub mod image_view;
+pub mod relay;
 pub mod runner;
+pub mod settings;
 pub mod verify;
 
+pub use cloud_event::CloudEvent;
 pub use image_view::ImageView;
-pub use runner::{Projector, Status, run};
+pub use relay::Relay;
+pub use runner::{Projector, Status};
 pub use verify::{Finding, Report, VerifyError, verify};

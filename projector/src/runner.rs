@@ -1,4 +1,4 @@
-//! The loop that drives a projection: read, project, wait until the log grows.
+//! The loops behind the log: seal, project, relay; by one process at a time.
 //!
 //! An entry that cannot be projected stops the projection: it is told in the log and in
 //! [`Status`], and tried again with growing pauses, for a newer program may be able to read it.
@@ -10,6 +10,8 @@ use photolog_store::{Position, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::image_view::{ImageView, Step};
+use crate::relay::Relay;
+use crate::settings::RelaySettings;
 
 /// Entries in one transaction.
 const BATCH: u32 = 2_000;
@@ -20,7 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// How long to stand by while another projector is at work.
+/// How long to wait before asking for the lead again, and for another projector's last step.
 const STAND_BY: Duration = Duration::from_secs(1);
 
 /// How a projection is doing.
@@ -38,22 +40,19 @@ pub enum Status {
     },
 }
 
-/// Runs the projections until told to stop.
+/// Seals the log, projects and relays it, while it leads.
 #[derive(Debug)]
 pub struct Projector {
     store: Store,
+    relay: Relay,
     status: watch::Sender<Status>,
-}
-
-/// Runs the projections until `stop` turns true or its sender is gone.
-pub async fn run(store: Store, stop: watch::Receiver<bool>) {
-    Projector::new(store).run(stop).await;
 }
 
 impl Projector {
     /// A projector over this store, at rest.
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Store, relay: RelaySettings) -> Self {
         Self {
+            relay: Relay::new(store.clone(), relay),
             store,
             status: watch::Sender::default(),
         }
@@ -67,9 +66,30 @@ impl Projector {
     /// Runs until `stop` turns true or its sender is gone.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
-            () = self.follow() => {}
-            // Dropped in the middle of a transaction, `follow` leaves nothing of it behind.
+            () = self.lead() => {}
+            // Dropped in the middle of a transaction, the work leaves nothing of it behind.
             _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    /// Leads whenever no other process does.
+    async fn lead(&self) {
+        loop {
+            let lost = match self.store.lead().await {
+                Ok(mut lead) => {
+                    tracing::info!("this process leads");
+                    tokio::select! {
+                        lost = lead.seal() => lost.err(),
+                        () = self.follow() => None,
+                        never = self.relay.run() => match never {},
+                    }
+                }
+                Err(error) => Some(error),
+            };
+            if let Some(error) = lost {
+                tracing::warn!(error = %error, cause = std::error::Error::source(&error), "no lead");
+            }
+            tokio::time::sleep(STAND_BY).await;
         }
     }
 

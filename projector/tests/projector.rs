@@ -8,6 +8,7 @@ use std::time::Duration;
 use photolog_domain::{
     AccountId, Content, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
 };
+use photolog_projector::settings::RelaySettings;
 use photolog_projector::{Finding, ImageView, Projector, Status, verify};
 use photolog_store::{Appended, Blobs, Conditions, Store, StoreConfig};
 use sqlx::SqlitePool;
@@ -117,7 +118,8 @@ fn account() -> AccountId {
 async fn writes_become_visible_while_they_are_made() {
     let world = World::new().await;
     let (stop, stops) = watch::channel(false);
-    let projector = tokio::spawn(photolog_projector::run(world.store.clone(), stops));
+    let projector =
+        tokio::spawn(Projector::new(world.store.clone(), RelaySettings::default()).run(stops));
     let (image, uploaded) = world.upload(account(), b"one").await;
     let wait = Duration::from_secs(5);
     assert!(
@@ -173,13 +175,13 @@ async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
         .tamper(
             "INSERT INTO events SELECT aggregate_type, aggregate_id, 2, 'Sold', '9', '{}', metadata
              FROM events;
-             INSERT INTO event_log SELECT 2, aggregate_type, aggregate_id, 2, zeroblob(32)
+             INSERT INTO event_log SELECT 2, aggregate_type, aggregate_id, 2, account, zeroblob(32)
              FROM event_log",
         )
         .await;
     let (healthy, _) = world.upload(account(), b"two").await;
     let (stop, stops) = watch::channel(false);
-    let projector = Projector::new(world.store.clone());
+    let projector = Projector::new(world.store.clone(), RelaySettings::default());
     let mut status = projector.status();
     let running = tokio::spawn(projector.run(stops));
     let stopped = tokio::time::timeout(

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use photolog_domain::Scope;
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
+use crate::chain::Hash;
 use crate::stored_event::StoredEvent;
 use crate::{ImageRow, KeyRecord, StoreError};
 
@@ -107,4 +108,11 @@ where
         payload: row.try_get(first + 5)?,
         metadata: row.try_get(first + 6)?,
     })
+}
+
+/// A stored hash; the table's CHECK keeps it at 32 bytes.
+pub(crate) fn hash(bytes: &[u8]) -> Result<Hash, sqlx::Error> {
+    bytes
+        .try_into()
+        .map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -2,9 +2,12 @@
 //!
 //! Projections, relay, history and feeds read only this, with one integer cursor.
 
-use photolog_domain::EventMetadata;
+use std::convert::Infallible;
+
+use photolog_domain::{AccountId, EventMetadata};
 
 use crate::chain::{Hash, link};
+use crate::postgres::PostgresLead;
 use crate::stored_event::StoredEvent;
 use crate::{Backend, Store, StoreError};
 
@@ -16,6 +19,8 @@ pub type Position = i64;
 pub struct LogEntry {
     /// Its place among all events.
     pub position: Position,
+    /// Whose stream it is.
+    pub account: AccountId,
     /// `Image` or `Account`.
     pub aggregate_type: String,
     /// The stream.
@@ -40,11 +45,23 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn read_log(&self, after: Position, limit: u32) -> Result<Vec<LogEntry>, StoreError> {
-        self.log_rows(after, limit)
-            .await?
-            .into_iter()
-            .map(|row| row.event.into_log_entry(row.position, row.hash))
-            .collect()
+        let rows = self.log_rows(None, after, limit).await?;
+        rows.into_iter().map(LogRow::into_entry).collect()
+    }
+
+    /// At most `limit` entries of an account after `after`, in order: its images' events and its
+    /// own.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_log_of(
+        &self,
+        account: AccountId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let rows = self.log_rows(Some(account), after, limit).await?;
+        rows.into_iter().map(LogRow::into_entry).collect()
     }
 
     /// Like [`Store::read_log`], and each entry with whether its hash is the one that follows
@@ -58,20 +75,26 @@ impl Store {
         mut previous: Hash,
         limit: u32,
     ) -> Result<Vec<(LogEntry, bool)>, StoreError> {
-        self.log_rows(after, limit)
+        self.log_rows(None, after, limit)
             .await?
             .into_iter()
             .map(|row| {
                 let intact = link(&previous, &row.event) == row.hash;
                 previous = row.hash;
-                Ok((row.event.into_log_entry(row.position, row.hash)?, intact))
+                Ok((row.into_entry()?, intact))
             })
             .collect()
     }
 
-    async fn log_rows(&self, after: Position, limit: u32) -> Result<Vec<LogRow>, StoreError> {
+    async fn log_rows(
+        &self,
+        of: Option<AccountId>,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.log_rows(after, limit).await,
+            Backend::Sqlite(sqlite) => sqlite.log_rows(of, after, limit).await,
+            Backend::Postgres(postgres) => postgres.log_rows(of, after, limit).await,
         }
     }
 
@@ -82,13 +105,57 @@ impl Store {
     pub async fn log_head(&self) -> Result<Position, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.log_head().await,
+            Backend::Postgres(postgres) => postgres.log_head().await,
         }
+    }
+
+    /// Whether every committed event has its place in the log; on SQLite always.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_is_complete(&self) -> Result<bool, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(true),
+            Backend::Postgres(postgres) => postgres.log_is_complete().await,
+        }
+    }
+
+    /// Waits until no other process leads, then leads. On SQLite there is only one process, and it
+    /// always leads.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lead(&self) -> Result<Lead, StoreError> {
+        Ok(Lead(match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => Some(postgres.lead().await?),
+        }))
     }
 
     /// Returns once the log may have grown beyond `after`, at the latest after a short poll interval.
     pub async fn log_grew(&self, after: Position) {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.head.grew(after).await,
+            Backend::Postgres(postgres) => postgres.head.grew(after).await,
+        }
+    }
+}
+
+/// The lead among all processes of one database: who holds it seals, projects and relays. Given up
+/// when dropped.
+#[derive(Debug)]
+pub struct Lead(Option<PostgresLead>);
+
+impl Lead {
+    /// Gives committed events their place in the log until the lead is lost. On SQLite there is
+    /// nothing to do: the append does it.
+    ///
+    /// # Errors
+    /// When the lead is lost, with the connection to the database.
+    pub async fn seal(&mut self) -> Result<Infallible, StoreError> {
+        match &mut self.0 {
+            None => std::future::pending().await,
+            Some(postgres) => postgres.seal().await,
         }
     }
 }
@@ -99,4 +166,12 @@ pub(crate) struct LogRow {
     pub(crate) position: Position,
     pub(crate) hash: Hash,
     pub(crate) event: StoredEvent,
+    pub(crate) account: AccountId,
+}
+
+impl LogRow {
+    fn into_entry(self) -> Result<LogEntry, StoreError> {
+        self.event
+            .into_log_entry(self.position, self.account, self.hash)
+    }
 }

@@ -20,6 +20,7 @@ impl PersistedEventRepository for Store {
     ) -> Result<Vec<SerializedEvent>, PersistenceError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.stock().get_events::<A>(aggregate_id).await,
+            Backend::Postgres(postgres) => postgres.stock().get_events::<A>(aggregate_id).await,
         }
     }
 
@@ -33,6 +34,11 @@ impl PersistedEventRepository for Store {
         let events = match &self.backend {
             Backend::Sqlite(sqlite) => {
                 sqlite
+                    .events_after(A::TYPE, aggregate_id, last_sequence)
+                    .await?
+            }
+            Backend::Postgres(postgres) => {
+                postgres
                     .events_after(A::TYPE, aggregate_id, last_sequence)
                     .await?
             }
@@ -66,12 +72,14 @@ impl PersistedEventRepository for Store {
     ) -> Result<ReplayStream, PersistenceError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.stock().stream_events::<A>(aggregate_id).await,
+            Backend::Postgres(postgres) => postgres.stock().stream_events::<A>(aggregate_id).await,
         }
     }
 
     async fn stream_all_events<A: Aggregate>(&self) -> Result<ReplayStream, PersistenceError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.stock().stream_all_events::<A>().await,
+            Backend::Postgres(postgres) => postgres.stock().stream_all_events::<A>().await,
         }
     }
 }

@@ -168,6 +168,7 @@ impl Store {
         let stream = image.to_string();
         let rows = match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.stream_rows(Image::TYPE, &stream).await?,
+            Backend::Postgres(postgres) => postgres.stream_rows(Image::TYPE, &stream).await?,
         };
         rows.into_iter()
             .map(|(row, position)| {
@@ -203,6 +204,7 @@ impl Store {
     pub(crate) async fn append_to_backend(&self, append: Append) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.append(append).await,
+            Backend::Postgres(postgres) => postgres.append(append).await,
         }
     }
 
@@ -217,6 +219,7 @@ impl Store {
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.idempotency_record(account, key).await,
+            Backend::Postgres(postgres) => postgres.idempotency_record(account, key).await,
         }
     }
 }

@@ -87,6 +87,7 @@ impl Store {
     pub async fn list_images(&self, list: &ImageList) -> Result<Vec<ImageRow>, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.list_images(list).await,
+            Backend::Postgres(postgres) => postgres.list_images(list).await,
         }
     }
 
@@ -97,6 +98,7 @@ impl Store {
     pub async fn count_listed(&self, account: AccountId, which: Which) -> Result<u64, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.count_listed(account, which).await,
+            Backend::Postgres(postgres) => postgres.count_listed(account, which).await,
         }
     }
 }

@@ -50,6 +50,7 @@ impl Store {
     pub async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.key(key_id).await,
+            Backend::Postgres(postgres) => postgres.key(key_id).await,
         }
     }
 
@@ -60,6 +61,7 @@ impl Store {
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.keys().await,
+            Backend::Postgres(postgres) => postgres.keys().await,
         }
     }
 
@@ -70,6 +72,7 @@ impl Store {
     pub async fn claims(&self) -> Result<Claims, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.claims().await,
+            Backend::Postgres(postgres) => postgres.claims().await,
         }
     }
 
@@ -80,6 +83,7 @@ impl Store {
     pub async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.accounts().await,
+            Backend::Postgres(postgres) => postgres.accounts().await,
         }
     }
 
@@ -91,6 +95,7 @@ impl Store {
     pub async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.token_secret(fresh).await,
+            Backend::Postgres(postgres) => postgres.token_secret(fresh).await,
         }
     }
 }

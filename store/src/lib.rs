@@ -33,6 +33,7 @@ mod fold_cache;
 pub mod image_list;
 pub mod inline;
 pub mod keys;
+mod postgres;
 mod progress;
 pub mod read_model;
 mod sqlite;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 pub use blob::{Blobs, Spool};
 pub use config::StoreConfig;
 pub use error::{BlobError, StoreError};
-pub use event_log::{LogEntry, Position};
+pub use event_log::{Lead, LogEntry, Position};
 pub use event_store::{
     Appended, Conditions, Idempotency, IdempotencyRecord, Loaded, Recordable, Recorded,
 };
@@ -52,6 +53,7 @@ pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use read_model::{ImageRow, PublicImage};
 
 use fold_cache::FoldCache;
+use postgres::Postgres;
 use progress::Visibility;
 use sqlite::Sqlite;
 
@@ -67,6 +69,7 @@ pub struct Store {
 #[derive(Clone, Debug)]
 enum Backend {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Store {
@@ -75,14 +78,18 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached, or is newer than this program.
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let visibility = Arc::new(Visibility::default());
         let backend = match config {
             StoreConfig::Sqlite { path } => Backend::Sqlite(Arc::new(Sqlite::open(path).await?)),
-            StoreConfig::Postgres { .. } => unimplemented!(),
+            StoreConfig::Postgres { url, connections } => {
+                let postgres = Postgres::open(url, *connections, visibility.clone()).await?;
+                Backend::Postgres(Arc::new(postgres))
+            }
         };
         Ok(Self {
             backend,
             folds: Arc::default(),
-            visibility: Arc::default(),
+            visibility,
         })
     }
 
@@ -90,6 +97,7 @@ impl Store {
     pub async fn close(&self) {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
         }
     }
 
@@ -100,6 +108,7 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.ping().await,
+            Backend::Postgres(postgres) => postgres.ping().await,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use photolog_domain::ImageId;
 use tokio::sync::watch;
 
-use crate::{ImageRow, Position, Store};
+use crate::{Position, Store};
 
 /// How long a reader of the log sleeps when nobody in this process writes.
 const POLL: Duration = Duration::from_millis(500);
@@ -72,15 +72,15 @@ impl Visibility {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// These rows are in the image view now.
-    pub(crate) fn show(&self, rows: &[ImageRow]) {
+    /// These images are in the view now, as of these sequences.
+    pub(crate) fn show(&self, images: impl Iterator<Item = (ImageId, u64)>) {
         self.changed();
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        for row in rows {
-            if let Some(sequence) = waiting.get(&row.image) {
-                sequence.send_if_modified(|shown| {
-                    let grew = row.sequence > *shown;
-                    *shown = row.sequence.max(*shown);
+        for (image, sequence) in images {
+            if let Some(waiters) = waiting.get(&image) {
+                waiters.send_if_modified(|shown| {
+                    let grew = sequence > *shown;
+                    *shown = sequence.max(*shown);
                     grew
                 });
             }

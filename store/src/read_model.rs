@@ -56,6 +56,7 @@ impl Store {
     ) -> Result<Option<PublicImage>, StoreError> {
         let row = match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.image_row_by_public_id(public_id).await?,
+            Backend::Postgres(postgres) => postgres.image_row_by_public_id(public_id).await?,
         };
         Ok(row.map(PublicImage::from))
     }
@@ -91,6 +92,7 @@ impl Store {
     async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.visible_sequence(image).await,
+            Backend::Postgres(postgres) => postgres.visible_sequence(image).await,
         }
     }
 
@@ -101,6 +103,25 @@ impl Store {
     pub async fn checkpoint(&self, projection: &str, version: u32) -> Result<Position, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.checkpoint(projection, version).await,
+            Backend::Postgres(postgres) => postgres.checkpoint(projection, version).await,
+        }
+    }
+
+    /// Sets how far something that follows the log has come, which keeps no rows here.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_checkpoint(
+        &self,
+        projection: &str,
+        version: u32,
+        position: Position,
+    ) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.set_checkpoint(projection, version, position).await,
+            Backend::Postgres(postgres) => {
+                postgres.set_checkpoint(projection, version, position).await
+            }
         }
     }
 
@@ -111,6 +132,7 @@ impl Store {
     pub async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.image_rows(images).await,
+            Backend::Postgres(postgres) => postgres.image_rows(images).await,
         }
     }
 
@@ -121,6 +143,7 @@ impl Store {
     pub async fn count_images(&self) -> Result<u64, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.count_images().await,
+            Backend::Postgres(postgres) => postgres.count_images().await,
         }
     }
 
@@ -147,9 +170,11 @@ impl Store {
         };
         let saved = match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.save_image_rows(&step, rows).await?,
+            Backend::Postgres(postgres) => postgres.save_image_rows(&step, rows).await?,
         };
         if saved {
-            self.visibility.show(rows);
+            self.visibility
+                .show(rows.iter().map(|row| (row.image, row.sequence)));
         }
         Ok(saved)
     }

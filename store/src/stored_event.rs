@@ -1,8 +1,8 @@
 //! An event as a row of the `events` table: texts, before or after they mean anything.
 
 use cqrs_es::persist::SerializedEvent;
-use photolog_domain::EventMetadata;
 use photolog_domain::event::decode;
+use photolog_domain::{AccountId, EventMetadata};
 use serde::de::DeserializeOwned;
 
 use crate::chain::Hash;
@@ -41,10 +41,12 @@ impl StoredEvent {
     pub(crate) fn into_log_entry(
         self,
         position: Position,
+        account: AccountId,
         hash: Hash,
     ) -> Result<LogEntry, StoreError> {
         Ok(LogEntry {
             position,
+            account,
             sequence: self.sequence(),
             payload: self.json("payload", &self.payload)?,
             metadata: self.metadata()?,

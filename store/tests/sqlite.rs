@@ -55,7 +55,7 @@ async fn events_and_log_cannot_be_edited_by_anybody() {
         "DELETE FROM events",
         "UPDATE event_log SET hash = zeroblob(32)",
         "DELETE FROM event_log",
-        "INSERT INTO event_log VALUES (3, 'Account', 'x', 1, zeroblob(32))",
+        "INSERT INTO event_log VALUES (3, 'Account', 'x', 1, 'x', zeroblob(32))",
         "INSERT INTO events VALUES ('Account', 'x', 2, 'AccountOpened', '1', '{}', '{}')",
         "INSERT INTO events VALUES ('Account', 'x', 1, 'AccountOpened', '1', 'no json', '{}')",
     ] {

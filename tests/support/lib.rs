@@ -3,11 +3,19 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | [`TestApp`]: starts `photolog` on a free port and an empty folder, stops and kills it |
+//! | [`scaled`] | API nodes and projectors over one PostgreSQL and one NATS server |
+//! | [`process`] | a program as a child, killed and started again |
+//! | [`nats`] | NATS servers with JetStream |
 //! | [`pictures`] | small valid pictures, and hostile ones |
+//! | [`postgres`] | a PostgreSQL cluster that can be stopped and started |
 //! | [`raw`] | requests byte by byte, for what no client would send |
 
+pub mod nats;
 pub mod pictures;
+pub mod postgres;
+pub mod process;
 pub mod raw;
+pub mod scaled;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -19,8 +27,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long the program may take to serve, on a busy machine.
-const START: Duration = Duration::from_secs(60);
+use process::{PATIENCE as START, program};
 
 /// A running `photolog` with its own data folder. Killed when dropped.
 pub struct TestApp {
@@ -152,9 +159,10 @@ impl TestApp {
 
     /// Runs `photolog` as a command on the same data folder.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(program())
+        Command::new(program("photolog"))
             .args(arguments)
             .env("PHOTOLOG_DATA_DIR", self.data_dir())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .output()
             .expect("photolog runs")
     }
@@ -268,7 +276,7 @@ fn start(folder: &Path, settings: &Vec<(&'static str, String)>) -> Child {
         .append(true)
         .open(folder.join("log"))
         .expect("a log file");
-    Command::new(program())
+    Command::new(program("photolog"))
         .env("PHOTOLOG_LISTEN", "127.0.0.1:0")
         .env("PHOTOLOG_DATA_DIR", folder.join("data"))
         .envs(settings.iter().map(|(name, value)| (name, value)))
@@ -277,16 +285,4 @@ fn start(folder: &Path, settings: &Vec<(&'static str, String)>) -> Child {
         .stderr(log)
         .spawn()
         .expect("photolog starts")
-}
-
-/// The program beside the tests: `cargo xtask test` builds it first.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().expect("our own path");
-    let profile = tests.ancestors().nth(2).expect("target/<profile>/deps");
-    let program = profile.join("photolog");
-    assert!(
-        program.is_file(),
-        "build the program first: cargo build -p photolog-api"
-    );
-    program
 }

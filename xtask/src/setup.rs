@@ -29,8 +29,16 @@ pub(crate) const BENCHMARK_PROGRAMS: &[Program] = &[
     },
 ];
 
-/// The pinned Python packages: the vendors' SDKs, and cargo's checkers as prebuilt binaries.
-const REQUIREMENTS: &[&str] = &["tests/sdk/requirements.txt", "xtask/requirements.txt"];
+/// The pinned Python packages: the vendors' SDKs, and servers and cargo's checkers as prebuilt
+/// binaries.
+const REQUIREMENTS: &[&str] = &[
+    "tests/sdk/requirements.txt",
+    "tests/support/requirements.txt",
+    "xtask/requirements.txt",
+];
+
+/// Where Debian keeps PostgreSQL's server, which is on nobody's search path.
+const POSTGRES: &str = "/usr/lib/postgresql";
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const WASM_LIMIT: Duration = Duration::from_secs(120);
@@ -51,6 +59,10 @@ pub(crate) fn everything() -> Result<()> {
 /// What `cargo xtask test` needs.
 pub(crate) fn for_tests() -> Result<()> {
     python()?;
+    if !on_search_path("postgres") && !Path::new(POSTGRES).exists() {
+        println!("PostgreSQL is missing, installing postgresql");
+        install(&["postgresql"])?;
+    }
     if let Err(error) = wasm_target() {
         println!("warning: the edge cannot be built here: {error:#}");
     }

@@ -7,7 +7,7 @@ pub mod verify;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use photolog_domain::{Account, AccountCommand, AccountId, Scope};
-use photolog_store::{Conditions, Store};
+use photolog_store::{Conditions, Store, StoreConfig};
 use uuid::Uuid;
 
 use crate::auth::secret::{NewKey, new_key};
@@ -16,7 +16,7 @@ use crate::executor::{CommandContext, run};
 
 /// An image service whose source of truth is an append-only log of events.
 ///
-/// Without a command it serves: API, projector and renderer in one process.
+/// Without a command it serves with all roles in one process: API, projector, renderer.
 #[derive(Debug, Parser)]
 #[command(name = "photolog", version)]
 pub struct Cli {
@@ -31,6 +31,10 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve the API alone; `photolog-projector` runs beside it
+    Api,
+    /// Bring the database's tables to the present shape, and nothing else
+    Migrate,
     /// Open and list accounts
     #[command(subcommand)]
     Account(account::AccountAction),
@@ -41,16 +45,20 @@ pub enum Command {
     Verify,
 }
 
-/// Opens the database, with a message that names the setting when it cannot.
+/// Opens the database and migrates it, with a message that names the setting when it cannot.
 ///
 /// # Errors
 /// When it cannot.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("--data-dir {} cannot be made", config.data_dir.display()))?;
-    Store::open(&config.store())
-        .await
-        .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))
+    let database = config.database.config(&config.data_dir)?;
+    let opened = Store::open(&database).await;
+    match database {
+        StoreConfig::Sqlite { .. } => opened
+            .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display())),
+        StoreConfig::Postgres { .. } => opened.context("--database-url cannot be used"),
+    }
 }
 
 /// Opens an account with one key.

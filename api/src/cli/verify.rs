@@ -1,6 +1,8 @@
 //! `photolog verify`
 
 use anyhow::bail;
+use photolog_projector::Projector;
+use photolog_projector::settings::RelaySettings;
 use photolog_store::Blobs;
 use tokio::sync::watch;
 
@@ -16,7 +18,8 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let blobs = Blobs::open_directory(&config.blob_directory()).await?;
     let (stop, stops) = watch::channel(false);
-    let projector = tokio::spawn(photolog_projector::run(store.clone(), stops));
+    let projector =
+        tokio::spawn(Projector::new(store.clone(), RelaySettings::default()).run(stops));
     let report = photolog_projector::verify(&store, &blobs).await;
     stop.send_replace(true);
     projector.await?;

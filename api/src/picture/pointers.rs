@@ -1,13 +1,17 @@
 //! Which picture a public link shows now, kept in memory for the links that are looked at most.
 //!
 //! An entry holds as long as the image view has not changed since it was read, so a replaced
-//! picture shows at once.
+//! picture shows at once; and no longer than a second, should word of a change be lost between
+//! processes.
+
+use std::time::Duration;
 
 use moka::sync::Cache;
 use photolog_domain::PublicId;
 use photolog_store::{PublicImage, Store, StoreError};
 
 const MOST_ENTRIES: u64 = 100_000;
+const LIFETIME: Duration = Duration::from_secs(1);
 
 /// Public links in memory.
 pub struct Pointers {
@@ -23,7 +27,10 @@ struct Pointer {
 impl Default for Pointers {
     fn default() -> Self {
         Self {
-            known: Cache::new(MOST_ENTRIES),
+            known: Cache::builder()
+                .max_capacity(MOST_ENTRIES)
+                .time_to_live(LIFETIME)
+                .build(),
         }
     }
 }

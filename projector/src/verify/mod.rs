@@ -109,7 +109,8 @@ pub async fn verify(store: &Store, blobs: &Blobs) -> Result<Report, VerifyError>
     for _ in 0..ATTEMPTS {
         replay.advance(store, &mut findings).await?;
         let compared = compare(store, &replay).await?;
-        if store.log_head().await? == replay.position {
+        // Order matters: what was unsealed while comparing has moved the head by now.
+        if store.log_is_complete().await? && store.log_head().await? == replay.position {
             derived = compared;
             break;
         }

@@ -34,16 +34,18 @@ BEGIN
 END;
 
 -- The order of all events, filled in the append's own transaction. Narrow: the event itself
--- is joined on read. `hash` chains each entry to the one before (see src/chain.rs).
+-- is joined on read. `account` is whose stream it is. `hash` chains each entry to the one before (see src/chain.rs).
 CREATE TABLE event_log
 (
   global_position integer PRIMARY KEY AUTOINCREMENT,
   aggregate_type  text    NOT NULL,
   aggregate_id    text    NOT NULL,
   sequence        integer NOT NULL,
+  account         text    NOT NULL,
   hash            blob CHECK (length(hash) = 32) NOT NULL,
   UNIQUE (aggregate_type, aggregate_id, sequence)
 ) STRICT;
+CREATE INDEX event_log_of_account ON event_log (account, global_position);
 
 -- Dense: a hole would be a lost event, so the database refuses to make one.
 CREATE TRIGGER event_log_is_dense BEFORE INSERT ON event_log

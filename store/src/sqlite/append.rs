@@ -108,8 +108,11 @@ async fn insert_event(
         "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
                              payload, metadata)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
-         INSERT INTO event_log (global_position, aggregate_type, aggregate_id, sequence, hash)
-         VALUES (?8, ?1, ?2, ?3, ?9)",
+         INSERT INTO event_log
+           (global_position, aggregate_type, aggregate_id, sequence, hash, account)
+         VALUES (?8, ?1, ?2, ?3, ?9, coalesce(
+           (SELECT payload ->> 'account' FROM events
+            WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence = 1), ?2))",
     )
     .bind(&event.aggregate_type)
     .bind(&event.aggregate_id)

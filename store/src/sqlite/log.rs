@@ -1,15 +1,32 @@
 //! Reading single streams and the log.
 
 use cqrs_es::persist::SerializedEvent;
+use photolog_domain::AccountId;
 use sqlite_es::SqliteEventRepository;
 use sqlx::Row;
 
 use super::Sqlite;
-use super::writer::hash;
-use crate::column::stored_event;
+use crate::column::{hash, parsed, stored_event};
 use crate::event_log::LogRow;
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
+
+/// The log's columns as `log_rows` reads them, for some of its entries.
+macro_rules! entries_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT global_position, hash, aggregate_type, aggregate_id, sequence,
+                    event_type, event_version, payload, metadata, account
+             FROM event_log JOIN events USING (aggregate_type, aggregate_id, sequence)
+             WHERE ",
+            $condition,
+            " ORDER BY global_position LIMIT ?2"
+        )
+    };
+}
+
+const WHOLE_LOG: &str = entries_where!("global_position > ?1");
+const LOG_OF_ACCOUNT: &str = entries_where!("account = ?3 AND global_position > ?1");
 
 impl Sqlite {
     /// The repository of sqlite-es over our readers.
@@ -49,25 +66,27 @@ impl Sqlite {
 
     pub(crate) async fn log_rows(
         &self,
+        of: Option<AccountId>,
         after: Position,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT global_position, hash, aggregate_type, aggregate_id, sequence,
-                    event_type, event_version, payload, metadata
-             FROM event_log JOIN events USING (aggregate_type, aggregate_id, sequence)
-             WHERE global_position > ?1 ORDER BY global_position LIMIT ?2",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
+        let query = match of {
+            None => sqlx::query(WHOLE_LOG),
+            Some(_) => sqlx::query(LOG_OF_ACCOUNT),
+        };
+        let query = query.bind(after).bind(limit);
+        let query = match of {
+            None => query,
+            Some(account) => query.bind(account.to_string()),
+        };
+        let rows = query.fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
                 Ok(LogRow {
                     position: row.try_get(0)?,
                     hash: hash(row.try_get(1)?)?,
                     event: stored_event(row, 2)?,
+                    account: parsed(row, 9)?,
                 })
             })
             .collect()

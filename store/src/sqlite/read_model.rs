@@ -96,6 +96,25 @@ impl Sqlite {
         Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
     }
 
+    pub(crate) async fn set_checkpoint(
+        &self,
+        projection: &str,
+        version: u32,
+        position: Position,
+    ) -> Result<(), StoreError> {
+        let mut turn = self.turn.lock().await;
+        sqlx::query(
+            "INSERT INTO checkpoints (projection, version, position) VALUES (?1, ?2, ?3)
+             ON CONFLICT (projection) DO UPDATE SET version = ?2, position = ?3",
+        )
+        .bind(projection)
+        .bind(version)
+        .bind(position)
+        .execute(turn.connection()?)
+        .await?;
+        Ok(())
+    }
+
     pub(crate) async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
         let images = serde_json::to_string(images).map_err(not_json)?;
         sqlx::query(

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::{Turn, append};
 use crate::chain::GENESIS;
+use crate::column::hash;
 use crate::event_store::Append;
 use crate::progress::Head;
 use crate::{Position, StoreError, chain};
@@ -179,11 +180,4 @@ async fn begin(connection: &mut SqliteConnection) -> Result<Tail, sqlx::Error> {
         position: newest.try_get(0)?,
         hash: hash(newest.try_get(1)?)?,
     })
-}
-
-/// A stored hash; the table's CHECK keeps it at 32 bytes.
-pub(super) fn hash(bytes: &[u8]) -> Result<chain::Hash, sqlx::Error> {
-    bytes
-        .try_into()
-        .map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

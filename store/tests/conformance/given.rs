@@ -1,7 +1,5 @@
 //! The smallest valid things, and a database to put them in.
 
-use std::path::PathBuf;
-
 use photolog_domain::{
     AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageEvent, ImageId, Master,
     MediaType, Timestamp,
@@ -9,37 +7,61 @@ use photolog_domain::{
 use photolog_store::{Appended, Conditions, Store, StoreConfig, StoreError};
 use uuid::Uuid;
 
-/// An empty database of its own, gone with the value.
+/// An empty database of its own, gone with the value. On Postgres a sealer runs.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
+    sealer: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
 impl Database {
     pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig::Sqlite {
-            path: folder.path().join("photolog.db"),
+        let path = folder.path().join("photolog.db");
+        Self::open(StoreConfig::Sqlite { path }, folder).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let url = photolog_tests::postgres::new_database().await;
+        let config = StoreConfig::Postgres {
+            url,
+            connections: 8,
         };
+        Self::open(config, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn open(config: StoreConfig, folder: tempfile::TempDir) -> Self {
+        let store = Store::open(&config).await.unwrap();
         Self {
-            store: Store::open(&config).await.unwrap(),
+            sealer: seals(&store),
+            store,
             config,
             _folder: folder,
         }
     }
 
-    /// The file, where there is one.
-    pub(crate) fn path(&self) -> PathBuf {
-        match &self.config {
-            StoreConfig::Sqlite { path } => path.clone(),
-            StoreConfig::Postgres { .. } => panic!("no file"),
-        }
+    /// As when the process that seals dies.
+    pub(crate) fn sealer_stops(&self) {
+        self.sealer.abort();
     }
 
     pub(crate) async fn close(self) {
+        self.sealer.abort();
         self.store.close().await;
     }
+}
+
+/// Seals whenever no other process does.
+pub(crate) fn seals(store: &Store) -> tokio::task::JoinHandle<()> {
+    let store = store.clone();
+    tokio::spawn(async move {
+        loop {
+            if let Ok(mut lead) = store.lead().await {
+                let _ = lead.seal().await;
+            }
+        }
+    })
 }
 
 pub(crate) fn at() -> Timestamp {

@@ -110,3 +110,33 @@ pub(crate) async fn a_sleeping_reader_is_woken(database: &Database) {
         .unwrap()
         .unwrap();
 }
+
+pub(crate) async fn an_account_has_a_log_of_its_own(database: &Database) {
+    let store = &database.store;
+    let (ours, theirs) = (account(), account());
+    let (one, other) = (image(), image());
+    append(store, one, 0, [uploaded(ours, 1)]).await.unwrap();
+    append(store, other, 0, [uploaded(theirs, 1)])
+        .await
+        .unwrap();
+    append(store, one, 1, [set("a", "b"), disabled()])
+        .await
+        .unwrap();
+    settle(store, 4).await;
+    let log = store.read_log_of(ours, 0, 10).await.unwrap();
+    let places: Vec<_> = log
+        .iter()
+        .map(|entry| (entry.position, entry.account, entry.sequence))
+        .collect();
+    assert_eq!(places, [(1, ours, 1), (3, ours, 2), (4, ours, 3)]);
+    let rest = store.read_log_of(ours, 1, 1).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].position, 3);
+    assert!(
+        store
+            .read_log_of(account(), 0, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}

@@ -6,6 +6,7 @@ mod given;
 mod idempotency;
 mod keys;
 mod log;
+mod postgres;
 mod streams;
 mod uniqueness;
 mod view;
@@ -18,6 +19,17 @@ macro_rules! conformance {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $case() {
                     let database = crate::given::Database::sqlite().await;
+                    crate::$area::$case(&database).await;
+                    database.close().await;
+                }
+            )+)+
+        }
+
+        mod postgres_backend {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $case() {
+                    let database = crate::given::Database::postgres().await;
                     crate::$area::$case(&database).await;
                     database.close().await;
                 }
@@ -56,6 +68,7 @@ conformance! {
         the_log_is_dense_and_keeps_the_order_of_each_stream,
         the_chain_follows_from_the_events,
         the_log_is_read_in_pages,
+        an_account_has_a_log_of_its_own,
         a_sleeping_reader_is_woken;
     view:
         rows_and_checkpoint_move_together,

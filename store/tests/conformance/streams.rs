@@ -3,7 +3,7 @@
 use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
 use cqrs_es::{Aggregate, CqrsFramework};
 use photolog_domain::{AltTextChange, Dated, Image, ImageCommand};
-use photolog_store::{Store, StoreError};
+use photolog_store::{Store, StoreConfig, StoreError};
 
 use crate::given::*;
 
@@ -135,11 +135,20 @@ pub(crate) async fn the_stock_loader_reads_what_we_wrote(database: &Database) {
     )
     .await
     .unwrap();
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", database.path().display()))
-        .await
-        .unwrap();
-    let stock = sqlite_es::SqliteEventRepository::new(pool);
-    let events = stock.get_events::<Image>(&image.to_string()).await.unwrap();
+    let stream = image.to_string();
+    let events = match &database.config {
+        StoreConfig::Sqlite { path } => {
+            let url = format!("sqlite:{}", path.display());
+            let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+            let stock = sqlite_es::SqliteEventRepository::new(pool);
+            stock.get_events::<Image>(&stream).await.unwrap()
+        }
+        StoreConfig::Postgres { url, .. } => {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            let stock = postgres_es::PostgresEventRepository::new(pool);
+            stock.get_events::<Image>(&stream).await.unwrap()
+        }
+    };
     let names: Vec<_> = events
         .iter()
         .map(|event| event.event_type.as_str())

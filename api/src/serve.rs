@@ -1,4 +1,4 @@
-//! All roles in one process: what `photolog` starts without a command.
+//! Starts the roles: all in one process (what `photolog` does without a command), or the API alone.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use photolog_domain::{AccountId, Scope};
-use photolog_projector::ImageView;
+use photolog_projector::{ImageView, Projector};
 use photolog_store::{Blobs, Store};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -21,17 +21,27 @@ use crate::auth::secret::{NewKey, random};
 use crate::auth::token::TokenSigner;
 use crate::cli::{open_account, open_store};
 use crate::config::Config;
-use crate::http::server::serve;
+use crate::feed::live::LiveFeed;
+use crate::http::server;
 use crate::picture::Pictures;
 
 /// How long to wait for the read models before serving without them.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What this process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roles {
+    /// Everything.
+    All,
+    /// The API; projectors run beside it.
+    Api,
+}
+
 /// Serves until Ctrl-C or SIGTERM, then finishes what is in flight.
 ///
 /// # Errors
 /// When a setting cannot be used: each message names it.
-pub async fn run(config: &Config) -> anyhow::Result<()> {
+pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     let address = config.data_dir.join("address");
     forget(&address).context("the file `address` of the last run cannot be removed")?;
     let store = open_store(config).await?;
@@ -57,22 +67,37 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         public_url: config.public_url(bound),
         edge_secret: config.edge_secret.clone(),
         limits: config.limits(),
+        live_feed: LiveFeed::start(store.clone()),
         store: store.clone(),
         blobs,
     });
-    if store.accounts().await?.is_empty() {
-        welcome(config, &store, &app.public_url).await?;
-    }
-
-    let (stop_projector, projector_stops) = watch::channel(false);
-    let projector = tokio::spawn(photolog_projector::run(store.clone(), projector_stops));
-    catch_up(&store).await?;
+    let (stop_projector, stops) = watch::channel(false);
+    let projector = match roles {
+        Roles::Api => None,
+        Roles::All => {
+            if store.accounts().await?.is_empty() {
+                welcome(config, &store, &app.public_url).await?;
+            }
+            let projector = Projector::new(store.clone(), config.relay.clone());
+            let projector = tokio::spawn(projector.run(stops));
+            catch_up(&store).await?;
+            Some(projector)
+        }
+    };
     say(&format!("Photolog serves at {}", app.public_url));
     std::fs::write(&address, bound.to_string()).context("the file `address` cannot be written")?;
 
-    serve(listener, app, config.server_limits(), shutdown_signal()?).await;
+    let asked = shutdown_signal()?;
+    let ending = app.clone();
+    let shutdown = async move {
+        asked.await;
+        ending.live_feed.close();
+    };
+    server::serve(listener, app, config.server_limits(), shutdown).await;
     stop_projector.send_replace(true);
-    projector.await.context("the projector failed")?;
+    if let Some(projector) = projector {
+        projector.await.context("the projector failed")?;
+    }
     store.close().await;
     Ok(())
 }

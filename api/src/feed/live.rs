@@ -1,0 +1,100 @@
+//! One reader of the log for all listeners of this process: thousands that wait cost nothing but
+//! their connections, and an event wakes only those of its account.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use photolog_domain::AccountId;
+use photolog_projector::CloudEvent;
+use photolog_store::{Position, Store, StoreError};
+use tokio::sync::broadcast::{self, Receiver, Sender};
+use tokio::task::JoinHandle;
+
+use super::BATCH;
+
+/// Events kept for a listener that is slow; one that is slower reads them from the log.
+const BACKLOG: usize = 256;
+
+/// How long to wait after the log could not be read.
+const PAUSE: Duration = Duration::from_secs(1);
+
+type Channels = Mutex<HashMap<AccountId, Sender<Arc<CloudEvent>>>>;
+
+/// What is new, for whoever listens.
+#[derive(Debug)]
+pub struct LiveFeed {
+    channels: Arc<Channels>,
+    reader: JoinHandle<()>,
+}
+
+impl LiveFeed {
+    /// Begins to follow the log.
+    pub fn start(store: Store) -> Self {
+        let channels = Arc::<Channels>::default();
+        let reader = tokio::spawn(read(store, channels.clone()));
+        Self { channels, reader }
+    }
+
+    /// What happens in an account from now on. Ends when the server stops.
+    pub fn listen(&self, account: AccountId) -> Receiver<Arc<CloudEvent>> {
+        let mut channels = lock(&self.channels);
+        let channel = channels
+            .entry(account)
+            .or_insert_with(|| broadcast::channel(BACKLOG).0);
+        channel.subscribe()
+    }
+
+    /// Ends all feeds, so that their connections can be closed.
+    pub fn close(&self) {
+        self.reader.abort();
+        lock(&self.channels).clear();
+    }
+}
+
+impl Drop for LiveFeed {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+fn lock(
+    channels: &Channels,
+) -> std::sync::MutexGuard<'_, HashMap<AccountId, Sender<Arc<CloudEvent>>>> {
+    channels.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn read(store: Store, channels: Arc<Channels>) {
+    let mut after = 0;
+    loop {
+        match step(&store, &channels, after).await {
+            Ok(reached) if reached > after => after = reached,
+            Ok(_) => store.log_grew(after).await,
+            Err(error) => {
+                tracing::warn!(%error, "the feeds pause");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Hands out what follows `after`; how far it came.
+async fn step(store: &Store, channels: &Channels, after: Position) -> Result<Position, StoreError> {
+    // Asked before the listeners are counted: who comes in between reads the log up to here.
+    let head = store.log_head().await?;
+    lock(channels).retain(|_, channel| channel.receiver_count() > 0);
+    if lock(channels).is_empty() {
+        return Ok(head);
+    }
+    let entries = store.read_log(after, BATCH).await?;
+    let reached = entries.last().map_or(after, |last| last.position);
+    for entry in entries {
+        let account = entry.account;
+        let channel = lock(channels).get(&account).cloned();
+        if let Some((channel, event)) = channel.zip(CloudEvent::of(entry)) {
+            // Without a listener left there is nobody to tell.
+            let _ = channel.send(Arc::new(event));
+        }
+    }
+    Ok(reached)
+}

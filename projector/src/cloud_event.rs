@@ -1,0 +1,102 @@
+//! An event as subscribers get it, from JetStream and from the feed: CloudEvents 1.0, JSON format
+//! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
+//!
+//! `docs/events.md` explains it, `docs/asyncapi.json` describes it; a test holds the latter against
+//! this file.
+
+use photolog_domain::{AccountId, Dialect, Timestamp};
+use photolog_store::{LogEntry, Position};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The media type of one event.
+pub const MEDIA_TYPE: &str = "application/cloudevents+json";
+
+/// The aggregate whose events subscribers get. An account's own events hold hashes of secrets.
+const PUBLISHED: &str = "Image";
+
+/// One event on its way to a subscriber.
+#[derive(Clone, Debug, Serialize)]
+pub struct CloudEvent {
+    specversion: &'static str,
+    /// The event's own id: the same however often it is delivered.
+    pub id: Uuid,
+    source: String,
+    #[serde(rename = "type")]
+    kind: String,
+    subject: String,
+    time: Timestamp,
+    datacontenttype: &'static str,
+    data: Data,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Data {
+    account: AccountId,
+    image: String,
+    sequence: u64,
+    position: Position,
+    actor: String,
+    dialect: Dialect,
+    #[serde(rename = "requestID")]
+    request_id: String,
+    #[serde(rename = "correlationID")]
+    correlation_id: String,
+    #[serde(rename = "causationID")]
+    causation_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    event: serde_json::Value,
+}
+
+impl CloudEvent {
+    /// The event for subscribers; `None` when it is none of theirs.
+    pub fn of(entry: LogEntry) -> Option<Self> {
+        if entry.aggregate_type != PUBLISHED {
+            return None;
+        }
+        Some(Self {
+            specversion: "1.0",
+            id: entry.metadata.event_id,
+            source: format!("/accounts/{}", entry.account),
+            kind: format!("photolog.v{}.{}", entry.event_version, entry.event_type),
+            subject: format!("images/{}", entry.aggregate_id),
+            time: entry.metadata.occurred_at,
+            datacontenttype: "application/json",
+            data: Data {
+                account: entry.account,
+                image: entry.aggregate_id,
+                sequence: entry.sequence,
+                position: entry.position,
+                actor: entry.metadata.actor,
+                dialect: entry.metadata.dialect,
+                request_id: entry.metadata.request_id,
+                correlation_id: entry.metadata.correlation_id,
+                causation_id: entry.metadata.causation_id,
+                reason: entry.metadata.reason,
+                event: entry.payload,
+            },
+        })
+    }
+
+    /// Its place in the log.
+    pub fn position(&self) -> Position {
+        self.data.position
+    }
+
+    /// The image it is about.
+    pub fn image(&self) -> &str {
+        &self.data.image
+    }
+
+    /// `Uploaded`, `Replaced`, …
+    pub fn event_type(&self) -> &str {
+        self.kind.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// Where it is published: `photolog.v1.{account}.{image}.{EventType}`.
+    pub fn nats_subject(&self) -> String {
+        let Data { account, image, .. } = &self.data;
+        format!("photolog.v1.{account}.{image}.{}", self.event_type())
+    }
+}

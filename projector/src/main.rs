@@ -1,0 +1,54 @@
+//! The program `photolog-projector`: seals the log, projects and relays it, for API nodes
+//! beside it. Of any number of them one works, the others stand by.
+
+use anyhow::Context;
+use clap::Parser;
+use photolog_projector::Projector;
+use photolog_projector::settings::{DatabaseSettings, RelaySettings};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+/// Fills Photolog's read models from the log, and publishes the log to NATS.
+#[derive(Debug, Parser)]
+#[command(name = "photolog-projector", version)]
+struct Cli {
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    relay: RelaySettings,
+    /// What to log: a level, or directives such as `info,photolog_projector=debug`
+    #[arg(long, env = "PHOTOLOG_LOG", default_value = "info")]
+    log: String,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("photolog-projector: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(&cli.log).context("--log")?)
+        .with_writer(std::io::stderr)
+        .init();
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let store = cli.database.open().await?;
+    let (stop, stops) = watch::channel(false);
+    let projector = tokio::spawn(Projector::new(store.clone(), cli.relay).run(stops));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    stop.send_replace(true);
+    projector.await.context("the projector failed")?;
+    store.close().await;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Publishes the log to NATS JetStream, for subscribers.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | this one | the loop: connect, resume, publish; and again after any failure |
+//! | `stream` | the JetStream stream: made or checked, and where to resume |
+//! | `window` | publishes in order, with many acknowledgements outstanding |
+//!
+//! The stream itself says how far the relay has come: each message carries its position, and the
+//! relay goes on after the last one. Each message also names the sequence that the stream must
+//! have reached before it, so that of two relays (one of which lost its lead and does not know it
+//! yet) only one gets through, and nothing is ever published twice or out of order, however long
+//! an outage was. No request waits for any of this.
+
+mod stream;
+mod window;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::{Client, ConnectOptions};
+use photolog_store::{Position, Store, StoreError};
+
+use crate::settings::RelaySettings;
+
+/// The first pause after a failure, doubled with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long an acknowledgement may take.
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the relay does not go on for now.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The server cannot be reached, or does not answer.
+    #[error("--nats-url: {0}")]
+    Unreachable(String),
+    /// The stream is there, but is not what the relay needs.
+    #[error("--nats-stream: {0}")]
+    Stream(String),
+    /// A message was not taken.
+    #[error("a message was not taken: {0}")]
+    Refused(String),
+    /// The log cannot be read.
+    #[error("the log cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// The relay of one log to one stream.
+#[derive(Debug)]
+pub struct Relay {
+    store: Store,
+    settings: RelaySettings,
+}
+
+impl Relay {
+    /// Relays this log as the settings say.
+    pub fn new(store: Store, settings: RelaySettings) -> Self {
+        Self { store, settings }
+    }
+
+    /// Relays for ever; without a URL there is nothing to do.
+    pub async fn run(&self) -> Infallible {
+        let Some(url) = self.settings.url() else {
+            return std::future::pending().await;
+        };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut relayed = 0;
+            let Err(error) = self.follow(url, &mut relayed).await;
+            tracing::warn!(error = %error, cause = std::error::Error::source(&error), "the relay pauses");
+            if relayed > 0 {
+                pause = FIRST_PAUSE;
+            }
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Relays until something fails. `relayed` says how far it came.
+    async fn follow(&self, url: &str, relayed: &mut Position) -> Result<Infallible, RelayError> {
+        let client = self.connect(url).await?;
+        let jetstream = ContextBuilder::new()
+            .timeout(ACK_TIMEOUT)
+            .max_ack_inflight(window::SIZE)
+            .build(client);
+        let stream = stream::open(&jetstream, &self.settings).await?;
+        let start = stream::resume(&stream, &self.store).await?;
+        tracing::info!(after = start.position, stream = %self.settings.nats_stream, "relaying");
+        window::publish(&self.store, &jetstream, start, relayed).await
+    }
+
+    /// One attempt: the loop above is the one that tries again.
+    async fn connect(&self, url: &str) -> Result<Client, RelayError> {
+        let unreachable =
+            |error: &dyn std::fmt::Display| RelayError::Unreachable(error.to_string());
+        let mut options = ConnectOptions::new()
+            .name("photolog relay")
+            .max_reconnects(1)
+            .connection_timeout(ACK_TIMEOUT);
+        if let Some(file) = &self.settings.nats_credentials {
+            options = options
+                .credentials_file(file)
+                .await
+                .map_err(|error| RelayError::Unreachable(format!("--nats-credentials: {error}")))?;
+        }
+        let servers: Vec<&str> = url.split(',').map(str::trim).collect();
+        options
+            .connect(servers)
+            .await
+            .map_err(|error| unreachable(&error))
+    }
+}

@@ -1,0 +1,116 @@
+//! Publishes in the log's order, with many acknowledgements outstanding: the order holds because
+//! one connection carries all messages and each names the sequence it must follow.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::PublishAckFuture;
+use async_nats::jetstream::message::PublishMessage;
+use photolog_store::{LogEntry, Position, Store};
+
+use super::RelayError;
+use super::stream::{POSITION_HEADER, Place, remember};
+use crate::cloud_event::{CloudEvent, MEDIA_TYPE};
+
+/// Most messages that wait for their acknowledgement; further ones are held back.
+pub(super) const SIZE: usize = 1_000;
+
+/// Entries read at once.
+const BATCH: u32 = 1_000;
+
+/// How often the checkpoint is written while there is much to publish.
+const REMEMBER_EVERY: Duration = Duration::from_secs(1);
+
+/// Messages on their way, oldest first.
+type Outstanding = VecDeque<(Place, PublishAckFuture)>;
+
+/// Publishes whatever the log holds after `place`, for ever.
+pub(super) async fn publish(
+    store: &Store,
+    jetstream: &Context,
+    mut place: Place,
+    relayed: &mut Position,
+) -> Result<Infallible, RelayError> {
+    let mut outstanding = Outstanding::new();
+    let mut remembered = (Instant::now(), place.position);
+    // How far the log was read; ahead of `place` by entries that are not published.
+    let mut read = place.position;
+    loop {
+        let entries = store.read_log(read, BATCH).await?;
+        let Some(last) = entries.last() else {
+            while acknowledge(&mut outstanding, relayed).await? {}
+            if remembered.1 != place.position {
+                remember(store, place.position).await?;
+                remembered = (Instant::now(), place.position);
+            }
+            store.log_grew(read).await;
+            continue;
+        };
+        read = last.position;
+        for entry in entries {
+            if outstanding.len() >= SIZE {
+                acknowledge(&mut outstanding, relayed).await?;
+            }
+            if let Some(sent) = send(jetstream, entry, place).await? {
+                place = sent.0;
+                outstanding.push_back(sent);
+            }
+        }
+        if *relayed > remembered.1 && remembered.0.elapsed() > REMEMBER_EVERY {
+            remember(store, *relayed).await?;
+            remembered = (Instant::now(), *relayed);
+        }
+    }
+}
+
+/// Sends an entry as the message after `place`; `None` when it is not for subscribers.
+async fn send(
+    jetstream: &Context,
+    entry: LogEntry,
+    place: Place,
+) -> Result<Option<(Place, PublishAckFuture)>, RelayError> {
+    let Some(event) = CloudEvent::of(entry) else {
+        return Ok(None);
+    };
+    let payload =
+        serde_json::to_vec(&event).map_err(|error| RelayError::Refused(error.to_string()))?;
+    let position = event.position();
+    let message = PublishMessage::build()
+        .message_id(event.id.to_string())
+        .expected_last_sequence(place.sequence)
+        .header("Content-Type", MEDIA_TYPE)
+        .header(POSITION_HEADER, position.to_string())
+        .payload(payload.into());
+    let acknowledgement = jetstream
+        .send_publish(event.nats_subject(), message)
+        .await
+        .map_err(|error| RelayError::Refused(error.to_string()))?;
+    let place = Place {
+        position,
+        sequence: place.sequence + 1,
+    };
+    Ok(Some((place, acknowledgement)))
+}
+
+/// Waits for the oldest acknowledgement; `false` when none is outstanding.
+async fn acknowledge(
+    outstanding: &mut Outstanding,
+    relayed: &mut Position,
+) -> Result<bool, RelayError> {
+    let Some((place, acknowledgement)) = outstanding.pop_front() else {
+        return Ok(false);
+    };
+    let ack = acknowledgement
+        .await
+        .map_err(|error| RelayError::Refused(error.to_string()))?;
+    if ack.sequence != place.sequence {
+        return Err(RelayError::Refused(format!(
+            "position {} became message {} instead of {}",
+            place.position, ack.sequence, place.sequence
+        )));
+    }
+    *relayed = place.position;
+    Ok(true)
+}

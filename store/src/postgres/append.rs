@@ -1,0 +1,78 @@
+//! Appending: events and inline tables in one transaction.
+//!
+//! The common append, without an inline change, is one statement and so one round trip and its own
+//! transaction. The trigger on `events` queues what was written for the sealer.
+
+use sqlx::postgres::PgConnection;
+
+use super::{Postgres, inline};
+use crate::StoreError;
+use crate::event_store::Append;
+use crate::stored_event::StoredEvent;
+
+impl Postgres {
+    pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
+        self.commit(append).await?;
+        self.sealing.appended();
+        Ok(())
+    }
+
+    async fn commit(&self, append: Append) -> Result<(), StoreError> {
+        if append.changes.is_empty() && append.idempotency.is_none() {
+            let mut connection = self.pool.acquire().await?;
+            return insert(&mut connection, &append.events).await;
+        }
+        let mut transaction = self.pool.begin().await?;
+        // A retry is recognised first: it should learn what it did, not that its content is there.
+        if let Some(key) = &append.idempotency {
+            inline::use_idempotency_key(&mut transaction, &append.stream, key).await?;
+        }
+        insert(&mut transaction, &append.events).await?;
+        for change in &append.changes {
+            inline::make(&mut transaction, change, append.image_limit).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Inserts the events of one stream, if it stands where they begin.
+async fn insert(connection: &mut PgConnection, events: &[StoredEvent]) -> Result<(), StoreError> {
+    let Some(first) = events.first() else {
+        return Ok(());
+    };
+    let texts = |field: fn(&StoredEvent) -> &str| events.iter().map(field).collect::<Vec<_>>();
+    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    let inserted = sqlx::query(
+        "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
+                             payload, metadata)
+         SELECT $1, $2, sequence, event_type, event_version, payload::json, metadata::json
+         FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])
+           AS new (sequence, event_type, event_version, payload, metadata)
+         WHERE $8 = (SELECT coalesce(max(sequence), 0) FROM events
+                     WHERE aggregate_type = $1 AND aggregate_id = $2)",
+    )
+    .bind(&first.aggregate_type)
+    .bind(&first.aggregate_id)
+    .bind(sequences)
+    .bind(texts(|event| &event.event_type))
+    .bind(texts(|event| &event.event_version))
+    .bind(texts(|event| &event.payload))
+    .bind(texts(|event| &event.metadata))
+    .bind(first.sequence - 1)
+    .execute(connection)
+    .await;
+    match inserted {
+        Ok(inserted) if inserted.rows_affected() == 0 => Err(StoreError::Conflict),
+        Ok(_) => Ok(()),
+        Err(error) if violates(&error, "events_pkey") => Err(StoreError::Conflict),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the statement met another row by this unique constraint (SQLSTATE 23505).
+pub(super) fn violates(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().is_some_and(|database| {
+        database.is_unique_violation() && database.constraint() == Some(constraint)
+    })
+}

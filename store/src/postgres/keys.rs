@@ -1,0 +1,120 @@
+//! Questions about keys, accounts, used idempotency keys, and the installation's own secret.
+
+use photolog_domain::{AccountId, KeyId};
+use sqlx::{Executor, Row};
+
+use super::Postgres;
+use crate::column::{key_record, parsed};
+use crate::event_store::oldest_idempotency_key;
+use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError};
+
+impl Postgres {
+    pub(crate) async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        sqlx::query(
+            "SELECT key_id, account, secret_sha256, signing_sha1, scopes
+             FROM keys WHERE key_id = $1",
+        )
+        .bind(key_id.as_str())
+        .fetch_optional(&self.pool)
+        .await?
+        .map(|row| key_record(&row))
+        .transpose()
+    }
+
+    pub(crate) async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        sqlx::query("SELECT key_id, account, secret_sha256, signing_sha1, scopes FROM keys")
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(key_record)
+            .collect()
+    }
+
+    pub(crate) async fn claims(&self) -> Result<Claims, StoreError> {
+        let mut snapshot = self.pool.begin().await?;
+        let mut claims = Claims::default();
+        for row in sqlx::query("SELECT account, digest, image FROM claims")
+            .fetch_all(&mut *snapshot)
+            .await?
+        {
+            let content = (parsed(&row, 0)?, parsed(&row, 1)?);
+            claims.holders.insert(content, parsed(&row, 2)?);
+        }
+        for row in sqlx::query("SELECT account, images FROM image_counts WHERE images <> 0")
+            .fetch_all(&mut *snapshot)
+            .await?
+        {
+            claims.counts.insert(parsed(&row, 0)?, row.try_get(1)?);
+        }
+        Ok(claims)
+    }
+
+    pub(crate) async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
+        sqlx::query("SELECT account, name, image_limit FROM accounts ORDER BY created_at, account")
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(|row| {
+                Ok(AccountRecord {
+                    account: parsed(row, 0)?,
+                    name: row.try_get(1)?,
+                    image_limit: row
+                        .try_get::<Option<i64>, _>(2)?
+                        .and_then(|limit| u32::try_from(limit).ok()),
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn idempotency_record(
+        &self,
+        account: AccountId,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        let account = account.to_string();
+        idempotency_record(&self.pool, &account, key, oldest_idempotency_key()).await
+    }
+
+    /// Of many nodes that come with a fresh one, the first wins.
+    pub(crate) async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        sqlx::query(
+            "INSERT INTO installation (name, value) VALUES ('token_secret', $1)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(fresh.as_slice())
+        .execute(&self.pool)
+        .await?;
+        let row = sqlx::query("SELECT value FROM installation WHERE name = 'token_secret'")
+            .fetch_one(&self.pool)
+            .await?;
+        let value: &[u8] = row.try_get(0)?;
+        value
+            .try_into()
+            .map_err(|_| StoreError::Corrupt("the token secret is not 32 bytes".to_owned()))
+    }
+}
+
+pub(super) async fn idempotency_record(
+    executor: impl Executor<'_, Database = sqlx::Postgres>,
+    account: &str,
+    key: &str,
+    expired_before: i64,
+) -> Result<Option<IdempotencyRecord>, StoreError> {
+    sqlx::query(
+        "SELECT fingerprint, image, sequence FROM idempotency_keys
+         WHERE account = $1 AND key = $2 AND created_at >= $3",
+    )
+    .bind(account)
+    .bind(key)
+    .bind(expired_before)
+    .fetch_optional(executor)
+    .await?
+    .map(|row| {
+        Ok(IdempotencyRecord {
+            fingerprint: parsed(&row, 0)?,
+            image: parsed(&row, 1)?,
+            sequence: row.try_get::<i64, _>(2)?.unsigned_abs(),
+        })
+    })
+    .transpose()
+}

@@ -1,0 +1,129 @@
+//! Reading single streams and the log.
+
+use cqrs_es::persist::SerializedEvent;
+use photolog_domain::AccountId;
+use postgres_es::PostgresEventRepository;
+use sqlx::Row;
+
+use super::Postgres;
+use crate::column::{hash, parsed, stored_event};
+use crate::event_log::LogRow;
+use crate::stored_event::StoredEvent;
+use crate::{Position, StoreError};
+
+/// The log's columns as `log_rows` reads them, for some of its entries.
+macro_rules! entries_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT global_position, hash, aggregate_type, aggregate_id, sequence,
+                    event_type, event_version, payload::text, metadata::text, account
+             FROM event_log JOIN events USING (aggregate_type, aggregate_id, sequence)
+             WHERE ",
+            $condition,
+            " ORDER BY global_position LIMIT $2"
+        )
+    };
+}
+
+const WHOLE_LOG: &str = entries_where!("global_position > $1");
+const LOG_OF_ACCOUNT: &str = entries_where!("account = $3 AND global_position > $1");
+
+impl Postgres {
+    /// The repository of postgres-es over our pool.
+    pub(crate) fn stock(&self) -> PostgresEventRepository {
+        PostgresEventRepository::new(self.pool.clone())
+    }
+
+    pub(crate) async fn events_after(
+        &self,
+        aggregate_type: &str,
+        stream: &str,
+        sequence: usize,
+    ) -> Result<Vec<SerializedEvent>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sequence, event_type, event_version, payload, metadata FROM events
+             WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 ORDER BY sequence",
+        )
+        .bind(aggregate_type)
+        .bind(stream)
+        .bind(sequence as i64)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(SerializedEvent::new(
+                    stream.to_owned(),
+                    row.try_get::<i64, _>(0)? as usize,
+                    aggregate_type.to_owned(),
+                    row.try_get(1)?,
+                    row.try_get(2)?,
+                    row.try_get(3)?,
+                    row.try_get(4)?,
+                ))
+            })
+            .collect()
+    }
+
+    pub(crate) async fn log_rows(
+        &self,
+        of: Option<AccountId>,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let query = match of {
+            None => sqlx::query(WHOLE_LOG),
+            Some(_) => sqlx::query(LOG_OF_ACCOUNT),
+        };
+        let query = query.bind(after).bind(i64::from(limit));
+        let query = match of {
+            None => query,
+            Some(account) => query.bind(account.to_string()),
+        };
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LogRow {
+                    position: row.try_get(0)?,
+                    hash: hash(row.try_get(1)?)?,
+                    event: stored_event(row, 2)?,
+                    account: parsed(row, 9)?,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn log_head(&self) -> Result<Position, StoreError> {
+        let row = sqlx::query("SELECT coalesce(max(global_position), 0) FROM event_log")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    pub(crate) async fn stream_rows(
+        &self,
+        aggregate_type: &str,
+        stream: &str,
+    ) -> Result<Vec<(StoredEvent, Option<Position>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
+                    payload::text, metadata::text, global_position
+             FROM events LEFT JOIN event_log USING (aggregate_type, aggregate_id, sequence)
+             WHERE aggregate_type = $1 AND aggregate_id = $2 ORDER BY sequence",
+        )
+        .bind(aggregate_type)
+        .bind(stream)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((stored_event(row, 0)?, row.try_get(7)?)))
+            .collect()
+    }
+
+    /// Whether every committed event has its place in the log.
+    pub(crate) async fn log_is_complete(&self) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM unsealed)")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+}

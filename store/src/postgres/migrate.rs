@@ -1,0 +1,54 @@
+//! Brings the tables of a database to the present shape.
+//!
+//! Any number of nodes may do so at once: an advisory lock lets one at a time. Where nothing is to
+//! be done, nothing is needed but the right to look, so a restricted role can start.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Executor, Row};
+
+use crate::StoreError;
+
+/// In order; a released one is never changed.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_events.sql")];
+
+/// The advisory lock of migrations: any number, the same in every program.
+const LOCK: i64 = 7_105_821_001;
+
+pub(super) async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *transaction)
+        .await?;
+    let exists: bool = sqlx::query("SELECT to_regclass('photolog_migrations') IS NOT NULL")
+        .fetch_one(&mut *transaction)
+        .await?
+        .try_get(0)?;
+    if !exists {
+        transaction
+            .execute("CREATE TABLE photolog_migrations (version bigint NOT NULL PRIMARY KEY)")
+            .await?;
+    }
+    let done: i64 = sqlx::query("SELECT coalesce(max(version), 0) FROM photolog_migrations")
+        .fetch_one(&mut *transaction)
+        .await?
+        .try_get(0)?;
+    let known = MIGRATIONS.len();
+    let Some(pending) = usize::try_from(done)
+        .ok()
+        .and_then(|done| MIGRATIONS.get(done..))
+    else {
+        return Err(StoreError::NewerDatabase(format!(
+            "it has migration {done}, this program knows {known}"
+        )));
+    };
+    for (version, migration) in (done + 1..).zip(pending) {
+        transaction.execute(*migration).await?;
+        sqlx::query("INSERT INTO photolog_migrations (version) VALUES ($1)")
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! The backend for several nodes: PostgreSQL 15 or newer.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `append` | events and inline tables in one transaction; one round trip where nothing else changes |
+//! | `sealer` | gives committed events their place in the log; one process at a time |
+//! | `listener` | hears what other processes write, and wakes who waits in this one |
+//! | `log`, `keys`, `read_model` | the questions |
+//!
+//! Write path: append, tell the sealer, it seals, NOTIFY, the projector projects, NOTIFY, the API
+//! answers. Each step is also polled for, so a lost notification costs time, never an event.
+
+mod append;
+mod inline;
+mod keys;
+mod listener;
+mod log;
+mod migrate;
+mod read_model;
+mod sealer;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+use tokio::task::AbortHandle;
+
+pub(crate) use self::sealer::PostgresLead;
+use self::sealer::Sealing;
+use crate::StoreError;
+use crate::progress::{Head, Visibility};
+
+/// How long to wait for a free connection before the request is told to come back later.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An open PostgreSQL database.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    pool: PgPool,
+    options: PgConnectOptions,
+    pub(crate) head: Arc<Head>,
+    sealing: Arc<Sealing>,
+    helpers: [AbortHandle; 2],
+}
+
+impl Postgres {
+    pub(crate) async fn open(
+        url: &str,
+        connections: u32,
+        visibility: Arc<Visibility>,
+    ) -> Result<Self, StoreError> {
+        // A statement or a transaction that hangs must not hold others back for ever.
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("photolog")
+            .options([
+                ("statement_timeout", "30s"),
+                ("idle_in_transaction_session_timeout", "60s"),
+            ])
+            .disable_statement_logging();
+        let mut connection = options.connect().await?;
+        migrate::run(&mut connection).await?;
+        connection.close().await?;
+
+        // No ping before each use: it would double the round trips. A connection that died with
+        // the server fails once, as unavailable.
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await?;
+        let head = Arc::new(Head::default());
+        let sealing = Arc::new(Sealing::default());
+        let listening = listener::run(pool.clone(), head.clone(), visibility, sealing.clone());
+        let announcing = listener::announce(pool.clone(), sealing.clone());
+        let store = Self {
+            pool,
+            options,
+            head,
+            helpers: [
+                tokio::spawn(listening).abort_handle(),
+                tokio::spawn(announcing).abort_handle(),
+            ],
+            sealing,
+        };
+        store.head.reached(store.log_head().await?);
+        Ok(store)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    fn stop_helpers(&self) {
+        for helper in &self.helpers {
+            helper.abort();
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.stop_helpers();
+        self.pool.close().await;
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.stop_helpers();
+    }
+}

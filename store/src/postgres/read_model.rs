@@ -1,0 +1,227 @@
+//! The image view and the checkpoints.
+
+use photolog_domain::{AccountId, ImageId, PublicId};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::Postgres;
+use super::listener::{self, VIEW_CHANNEL};
+use crate::column::{image_row, view_columns};
+use crate::image_list::{ImageList, Order, Which};
+use crate::read_model::Step;
+use crate::{ImageRow, Position, StoreError};
+
+const NEWEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
+    WHERE account = $1 AND ($2::boolean IS NULL OR disabled = $2)
+      AND ($3::text IS NULL OR created_position <
+           (SELECT created_position FROM image_view WHERE image = $3))
+      AND ($4::text IS NULL OR created_at <= $4)
+    ORDER BY created_position DESC LIMIT $6 OFFSET $5";
+
+const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
+    WHERE account = $1 AND ($2::boolean IS NULL OR disabled = $2)
+      AND ($3::text IS NULL OR created_position >
+           (SELECT created_position FROM image_view WHERE image = $3))
+      AND ($4::text IS NULL OR created_at >= $4)
+    ORDER BY created_position LIMIT $6 OFFSET $5";
+
+impl Postgres {
+    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<Vec<ImageRow>, StoreError> {
+        sqlx::query(match list.order {
+            Order::NewestFirst => NEWEST_FIRST,
+            Order::OldestFirst => OLDEST_FIRST,
+        })
+        .bind(list.account.to_string())
+        .bind(list.which.disabled())
+        .bind(list.start.marker())
+        .bind(list.start.moment())
+        .bind(i64::try_from(list.skip).unwrap_or(i64::MAX))
+        .bind(i64::try_from(list.count).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?
+        .iter()
+        .map(image_row)
+        .collect()
+    }
+
+    pub(crate) async fn count_listed(
+        &self,
+        account: AccountId,
+        which: Which,
+    ) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM image_view
+             WHERE account = $1 AND ($2::boolean IS NULL OR disabled = $2)",
+        )
+        .bind(account.to_string())
+        .bind(which.disabled())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    }
+
+    pub(crate) async fn image_row_by_public_id(
+        &self,
+        public_id: &PublicId,
+    ) -> Result<Option<ImageRow>, StoreError> {
+        sqlx::query(
+            "SELECT image, sequence, created_position, state FROM image_view
+             WHERE public_id = $1",
+        )
+        .bind(public_id.as_str())
+        .fetch_optional(&self.pool)
+        .await?
+        .map(|row| image_row(&row))
+        .transpose()
+    }
+
+    pub(crate) async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT sequence FROM image_view WHERE image = $1")
+            .bind(image.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let sequence: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(sequence.unsigned_abs())
+    }
+
+    pub(crate) async fn checkpoint(
+        &self,
+        projection: &str,
+        version: u32,
+    ) -> Result<Position, StoreError> {
+        let row =
+            sqlx::query("SELECT position FROM checkpoints WHERE projection = $1 AND version = $2")
+                .bind(projection)
+                .bind(i64::from(version))
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
+    }
+
+    pub(crate) async fn set_checkpoint(
+        &self,
+        projection: &str,
+        version: u32,
+        position: Position,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO checkpoints (projection, version, position) VALUES ($1, $2, $3)
+             ON CONFLICT (projection) DO UPDATE SET version = $2, position = $3",
+        )
+        .bind(projection)
+        .bind(i64::from(version))
+        .bind(position)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
+        let images: Vec<_> = images.iter().map(ImageId::to_string).collect();
+        sqlx::query(
+            "SELECT image, sequence, created_position, state FROM image_view
+             WHERE image = ANY ($1)",
+        )
+        .bind(images)
+        .fetch_all(&self.pool)
+        .await?
+        .iter()
+        .map(image_row)
+        .collect()
+    }
+
+    pub(crate) async fn count_images(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT count(*) FROM image_view")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    }
+
+    /// All rows travel as arrays: one statement, however many there are.
+    pub(crate) async fn save_image_rows(
+        &self,
+        step: &Step<'_>,
+        rows: &[ImageRow],
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        if !move_checkpoint(&mut transaction, step).await? {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        if !rows.is_empty() {
+            write(&mut transaction, rows).await?;
+            // Beyond some rows nobody is told: the projection is catching up, and who waits looks
+            // again by itself.
+            for shown in rows.chunks(ROWS_OF_A_NOTIFICATION).take(NOTIFICATIONS) {
+                sqlx::query("SELECT pg_notify($1, $2)")
+                    .bind(VIEW_CHANNEL)
+                    .bind(listener::shown_to_text(shown))
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// A notification carries at most 8,000 bytes; an image and its sequence take about 45.
+const ROWS_OF_A_NOTIFICATION: usize = 100;
+const NOTIFICATIONS: usize = 5;
+
+/// Compares and sets the checkpoint; a newer version empties the view first.
+async fn move_checkpoint(
+    connection: &mut PgConnection,
+    step: &Step<'_>,
+) -> Result<bool, StoreError> {
+    if step.from == 0 {
+        sqlx::query(
+            "DELETE FROM image_view WHERE EXISTS
+               (SELECT 1 FROM checkpoints WHERE projection = $1 AND version < $2)",
+        )
+        .bind(step.projection)
+        .bind(i64::from(step.version))
+        .execute(&mut *connection)
+        .await?;
+    }
+    let moved = sqlx::query(
+        "INSERT INTO checkpoints AS known (projection, version, position)
+         SELECT $1, $2, $4
+         WHERE $3 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = $1)
+         ON CONFLICT (projection) DO UPDATE SET version = $2, position = $4
+         WHERE (known.version = $2 AND known.position = $3) OR (known.version < $2 AND $3 = 0)",
+    )
+    .bind(step.projection)
+    .bind(i64::from(step.version))
+    .bind(step.from)
+    .bind(step.to)
+    .execute(&mut *connection)
+    .await?;
+    Ok(moved.rows_affected() == 1)
+}
+
+async fn write(connection: &mut PgConnection, rows: &[ImageRow]) -> Result<(), StoreError> {
+    let columns = rows
+        .iter()
+        .map(view_columns)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    sqlx::query(
+        "INSERT INTO image_view AS shown
+           (image, account, public_id, created_position, sequence, state)
+         SELECT * FROM unnest
+           ($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[])
+         ON CONFLICT (image) DO UPDATE
+         SET sequence = excluded.sequence, state = excluded.state
+         WHERE excluded.sequence > shown.sequence",
+    )
+    .bind(columns.iter().map(|row| &*row.0).collect::<Vec<_>>())
+    .bind(columns.iter().map(|row| &*row.1).collect::<Vec<_>>())
+    .bind(columns.iter().map(|row| &*row.2).collect::<Vec<_>>())
+    .bind(columns.iter().map(|row| row.3).collect::<Vec<_>>())
+    .bind(columns.iter().map(|row| row.4).collect::<Vec<_>>())
+    .bind(columns.iter().map(|row| &*row.5).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}

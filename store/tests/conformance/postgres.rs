@@ -1,0 +1,247 @@
+//! What only PostgreSQL can get wrong: transactions that commit out of order, many nodes, roles.
+
+use std::time::Duration;
+
+use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
+use photolog_domain::Image;
+use photolog_store::chain::GENESIS;
+use photolog_store::{Store, StoreConfig, StoreError};
+use sqlx::{Connection, Executor, PgConnection, Row};
+
+use crate::given::*;
+
+fn url(database: &Database) -> &str {
+    match &database.config {
+        StoreConfig::Postgres { url, .. } => url,
+        StoreConfig::Sqlite { .. } => panic!("not PostgreSQL"),
+    }
+}
+
+/// An event of a stream of its own, as SQL of somebody else's program.
+fn insert(stream: &str) -> String {
+    let metadata = serde_json::to_string(&metadata()).unwrap();
+    let payload = serde_json::to_string(&set("a", "b")).unwrap();
+    format!(
+        "INSERT INTO events VALUES ('Image', '{stream}', 1, 'MetadataSet', '1',
+         '{payload}', '{metadata}')"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_transaction_held_open_is_sealed_late_and_holds_nobody_up() {
+    let database = Database::postgres().await;
+    let store = &database.store;
+    // The control: a reader that remembers how far it has come in a table's own numbering.
+    let mut control = PgConnection::connect(url(&database)).await.unwrap();
+    control
+        .execute("CREATE TABLE numbered (number bigserial, stream text)")
+        .await
+        .unwrap();
+    let mut naive: Vec<String> = Vec::new();
+    let mut seen = 0_i64;
+
+    let mut held = PgConnection::connect(url(&database)).await.unwrap();
+    let mut open = held.begin().await.unwrap();
+    let slow = image().to_string();
+    open.execute(insert(&slow).as_str()).await.unwrap();
+    let numbered = format!("INSERT INTO numbered (stream) VALUES ('{slow}')");
+    open.execute(numbered.as_str()).await.unwrap();
+
+    let written = in_parallel(8, |_| {
+        let (store, url) = (store.clone(), url(&database).to_owned());
+        async move {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            let (account, image) = (account(), image());
+            append(&store, image, 0, [uploaded(account, 1)])
+                .await
+                .unwrap();
+            for sequence in 1..50 {
+                append(&store, image, sequence, [set("n", &sequence.to_string())])
+                    .await
+                    .unwrap();
+            }
+            let numbered = format!("INSERT INTO numbered (stream) VALUES ('{image}')");
+            connection.execute(numbered.as_str()).await.unwrap();
+            50
+        }
+    })
+    .await;
+    let written: i64 = written.into_iter().sum();
+
+    // Everything else is sealed although the transaction is still open.
+    settle(store, written).await;
+    let mut read_naively = async |control: &mut PgConnection| {
+        let rows = sqlx::query("SELECT number, stream FROM numbered WHERE number > $1 ORDER BY 1")
+            .bind(seen)
+            .fetch_all(control)
+            .await
+            .unwrap();
+        for row in rows {
+            seen = row.get(0);
+            naive.push(row.get(1));
+        }
+    };
+    read_naively(&mut control).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    open.commit().await.unwrap();
+    read_naively(&mut control).await;
+    assert!(!naive.contains(&slow), "the control proves nothing");
+
+    settle(store, written + 1).await;
+    let log = store.read_log_checked(0, GENESIS, 10_000).await.unwrap();
+    let positions: Vec<_> = log.iter().map(|(entry, _)| entry.position).collect();
+    assert_eq!(positions, (1..=written + 1).collect::<Vec<_>>());
+    assert!(log.iter().all(|(_, intact)| *intact));
+    assert_eq!(log.last().unwrap().0.aggregate_id, slow);
+    assert!(store.log_is_complete().await.unwrap());
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_sealers_and_rollbacks_leave_one_dense_log() {
+    let database = Database::postgres().await;
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        let store = Store::open(&database.config).await.unwrap();
+        nodes.push((seals(&store), store));
+    }
+    let written: i64 = in_parallel(16, |writer| {
+        let (url, store) = (url(&database).to_owned(), nodes[writer % 3].1.clone());
+        async move {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            let image = image();
+            let mut sequence = 0;
+            for round in 0_u64..20 {
+                let mut transaction = connection.begin().await.unwrap();
+                let lost = crate::given::image().to_string();
+                transaction.execute(insert(&lost).as_str()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis((round * 7 + writer as u64) % 10)).await;
+                transaction.rollback().await.unwrap();
+                let event = match sequence {
+                    0 => uploaded(account(), 1),
+                    _ => set("n", &sequence.to_string()),
+                };
+                sequence = append(&store, image, sequence, [event])
+                    .await
+                    .unwrap()
+                    .sequence;
+            }
+            sequence as i64
+        }
+    })
+    .await
+    .into_iter()
+    .sum();
+    // The one that seals dies; another takes over.
+    database.sealer_stops();
+    settle(&nodes[0].1, written).await;
+    let store = &nodes[0].1;
+    append(store, image(), 0, [uploaded(account(), 1)])
+        .await
+        .unwrap();
+    settle(store, written + 1).await;
+    let log = store.read_log_checked(0, GENESIS, 10_000).await.unwrap();
+    let positions: Vec<_> = log.iter().map(|(entry, _)| entry.position).collect();
+    assert_eq!(positions, (1..=written + 1).collect::<Vec<_>>());
+    assert!(log.iter().all(|(_, intact)| *intact));
+    let mut newest = std::collections::BTreeMap::<&str, u64>::new();
+    for (entry, _) in &log {
+        let before = newest.entry(&entry.aggregate_id).or_default();
+        assert_eq!(entry.sequence, *before + 1);
+        *before = entry.sequence;
+    }
+    for (sealer, store) in nodes {
+        sealer.abort();
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_the_stock_repository_writes_reaches_the_log() {
+    let database = Database::postgres().await;
+    let pool = sqlx::PgPool::connect(url(&database)).await.unwrap();
+    let stock = postgres_es::PostgresEventRepository::new(pool);
+    let event = SerializedEvent::new(
+        image().to_string(),
+        1,
+        "Image".into(),
+        "Disabled".into(),
+        "1".into(),
+        serde_json::to_value(disabled()).unwrap(),
+        serde_json::to_value(metadata()).unwrap(),
+    );
+    stock.persist::<Image>(&[event], None).await.unwrap();
+    settle(&database.store, 1).await;
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_restricted_role_can_do_all_but_change_events() {
+    let database = Database::postgres().await;
+    let role = format!("app_{}", image().uuid().simple());
+    let mut owner = PgConnection::connect(url(&database)).await.unwrap();
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN"),
+        format!("SELECT grant_photolog_to('{role}')"),
+    ] {
+        owner.execute(statement.as_str()).await.unwrap();
+    }
+    append(&database.store, image(), 0, [uploaded(account(), 1)])
+        .await
+        .unwrap();
+    for edit in [
+        "UPDATE events SET sequence = 7",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "UPDATE event_log SET global_position = 7",
+        "DELETE FROM event_log",
+    ] {
+        let refused = owner.execute(edit).await.unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{edit}: {refused}");
+    }
+
+    let restricted = url(&database).replace("photolog@", &format!("{role}@"));
+    let config = StoreConfig::Postgres {
+        url: restricted.clone(),
+        connections: 4,
+    };
+    let store = Store::open(&config).await.unwrap();
+    let (one, account) = (image(), account());
+    append(&store, one, 0, [uploaded(account, 1)])
+        .await
+        .unwrap();
+    append(&store, one, 1, [disabled()]).await.unwrap();
+    store.token_secret([1; 32]).await.unwrap();
+    let sealer = seals(&store);
+    database.sealer_stops();
+    settle(&store, 3).await;
+    assert!(store.save_image_rows("v", 1, 0, 1, &[]).await.unwrap());
+    let mut app = PgConnection::connect(&restricted).await.unwrap();
+    let refused = app.execute("DELETE FROM events").await.unwrap_err();
+    assert!(refused.to_string().contains("permission denied"));
+    sealer.abort();
+    store.close().await;
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_nodes_migrate_at_once_and_a_newer_database_is_refused() {
+    let url = photolog_tests::postgres::new_database().await;
+    let config = StoreConfig::Postgres {
+        url: url.clone(),
+        connections: 2,
+    };
+    let opened = in_parallel(6, |_| {
+        let config = config.clone();
+        async move { Store::open(&config).await.map(drop) }
+    })
+    .await;
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    owner
+        .execute("INSERT INTO photolog_migrations VALUES (9)")
+        .await
+        .unwrap();
+    let refused = Store::open(&config).await;
+    assert!(matches!(refused, Err(StoreError::NewerDatabase(_))));
+}

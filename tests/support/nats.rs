@@ -1,0 +1,82 @@
+//! NATS servers of our own, with JetStream, in temporary folders.
+
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::process::{PATIENCE, Process, free_port, python_program};
+
+/// A server that can be killed and started again on the same files. Gone when dropped.
+pub struct Nats {
+    server: Process,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Nats {
+    /// Starts a server.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let port = free_port();
+        let (files, port_text) = (folder.path().join("files"), port.to_string());
+        let mut all = vec!["--jetstream", "--addr", "127.0.0.1", "--port", &port_text];
+        all.extend(["--store_dir", files.to_str().expect("a path of ours")]);
+        all.extend(arguments);
+        let log = folder.path().join("log");
+        let program = python_program("nats-server");
+        let server = Process::start_program(program, &all, Vec::new(), log);
+        let nats = Self {
+            server,
+            port,
+            _folder: folder,
+        };
+        nats.wait_until_it_listens();
+        nats
+    }
+
+    /// Starts three servers that keep streams together.
+    pub fn cluster() -> [Self; 3] {
+        let ports = [free_port(), free_port(), free_port()];
+        let routes = ports
+            .map(|port| format!("nats://127.0.0.1:{port}"))
+            .join(",");
+        [0, 1, 2].map(|number: usize| {
+            let (name, address) = (
+                format!("node{number}"),
+                format!("nats://127.0.0.1:{}", ports[number]),
+            );
+            let cluster = ["--cluster_name", "photolog", "--cluster", &address];
+            let mut arguments = vec!["--server_name", &name, "--routes", &routes];
+            arguments.extend(cluster);
+            Self::with(&arguments)
+        })
+    }
+
+    /// `nats://…`
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts it after [`Nats::kill`].
+    pub fn start_again(&mut self) {
+        self.server.start_again();
+        self.wait_until_it_listens();
+    }
+
+    fn wait_until_it_listens(&self) {
+        let began = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(began.elapsed() < PATIENCE, "{}", self.server.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

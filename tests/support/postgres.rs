@@ -1,0 +1,171 @@
+//! A PostgreSQL cluster of our own, in a temporary folder, reached by a Unix socket.
+//!
+//! A shell owns the server and waits for the end of its standard input, which we hold: however this
+//! process ends, the pipe closes and the server stops at once.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sqlx::{Connection, Executor, PgConnection};
+
+/// Where packages put the programs, newest first.
+const PLACES: [&str; 4] = [
+    "/usr/lib/postgresql/18/bin",
+    "/usr/lib/postgresql/17/bin",
+    "/usr/lib/postgresql/16/bin",
+    "/usr/lib/postgresql/15/bin",
+];
+
+/// fsync is off: what survives a power cut is not what these tests are about.
+const MAKE: &str = r#"
+folder=$(mktemp -d /tmp/photolog-postgres.XXXXXX) &&
+initdb -D "$folder/data" -A trust -U photolog -E UTF8 --locale=C >"$folder/log" 2>&1 &&
+echo "$folder"
+"#;
+
+const SERVE: &str = r#"
+postgres -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c max_connections=300 \
+  >>"$1/log" 2>&1 &
+cat >/dev/null
+kill -QUIT $!
+wait
+"#;
+
+/// A cluster; stopped and removed when dropped.
+pub struct Cluster {
+    folder: PathBuf,
+    server: Option<Server>,
+    databases: AtomicU32,
+}
+
+struct Server {
+    shell: Child,
+    /// Closing it stops the server.
+    lifeline: ChildStdin,
+}
+
+/// A URL of a new, empty database in a cluster that this whole process shares.
+pub async fn new_database() -> String {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(Cluster::start).new_database().await
+}
+
+impl Cluster {
+    /// Makes one and starts it.
+    pub fn start() -> Self {
+        let mut made = shell(MAKE, &[])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut folder = String::new();
+        let output = made.stdout.take().expect("a pipe");
+        BufReader::new(output)
+            .read_line(&mut folder)
+            .expect("a folder");
+        let status = made.wait().expect("initdb ends");
+        assert!(status.success(), "initdb failed: is PostgreSQL installed?");
+        let mut cluster = Self {
+            folder: PathBuf::from(folder.trim()),
+            server: None,
+            databases: AtomicU32::new(0),
+        };
+        cluster.start_again();
+        cluster
+    }
+
+    /// Starts the server after [`Cluster::stop_at_once`].
+    pub fn start_again(&mut self) {
+        let folder = self.folder.to_str().expect("a path of ours");
+        let mut shell = shell(SERVE, &[folder])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let lifeline = shell.stdin.take().expect("a pipe");
+        self.server = Some(Server { shell, lifeline });
+    }
+
+    /// Stops the server as a crash would: without a checkpoint, cutting every connection.
+    pub fn stop_at_once(&mut self) {
+        if let Some(Server {
+            mut shell,
+            lifeline,
+        }) = self.server.take()
+        {
+            drop(lifeline);
+            shell.wait().expect("the server ends");
+        }
+    }
+
+    /// The URL of a database, as its owner.
+    pub fn url(&self, database: &str) -> String {
+        // The URL's own host is there for form's sake.
+        let folder = self.folder.display();
+        format!("postgres://photolog@localhost/{database}?host={folder}")
+    }
+
+    /// Makes a new, empty database: its URL. Waits for the server to start.
+    pub async fn new_database(&self) -> String {
+        let mut connection = self.connect("postgres").await;
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{number}");
+        connection
+            .execute(format!("CREATE DATABASE {name}").as_str())
+            .await
+            .expect("a database");
+        self.url(&name)
+    }
+
+    /// A connection to a database; waits for the server to start.
+    pub async fn connect(&self, database: &str) -> PgConnection {
+        let mut attempts = 0;
+        loop {
+            match PgConnection::connect(&self.url(database)).await {
+                Ok(connection) => return connection,
+                Err(error) if attempts == 200 => panic!("the cluster does not start: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+            attempts += 1;
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop_at_once();
+        // A temporary folder that stays is no reason to fail.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A shell with PostgreSQL's programs on its path, as a user other than root: the server refuses
+/// to be that.
+fn shell(script: &str, arguments: &[&str]) -> Command {
+    let programs = PLACES
+        .iter()
+        .find(|place| PathBuf::from(place).join("postgres").exists());
+    let search = std::env::var("PATH").unwrap_or_default();
+    let path = programs.map_or(search.clone(), |place| format!("{place}:{search}"));
+    let user = Command::new("id").arg("-u").output().expect("id");
+    let mut shell = if user.stdout == b"0\n" {
+        let mut shell = Command::new("setpriv");
+        shell.args([
+            "--reuid=postgres",
+            "--regid=postgres",
+            "--clear-groups",
+            "sh",
+        ]);
+        shell
+    } else {
+        Command::new("sh")
+    };
+    shell
+        .args(["-c", script, "sh"])
+        .args(arguments)
+        .current_dir("/")
+        .env("PATH", path);
+    shell
+}

@@ -1,0 +1,140 @@
+//! One of our programs as a child that can be killed and started again.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a program may take to start or end, on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program, its settings and where its log goes. Killed when dropped.
+pub struct Process {
+    program: PathBuf,
+    arguments: Vec<String>,
+    settings: Vec<(String, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// Starts one of our programs.
+    pub fn start(
+        name: &str,
+        arguments: &[&str],
+        settings: Vec<(String, String)>,
+        log: PathBuf,
+    ) -> Self {
+        Self::start_program(program(name), arguments, settings, log)
+    }
+
+    /// Starts any program.
+    pub fn start_program(
+        program: PathBuf,
+        arguments: &[&str],
+        settings: Vec<(String, String)>,
+        log: PathBuf,
+    ) -> Self {
+        let mut process = Self {
+            program,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            settings,
+            log,
+            child: None,
+        };
+        process.start_again();
+        process
+    }
+
+    /// Starts it after it has ended.
+    pub fn start_again(&mut self) {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .expect("a log file");
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        self.child = Some(child.expect("a program: build it first"));
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        let child = self.child.as_mut().expect("a running program");
+        loop {
+            if let Some(status) = child.try_wait().expect("a child to ask") {
+                self.child = None;
+                return status;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "it does not end: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What it wrote to standard error, in all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let log = self.log();
+            let end = log.len().saturating_sub(4_000);
+            let end = (end..log.len()).find(|at| log.is_char_boundary(*at));
+            eprintln!("{}:\n{}", self.log.display(), &log[end.unwrap_or(0)..]);
+        }
+    }
+}
+
+/// A program of ours beside the tests: `cargo xtask test` builds them first.
+pub fn program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().expect("our own path");
+    let profile = tests.ancestors().nth(2).expect("target/<profile>/deps");
+    let program = profile.join(name);
+    assert!(
+        program.is_file(),
+        "build the programs first: cargo build --workspace"
+    );
+    program
+}
+
+/// A program in the Python environment that `cargo xtask setup` makes.
+pub fn python_program(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        PathBuf::from,
+    );
+    let program = target.join("tools/venv/bin").join(name);
+    assert!(
+        program.is_file(),
+        "run `cargo xtask setup` first: {name} is missing"
+    );
+    program
+}
+
+/// A port that is free at this moment.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}

@@ -1,0 +1,159 @@
+//! Photolog scaled out, as processes: API nodes and projectors over one PostgreSQL, one folder of
+//! pictures and one NATS server.
+
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use tempfile::TempDir;
+
+use crate::nats::Nats;
+use crate::postgres::Cluster;
+use crate::process::{PATIENCE, Process, free_port, program};
+
+/// An API node.
+pub struct Node {
+    /// The program.
+    pub process: Process,
+    /// `http://host:port`
+    pub url: String,
+}
+
+/// All processes of one installation.
+pub struct Scaled {
+    /// The database.
+    pub postgres: Cluster,
+    /// The messages.
+    pub nats: Nats,
+    /// The API nodes.
+    pub nodes: Vec<Node>,
+    /// The projectors, of which one works.
+    pub projectors: Vec<Process>,
+    /// An account.
+    pub account: String,
+    /// Key id and secret.
+    pub key: (String, String),
+    /// A client with no state but its connections.
+    pub client: Client,
+    settings: Vec<(String, String)>,
+    folder: TempDir,
+}
+
+impl Scaled {
+    /// Starts two API nodes and two projectors, and opens an account.
+    pub async fn start() -> Self {
+        let postgres = Cluster::start();
+        let nats = Nats::start();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pictures = folder.path().join("pictures");
+        std::fs::create_dir(&pictures).expect("a folder for the pictures");
+        let settings = [
+            ("PHOTOLOG_DATABASE_URL", postgres.new_database().await),
+            ("PHOTOLOG_NATS_URL", nats.url()),
+            (
+                "PHOTOLOG_BLOB_URL",
+                format!("file://{}", pictures.display()),
+            ),
+            ("PHOTOLOG_IMAGES_PER_ACCOUNT", "1000000".to_owned()),
+        ];
+        let mut scaled = Self {
+            postgres,
+            nats,
+            nodes: Vec::new(),
+            projectors: Vec::new(),
+            account: String::new(),
+            key: Default::default(),
+            client: Client::new(),
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
+            folder,
+        };
+        for number in 0..2 {
+            scaled.start_projector(number);
+        }
+        for number in 0..2 {
+            scaled.start_node(number);
+        }
+        scaled.open_account();
+        scaled.wait_until_ready().await;
+        scaled
+    }
+
+    /// A setting as its programs have it.
+    pub fn setting(&self, name: &str) -> &str {
+        let found = self.settings.iter().find(|(known, _)| known == name);
+        &found.expect("a setting").1
+    }
+
+    fn start_projector(&mut self, number: usize) {
+        let log = self.folder.path().join(format!("projector-{number}.log"));
+        let settings = self.settings.clone();
+        let projector = Process::start("photolog-projector", &[], settings, log);
+        self.projectors.push(projector);
+    }
+
+    fn start_node(&mut self, number: usize) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut settings = self.settings.clone();
+        settings.push(("PHOTOLOG_LISTEN".to_owned(), address.clone()));
+        settings.push((
+            "PHOTOLOG_PUBLIC_URL".to_owned(),
+            "http://photolog.test".to_owned(),
+        ));
+        let data = self.folder.path().join(format!("node-{number}"));
+        settings.push(("PHOTOLOG_DATA_DIR".to_owned(), data.display().to_string()));
+        std::fs::create_dir_all(&data).expect("a folder");
+        let _ = std::os::unix::fs::symlink(self.folder.path().join("pictures"), data.join("blobs"));
+        let log = self.folder.path().join(format!("node-{number}.log"));
+        self.nodes.push(Node {
+            process: Process::start("photolog", &["api"], settings, log),
+            url: format!("http://{address}"),
+        });
+    }
+
+    fn open_account(&mut self) {
+        let output = self.command(&["account", "create", "scaled"]);
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let mut last = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().last());
+        let mut next = || last.next().expect("a line").to_owned();
+        self.account = next();
+        self.key = (next(), next());
+    }
+
+    /// Runs a command of the operator.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(program("photolog"))
+            .args(arguments)
+            .env("PHOTOLOG_DATA_DIR", self.folder.path().join("operator"))
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .output()
+            .expect("photolog runs")
+    }
+
+    /// Waits until every node says that it is ready.
+    pub async fn wait_until_ready(&self) {
+        for node in &self.nodes {
+            let began = Instant::now();
+            loop {
+                let answer = self.client.get(format!("{}/readyz", node.url)).send().await;
+                if answer.is_ok_and(|answer| answer.status() == StatusCode::OK) {
+                    break;
+                }
+                assert!(began.elapsed() < PATIENCE, "{}", node.process.log());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// A request to a node, below the account's path, with its key.
+    pub fn request(&self, node: usize, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/accounts/{}{path}", self.nodes[node].url, self.account);
+        self.client
+            .request(method, url)
+            .basic_auth(&self.key.0, Some(&self.key.1))
+    }
+}
