@@ -10,4 +10,6 @@ mod moov;
 mod operator;
 mod pictures;
 mod refusals;
+mod scaled;
 mod sdk;
+mod subscriber;

@@ -1,0 +1,89 @@
+//! A subscriber to the JetStream stream, who reads it from the start.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    self,
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+};
+use futures::StreamExt;
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Reads the stream in its order.
+pub(crate) struct Subscriber {
+    messages: pull::Stream,
+}
+
+impl Subscriber {
+    /// Begins at the first message.
+    pub(crate) async fn connect(url: &str) -> Self {
+        let began = std::time::Instant::now();
+        loop {
+            if let Some(messages) = Self::try_connect(url).await {
+                return Self { messages };
+            }
+            assert!(began.elapsed() < PATIENCE, "there is no stream at {url}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn try_connect(url: &str) -> Option<pull::Stream> {
+        let jetstream = jetstream::new(async_nats::connect(url).await.ok()?);
+        let stream = jetstream.get_stream("PHOTOLOG").await.ok()?;
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::None,
+            ..Default::default()
+        };
+        let consumer: PullConsumer = stream.create_consumer(config).await.ok()?;
+        consumer.messages().await.ok()
+    }
+
+    /// The next events.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Value> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            let next = tokio::time::timeout(PATIENCE, self.messages.next()).await;
+            let message = next.unwrap_or_else(|_| panic!("only {} of {count}", events.len()));
+            events.push(event(&message.unwrap().unwrap()));
+        }
+        events
+    }
+
+    /// Whether there is nothing more.
+    pub(crate) async fn is_at_the_end(&mut self) {
+        let next = tokio::time::timeout(Duration::from_millis(300), self.messages.next()).await;
+        assert!(next.is_err(), "there is one more");
+    }
+}
+
+/// The event in a message, after a look at what is around it.
+fn event(message: &jetstream::Message) -> Value {
+    let event: Value = serde_json::from_slice(&message.payload).unwrap();
+    let header = |name: &str| {
+        message
+            .headers
+            .as_ref()
+            .unwrap()
+            .get(name)
+            .unwrap()
+            .as_str()
+    };
+    assert_eq!(header("Nats-Msg-Id"), event["id"]);
+    assert_eq!(header("Content-Type"), "application/cloudevents+json");
+    assert_eq!(
+        header("Photolog-Position"),
+        event["data"]["position"].to_string()
+    );
+    let data = &event["data"];
+    let subject = format!(
+        "photolog.v1.{}.{}.{}",
+        data["account"].as_str().unwrap(),
+        data["image"].as_str().unwrap(),
+        data["event"]["type"].as_str().unwrap()
+    );
+    assert_eq!(message.subject.as_str(), subject);
+    event
+}
