@@ -4,11 +4,14 @@
 
 mod concurrency;
 mod crash;
+mod faults;
+mod feed;
 mod history;
 mod hostile;
 mod moov;
 mod operator;
 mod pictures;
+mod rebuild;
 mod refusals;
 mod scaled;
 mod sdk;

@@ -93,16 +93,16 @@ async fn subscribers_get_every_event_once_and_in_order_across_an_outage() {
     for seed in 0..5 {
         write(&scaled, seed).await;
     }
-    let mut subscriber = Subscriber::connect(&scaled.nats.url()).await;
+    let mut subscriber = Subscriber::connect(&scaled.nats_url()).await;
     let so_far = subscriber.take(10).await;
     // Nobody who writes notices that the messages have nowhere to go.
-    scaled.nats.kill();
+    scaled.nats[0].kill();
     for seed in 5..10 {
         write(&scaled, seed).await;
     }
-    scaled.nats.start_again();
+    scaled.nats[0].start_again();
     let all = write(&scaled, 10).await;
-    let mut subscriber = Subscriber::connect(&scaled.nats.url()).await;
+    let mut subscriber = Subscriber::connect(&scaled.nats_url()).await;
     let received = subscriber.take(all.len()).await;
     assert_eq!(received[..10], so_far);
     let facts: Vec<_> = received

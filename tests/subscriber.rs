@@ -30,7 +30,7 @@ impl Subscriber {
     }
 
     async fn try_connect(url: &str) -> Option<pull::Stream> {
-        let jetstream = jetstream::new(async_nats::connect(url).await.ok()?);
+        let jetstream = jetstream::new(async_nats::connect(servers(url)).await.ok()?);
         let stream = jetstream.get_stream("PHOTOLOG").await.ok()?;
         let config = pull::Config {
             deliver_policy: DeliverPolicy::All,
@@ -52,11 +52,27 @@ impl Subscriber {
         events
     }
 
+    /// Everything that is there now.
+    pub(crate) async fn all(&mut self) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            let pause = Duration::from_millis(500);
+            match tokio::time::timeout(pause, self.messages.next()).await {
+                Ok(Some(Ok(message))) => events.push(event(&message)),
+                Ok(_) | Err(_) => return events,
+            }
+        }
+    }
+
     /// Whether there is nothing more.
     pub(crate) async fn is_at_the_end(&mut self) {
         let next = tokio::time::timeout(Duration::from_millis(300), self.messages.next()).await;
         assert!(next.is_err(), "there is one more");
     }
+}
+
+fn servers(urls: &str) -> Vec<&str> {
+    urls.split(',').collect()
 }
 
 /// The event in a message, after a look at what is around it.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use photolog_api::cli::{Cli, Command, open_store};
+use photolog_api::cli::{self, Cli, Command, open_store};
 use photolog_api::config::{Config, LogFormat};
 use photolog_api::serve::{self, Roles};
 use tracing_subscriber::EnvFilter;
@@ -33,7 +33,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Migrate) => open_store(&cli.config).await.map(drop),
         Some(Command::Account(action)) => action.run(&open_store(&cli.config).await?).await,
         Some(Command::Key(action)) => action.run(&open_store(&cli.config).await?).await,
-        Some(Command::Verify) => photolog_api::cli::verify::run(&cli.config).await,
+        Some(Command::Rebuild { projection }) => cli::rebuild::run(&cli.config, projection).await,
+        Some(Command::Verify) => cli::verify::run(&cli.config).await,
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`relay`] | publishes the log to NATS JetStream |
 //! | [`cloud_event`] | an event as subscribers get it |
 //! | [`settings`] | what the API and the projector share of their settings |
+//! | [`mod@rebuild`] | builds the image view anew, beside the one in use |
 //! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
 //! A read model is a function of the log. A projection reads the log after its checkpoint and
@@ -20,6 +21,7 @@
 
 pub mod cloud_event;
 pub mod image_view;
+pub mod rebuild;
 pub mod relay;
 pub mod runner;
 pub mod settings;
@@ -27,6 +29,7 @@ pub mod verify;
 
 pub use cloud_event::CloudEvent;
 pub use image_view::ImageView;
+pub use rebuild::rebuild;
 pub use relay::Relay;
 pub use runner::{Projector, Status};
 pub use verify::{Finding, Report, VerifyError, verify};

@@ -9,6 +9,7 @@
 //! | [`event_log`] | all streams in one order: `read_log` after a position |
 //! | [`read_model`] | the rows a projection writes, the questions the API asks |
 //! | [`image_list`] | which of an account's images, in which order, from where on |
+//! | [`rebuild`] | the image view built anew beside the one in use |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
 //! | [`blob`] | bytes by digest |
 //! | [`inline`] | which event changes which of the tables kept in the append's transaction |
@@ -36,6 +37,7 @@ pub mod keys;
 mod postgres;
 mod progress;
 pub mod read_model;
+pub mod rebuild;
 mod sqlite;
 mod stored_event;
 
@@ -51,6 +53,7 @@ pub use event_store::{
 pub use image_list::{ImageList, Order, Start, Which};
 pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use read_model::{ImageRow, PublicImage};
+pub use rebuild::Swapped;
 
 use fold_cache::FoldCache;
 use postgres::Postgres;

@@ -23,8 +23,8 @@ pub struct Node {
 pub struct Scaled {
     /// The database.
     pub postgres: Cluster,
-    /// The messages.
-    pub nats: Nats,
+    /// The servers of the messages, one or three.
+    pub nats: Vec<Nats>,
     /// The API nodes.
     pub nodes: Vec<Node>,
     /// The projectors, of which one works.
@@ -40,16 +40,23 @@ pub struct Scaled {
 }
 
 impl Scaled {
-    /// Starts two API nodes and two projectors, and opens an account.
+    /// Starts two API nodes and two projectors with one NATS server, and opens an account.
     pub async fn start() -> Self {
+        Self::with_nats(vec![Nats::start()]).await
+    }
+
+    /// The same with these NATS servers, all of which keep the stream.
+    pub async fn with_nats(nats: Vec<Nats>) -> Self {
         let postgres = Cluster::start();
-        let nats = Nats::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let pictures = folder.path().join("pictures");
         std::fs::create_dir(&pictures).expect("a folder for the pictures");
+        std::fs::create_dir_all(folder.path().join("operator")).expect("a folder");
+        let _ = std::os::unix::fs::symlink(&pictures, folder.path().join("operator/blobs"));
         let settings = [
             ("PHOTOLOG_DATABASE_URL", postgres.new_database().await),
-            ("PHOTOLOG_NATS_URL", nats.url()),
+            ("PHOTOLOG_NATS_URL", nats_urls(&nats)),
+            ("PHOTOLOG_NATS_REPLICAS", nats.len().to_string()),
             (
                 "PHOTOLOG_BLOB_URL",
                 format!("file://{}", pictures.display()),
@@ -80,10 +87,9 @@ impl Scaled {
         scaled
     }
 
-    /// A setting as its programs have it.
-    pub fn setting(&self, name: &str) -> &str {
-        let found = self.settings.iter().find(|(known, _)| known == name);
-        &found.expect("a setting").1
+    /// Where its NATS servers are.
+    pub fn nats_url(&self) -> String {
+        nats_urls(&self.nats)
     }
 
     fn start_projector(&mut self, number: usize) {
@@ -156,4 +162,9 @@ impl Scaled {
             .request(method, url)
             .basic_auth(&self.key.0, Some(&self.key.1))
     }
+}
+
+fn nats_urls(servers: &[Nats]) -> String {
+    let urls: Vec<_> = servers.iter().map(Nats::url).collect();
+    urls.join(",")
 }

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod key;
+pub mod rebuild;
 pub mod verify;
 
 use anyhow::Context;
@@ -41,6 +42,12 @@ pub enum Command {
     /// Issue, list and revoke access keys
     #[command(subcommand)]
     Key(key::KeyAction),
+    /// Build a read model anew from the log, while reads and writes go on
+    Rebuild {
+        /// Which
+        #[arg(default_value = "image_view")]
+        projection: rebuild::Projection,
+    },
     /// Check that read models equal a fold of the log, and that every picture is there
     Verify,
 }

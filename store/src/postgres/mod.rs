@@ -17,6 +17,7 @@ mod listener;
 mod log;
 mod migrate;
 mod read_model;
+mod rebuild;
 mod sealer;
 
 use std::str::FromStr;

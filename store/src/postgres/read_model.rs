@@ -137,7 +137,6 @@ impl Postgres {
         Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
-    /// All rows travel as arrays: one statement, however many there are.
     pub(crate) async fn save_image_rows(
         &self,
         step: &Step<'_>,
@@ -149,7 +148,7 @@ impl Postgres {
             return Ok(false);
         }
         if !rows.is_empty() {
-            write(&mut transaction, rows).await?;
+            write(&mut transaction, "image_view", rows).await?;
             // Beyond some rows nobody is told: the projection is catching up, and who waits looks
             // again by itself.
             for shown in rows.chunks(ROWS_OF_A_NOTIFICATION).take(NOTIFICATIONS) {
@@ -200,28 +199,35 @@ async fn move_checkpoint(
     Ok(moved.rows_affected() == 1)
 }
 
-async fn write(connection: &mut PgConnection, rows: &[ImageRow]) -> Result<(), StoreError> {
+/// Writes rows to a table of the view's shape; a row never goes back. All travel as arrays: one
+/// statement, however many there are.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    table: &str,
+    rows: &[ImageRow],
+) -> Result<(), StoreError> {
     let columns = rows
         .iter()
         .map(view_columns)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    sqlx::query(
-        "INSERT INTO image_view AS shown
+    let query = format!(
+        "INSERT INTO {table} AS shown
            (image, account, public_id, created_position, sequence, state)
          SELECT * FROM unnest
            ($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[])
          ON CONFLICT (image) DO UPDATE
          SET sequence = excluded.sequence, state = excluded.state
-         WHERE excluded.sequence > shown.sequence",
-    )
-    .bind(columns.iter().map(|row| &*row.0).collect::<Vec<_>>())
-    .bind(columns.iter().map(|row| &*row.1).collect::<Vec<_>>())
-    .bind(columns.iter().map(|row| &*row.2).collect::<Vec<_>>())
-    .bind(columns.iter().map(|row| row.3).collect::<Vec<_>>())
-    .bind(columns.iter().map(|row| row.4).collect::<Vec<_>>())
-    .bind(columns.iter().map(|row| &*row.5).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
+         WHERE excluded.sequence > shown.sequence"
+    );
+    sqlx::query(&query)
+        .bind(columns.iter().map(|row| &*row.0).collect::<Vec<_>>())
+        .bind(columns.iter().map(|row| &*row.1).collect::<Vec<_>>())
+        .bind(columns.iter().map(|row| &*row.2).collect::<Vec<_>>())
+        .bind(columns.iter().map(|row| row.3).collect::<Vec<_>>())
+        .bind(columns.iter().map(|row| row.4).collect::<Vec<_>>())
+        .bind(columns.iter().map(|row| &*row.5).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -16,6 +16,7 @@ mod keys;
 mod log;
 mod migrate;
 mod read_model;
+mod rebuild;
 mod writer;
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! The image view and the checkpoints.
 
 use photolog_domain::{AccountId, ImageId, PublicId};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
 use super::Sqlite;
@@ -136,18 +137,11 @@ impl Sqlite {
         Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
-    /// All rows travel as one JSON text: one statement, however many there are.
     pub(crate) async fn save_image_rows(
         &self,
         step: &Step<'_>,
         rows: &[ImageRow],
     ) -> Result<bool, StoreError> {
-        let columns = rows
-            .iter()
-            .map(view_columns)
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(|rows| serde_json::to_string(&rows))
-            .map_err(not_json)?;
         let mut turn = self.turn.lock().await;
         let connection = turn.connection()?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -171,23 +165,42 @@ impl Sqlite {
             transaction.rollback().await?;
             return Ok(false);
         }
-        if !rows.is_empty() {
-            sqlx::query(
-                "INSERT INTO image_view
-                   (image, account, public_id, created_position, sequence, state)
-                 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-                 FROM json_each(?1) WHERE true
-                 ON CONFLICT (image) DO UPDATE
-                 SET sequence = excluded.sequence, state = excluded.state
-                 WHERE excluded.sequence > image_view.sequence",
-            )
-            .bind(columns)
-            .execute(&mut *transaction)
-            .await?;
-        }
+        write(&mut transaction, "image_view", rows).await?;
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// Writes rows to a table of the view's shape; a row never goes back. All travel as one JSON text:
+/// one statement, however many there are.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    table: &str,
+    rows: &[ImageRow],
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = rows
+        .iter()
+        .map(view_columns)
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|rows| serde_json::to_string(&rows))
+        .map_err(not_json)?;
+    let query = format!(
+        "INSERT INTO {table} AS shown
+           (image, account, public_id, created_position, sequence, state)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+         FROM json_each(?1) WHERE true
+         ON CONFLICT (image) DO UPDATE
+         SET sequence = excluded.sequence, state = excluded.state
+         WHERE excluded.sequence > shown.sequence"
+    );
+    sqlx::query(&query)
+        .bind(columns)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn not_json(error: serde_json::Error) -> StoreError {

@@ -1,0 +1,109 @@
+//! Builds the image view anew from the whole log, beside the one in use, and swaps them.
+//!
+//! The folds stay in memory until the end (about a kilobyte for each image), so that each row is
+//! written once however many events its image has. Reads and writes go on meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cqrs_es::Aggregate;
+use photolog_domain::event::decode;
+use photolog_domain::{Image, ImageEvent, ImageId};
+use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError, Swapped};
+
+use crate::image_view::{Fold, ImageView, image_of};
+
+/// Entries in one read.
+const BATCH: u32 = 10_000;
+
+/// Rows in one statement.
+const ROWS: usize = 5_000;
+
+/// How far a rebuild has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The position that was folded last.
+    pub position: Position,
+    /// Where the log ends.
+    pub head: Position,
+}
+
+/// The images folded so far.
+#[derive(Default)]
+struct Folds {
+    images: BTreeMap<ImageId, Fold>,
+    /// Those that changed since their row was written.
+    touched: BTreeSet<ImageId>,
+    position: Position,
+}
+
+/// Rebuilds the image view; says from time to time how far it has come.
+///
+/// # Errors
+/// When the database fails, or an entry cannot be projected; the view in use stays as it is.
+pub async fn rebuild(store: &Store, mut tell: impl FnMut(Progress)) -> Result<(), StoreError> {
+    store.begin_rebuilt_view().await?;
+    let mut folds = Folds::default();
+    loop {
+        folds.advance(store, &mut tell).await?;
+        folds.write(store).await?;
+        let swapped = store
+            .swap_rebuilt_view(ImageView::NAME, ImageView::VERSION, folds.position)
+            .await?;
+        match swapped {
+            Swapped::Yes => return Ok(()),
+            Swapped::Behind(position) => tracing::debug!(position, "following the view in use"),
+        }
+    }
+}
+
+impl Folds {
+    /// Folds the log to its end, reading ahead while it folds.
+    async fn advance(
+        &mut self,
+        store: &Store,
+        tell: &mut impl FnMut(Progress),
+    ) -> Result<(), StoreError> {
+        let mut entries = store.read_log(self.position, BATCH).await?;
+        while let Some(last) = entries.last() {
+            let position = last.position;
+            let ahead = {
+                let store = store.clone();
+                tokio::spawn(async move { store.read_log(position, BATCH).await })
+            };
+            for entry in entries {
+                self.fold(entry)?;
+            }
+            self.position = position;
+            let head = store.log_head().await?;
+            tell(Progress { position, head });
+            entries = ahead
+                .await
+                .map_err(|error| StoreError::Corrupt(error.to_string()))??;
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, entry: LogEntry) -> Result<(), StoreError> {
+        if entry.aggregate_type != Image::TYPE {
+            return Ok(());
+        }
+        let image = image_of(&entry)?;
+        let event: ImageEvent = decode(&entry.event_type, &entry.event_version, entry.payload)?;
+        let fold = self.images.entry(image).or_default();
+        self.touched.insert(image);
+        fold.apply(entry.position, entry.sequence, event)
+    }
+
+    async fn write(&mut self, store: &Store) -> Result<(), StoreError> {
+        let touched = std::mem::take(&mut self.touched);
+        let mut rows = touched
+            .into_iter()
+            .filter_map(|image| self.images.get(&image)?.clone().into_row(image))
+            .peekable();
+        while rows.peek().is_some() {
+            let some: Vec<ImageRow> = rows.by_ref().take(ROWS).collect();
+            store.save_rebuilt_rows(&some).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! Read models are thrown away and made again while the server works.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use photolog_tests::{TestApp, pictures, postgres};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
+
+async fn heals_under_load(app: TestApp, damage: impl AsyncFn()) {
+    for seed in 0..20 {
+        app.uploaded(pictures::png(seed)).await;
+    }
+    damage().await;
+    let damaged = app.command(&["verify"]);
+    assert!(!damaged.status.success(), "the damage is not seen");
+
+    let app = Arc::new(app);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let (app, stop) = (app.clone(), stop.clone());
+        async move {
+            let mut written = 20;
+            while !stop.load(Ordering::Relaxed) {
+                let image = app.uploaded(pictures::png(written)).await;
+                written += 1;
+                let list = app.get("/images?count=1").await;
+                let list: serde_json::Value = list.json().await.unwrap();
+                assert_eq!(list[0]["imageID"], image["imageID"]);
+            }
+            written
+        }
+    });
+    for _ in 0..3 {
+        let app = app.clone();
+        let rebuilt = tokio::task::spawn_blocking(move || app.command(&["rebuild"])).await;
+        let rebuilt = rebuilt.unwrap();
+        assert!(rebuilt.status.success(), "{rebuilt:?}");
+    }
+    stop.store(true, Ordering::Relaxed);
+    let written = writer.await.unwrap();
+    assert_eq!(app.list().await.len(), written as usize);
+    let verified = app.command(&["verify"]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_view_is_rebuilt_on_sqlite() {
+    let app = TestApp::spawn().await;
+    let file = app.data_dir().join("photolog.sqlite");
+    heals_under_load(app, async || {
+        let url = format!("sqlite:{}", file.display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let damage = "UPDATE image_view SET state = json_set(state, '$.content.width', 7)";
+        connection.execute(damage).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_view_is_rebuilt_on_postgres() {
+    let url = postgres::new_database().await;
+    let app = TestApp::with([("PHOTOLOG_DATABASE_URL", &url)]).await;
+    heals_under_load(app, async || {
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        let damage =
+            "UPDATE image_view SET state = jsonb_set(state::jsonb, '{content,width}', '7')";
+        connection.execute(damage).await.unwrap();
+    })
+    .await;
+}
