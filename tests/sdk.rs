@@ -2,13 +2,23 @@
 
 use std::process::Command;
 
-use photolog_tests::TestApp;
 use photolog_tests::process::python_program;
+use photolog_tests::{TestApp, postgres};
 use serde_json::json;
 
-/// Runs a script of `tests/sdk/` in the environment that `cargo xtask setup` makes.
+/// Runs a script of `tests/sdk/` in the environment that `cargo xtask setup` makes, over SQLite
+/// and over PostgreSQL.
 async fn run(script: &str) {
-    let app = TestApp::spawn().await;
+    run_against(TestApp::spawn().await, script).await;
+    let url = postgres::new_database().await;
+    run_against(
+        TestApp::with([("PHOTOLOG_DATABASE_URL", &url)]).await,
+        script,
+    )
+    .await;
+}
+
+async fn run_against(app: TestApp, script: &str) {
     let (account, (key, secret)) = app.open_account();
     let tenants = json!([
         { "accountID": app.account, "keyID": app.key.0, "keySecret": app.key.1 },

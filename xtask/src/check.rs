@@ -24,20 +24,35 @@ pub(crate) fn everything() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask test FILTER`: build the program, then run only the stories that match.
+/// `cargo xtask test FILTER`: build the programs, then run only the stories that match.
 pub(crate) fn stories(filter: &str) -> Result<()> {
     setup::for_tests()?;
     build()?;
-    run(&mut cargo(&[
-        "test",
-        "--workspace",
-        "--locked",
-        "--test",
-        "photolog",
-        "--",
-        filter,
-    ]))
+    run(cargo(STORIES).arg(filter))
 }
+
+/// `cargo xtask soak`: the stories about faults, at length.
+pub(crate) fn soak(rounds: u32) -> Result<()> {
+    const UPLOAD_THEN_LIST_TRIALS: &str = "10000";
+    setup::for_tests()?;
+    build()?;
+    let mut soak = cargo(STORIES);
+    soak.args(["whatever_dies", "a_list_on_any_node", "--nocapture"])
+        .args(["--test-threads", "1"])
+        .env("PHOTOLOG_SOAK_ROUNDS", rounds.to_string())
+        .env("PHOTOLOG_TRIALS", UPLOAD_THEN_LIST_TRIALS);
+    run(&mut soak)
+}
+
+/// The stories; what follows are arguments of their binary.
+const STORIES: &[&str] = &[
+    "test",
+    "--workspace",
+    "--locked",
+    "--test",
+    "photolog",
+    "--",
+];
 
 /// `cargo xtask deny`
 pub(crate) fn dependencies() -> Result<()> {

@@ -44,6 +44,12 @@ enum Task {
         #[arg(long)]
         test: bool,
     },
+    /// Kill parts of a scaled-out installation under load, again and again
+    Soak {
+        /// How often
+        #[arg(long, default_value_t = 100)]
+        rounds: u32,
+    },
     /// Measure the release build against its targets
     Bench,
     /// Format all code
@@ -70,6 +76,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Deny => check::dependencies(),
         Task::Edge { test: false } => edge::build(),
         Task::Edge { test: true } => edge::test(),
+        Task::Soak { rounds } => check::soak(rounds),
         Task::Bench => bench::run_benchmarks(),
         Task::Fmt => check::format(),
     }
