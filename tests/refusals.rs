@@ -2,7 +2,7 @@
 
 use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Every route of the Moov and audit doors that names an account.
 const ROUTES: [(&str, &str, &str); 7] = [
@@ -95,48 +95,45 @@ async fn the_other_doors_are_closed_to_strangers_as_well() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_and_its_tokens_stop_at_once() {
+async fn a_revoked_key_and_its_tokens_stop_at_once_at_every_door() {
     let app = TestApp::spawn().await;
-    let key = app.issue_key("images.read");
-    let url = format!("{}/accounts/{}/images", app.url, app.account);
-    let token: Value = app
-        .client
-        .post(format!("{}/oauth2/token", app.url))
-        .json(
-            &serde_json::json!({"grant_type": "client_credentials", "client_id": key.0,
-            "client_secret": key.1, "scope": "images.read"}),
-        )
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    let token = token["access_token"].as_str().unwrap();
-    let statuses = || async {
-        let basic = app
-            .client
-            .get(&url)
-            .basic_auth(&key.0, Some(&key.1))
-            .send()
-            .await
-            .unwrap();
-        let bearer = app
-            .client
-            .get(&url)
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap();
-        (basic.status().as_u16(), bearer.status().as_u16())
-    };
-    assert_eq!(statuses().await, (200, 200));
-    assert!(
-        app.command(&["key", "revoke", &app.account, &key.0])
-            .status
-            .success()
+    let (key, secret) = app.issue_key("images.read");
+    let bearer = app.client.post(format!("{}/oauth2/token", app.url)).json(
+        &json!({"grant_type": "client_credentials", "client_id": key,
+            "client_secret": secret, "scope": "images.read"}),
     );
-    assert_eq!(statuses().await, (401, 401));
+    let bearer: Value = bearer.send().await.unwrap().json().await.unwrap();
+    let bearer = bearer["access_token"].as_str().unwrap();
+    let keystone = app
+        .client
+        .post(format!("{}/v3/auth/tokens", app.url))
+        .json(&json!({"auth": {"identity": {"methods": ["password"],
+            "password": {"user": {"id": key, "password": secret}}}}}));
+    let keystone = keystone.send().await.unwrap().headers()["x-subject-token"].clone();
+
+    let get = |path: &str| app.client.get(format!("{}{path}", app.url));
+    let images = format!("/accounts/{}/images", app.account);
+    let simple = format!("Uploadcare.Simple {key}:{secret}");
+    let doors = || {
+        [
+            get(&images).basic_auth(&key, Some(&secret)),
+            get(&images).bearer_auth(bearer),
+            get("/files/").header("authorization", &simple),
+            get("/v2.1/images").header("x-auth-token", &keystone),
+            get("/v2.1/images").header("x-auth-token", format!("{key}:{secret}")),
+        ]
+    };
+    for door in doors() {
+        assert_eq!(door.send().await.unwrap().status(), StatusCode::OK);
+    }
+    let revoked = app.command(&["key", "revoke", &app.account, &key]);
+    assert!(revoked.status.success());
+    for door in doors() {
+        assert_eq!(
+            door.send().await.unwrap().status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
     let listed = app.command(&["key", "list", &app.account]);
-    assert!(String::from_utf8_lossy(&listed.stdout).contains(&format!("{}  revoked", key.0)));
+    assert!(String::from_utf8_lossy(&listed.stdout).contains(&format!("{key}  revoked")));
 }

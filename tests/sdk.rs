@@ -60,3 +60,8 @@ async fn the_nova_client_drives_image_metadata() {
 async fn libcloud_lists_images() {
     run("libcloud_list.py").await;
 }
+
+#[tokio::test]
+async fn what_no_client_sends_is_refused_by_both_metadata_doors() {
+    run("hostile.py").await;
+}

@@ -4,13 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import socket
-import subprocess
 import time
 from email.utils import formatdate
 
-import httpx
 from given import OURS, THEIRS, URL, same, stories, upload
 
 MEDIA_TYPE = "application/vnd.uploadcare-v0.7+json"
@@ -221,25 +218,6 @@ def test_another_tenants_images_are_not_there():
     same(uploadcare("PUT", f"/files/{foreign}/metadata/k/", b'"v"')[0], 404)
     same(openstack("GET", f"/v2.1/images/{foreign}")[0], 404)
     same(openstack("PUT", f"/v2.1/images/{foreign}/metadata", b'{"metadata": {}}')[0], 404)
-
-
-def test_a_revoked_keys_token_ends_at_once():
-    photolog = os.environ.get("PHOTOLOG_BIN")
-    if photolog is None:
-        return
-    run = lambda *words: subprocess.check_output([photolog, *words], text=True)
-    words = run("key", "issue", OURS["accountID"]).split()
-    key, secret = words[words.index("id") + 1], words[words.index("secret") + 1]
-    user = {"id": key, "password": secret}
-    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
-    token = httpx.post(f"{URL}/v3/auth/tokens", json=body).headers["x-subject-token"]
-    path = f"/v2.1/images/{upload()}/metadata"
-    simple = {"authorization": f"Uploadcare.Simple {key}:{secret}"}
-    same(openstack("GET", path, **{"x-auth-token": token})[0], 200)
-    same(uploadcare("GET", "/files/", **simple)[0], 200)
-    run("key", "revoke", OURS["accountID"], key)
-    same(openstack("GET", path, **{"x-auth-token": token})[0], 401)
-    same(uploadcare("GET", "/files/", **simple)[0], 401)
 
 
 def test_lists_are_asked_for_properly():
