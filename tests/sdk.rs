@@ -65,3 +65,8 @@ async fn libcloud_lists_images() {
 async fn what_no_client_sends_is_refused_by_both_metadata_doors() {
     run("hostile.py").await;
 }
+
+#[tokio::test]
+async fn requests_that_two_readers_would_cut_differently_are_refused() {
+    run("framing.py").await;
+}

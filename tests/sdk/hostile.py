@@ -230,28 +230,5 @@ def test_lists_are_asked_for_properly():
     same(json.loads(uploadcare("GET", f"/files/?{far}")[2])["results"], [])
 
 
-def test_two_lengths_are_not_believed():
-    """A proxy in front might read the other one, so the connection must not go on."""
-    image = upload()
-    line = f"PUT /files/{image}/metadata/k/ HTTP/1.1\r\nhost: x\r\nauthorization: {SIMPLE}\r\n"
-    smuggled = f"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
-    chunked = b'3\r\n"v"\r\n0\r\n\r\n'
-    for fields in [
-        "content-length: 3\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 3",
-        "content-length: 3\r\ncontent-length: 4",
-        "content-length: +3",
-        "content-length: 3, 4",
-        "transfer-encoding: identity, chunked\r\ncontent-length: 3",
-        "transfer-encoding: chunked, identity",
-        "transfer-encoding: xchunked",
-        "transfer-encoding : chunked",
-        " transfer-encoding: chunked",
-    ]:
-        head = f"{line}{fields}\r\nconnection: close\r\n\r\n".encode()
-        status, _, rest = raw(head + chunked + smuggled)
-        same((fields, status, b"HTTP/1.1" in rest), (fields, 400, False))
-
-
 if __name__ == "__main__":
     stories(globals())
