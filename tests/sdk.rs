@@ -6,6 +6,8 @@ use photolog_tests::process::python_program;
 use photolog_tests::{TestApp, postgres};
 use serde_json::json;
 
+const EDGE_SECRET: &str = "what edges and origin share";
+
 /// Runs a script of `tests/sdk/` in the environment that `cargo xtask setup` makes, over SQLite
 /// and over PostgreSQL.
 async fn run(script: &str) {
@@ -28,6 +30,7 @@ async fn run_against(app: TestApp, script: &str) {
     let output = Command::new(python_program("python"))
         .arg(format!("{workspace}/tests/sdk/{script}"))
         .env("PHOTOLOG_URL", &app.url)
+        .env("PHOTOLOG_EDGE_SECRET", EDGE_SECRET)
         .env("PHOTOLOG_TENANTS", tenants.to_string())
         .output()
         .expect("python runs");
@@ -68,5 +71,11 @@ async fn what_no_client_sends_is_refused_by_both_metadata_doors() {
 
 #[tokio::test]
 async fn requests_that_two_readers_would_cut_differently_are_refused() {
-    run("framing.py").await;
+    run_against(TestApp::spawn().await, "framing.py").await;
+}
+
+#[tokio::test]
+async fn every_route_is_as_its_description_says() {
+    let app = TestApp::with([("PHOTOLOG_EDGE_SECRET", EDGE_SECRET)]).await;
+    run_against(app, "contract.py").await;
 }

@@ -15,6 +15,7 @@
 //! | [`auth`] | keys, secrets, tokens |
 //! | [`error`] | what can go wrong with a request |
 //! | [`http`] | connections, bodies, paths, answers |
+//! | [`openapi`] | the description of every route, and a page to try it |
 //! | [`ops`] | alive, ready |
 //! | [`app`], [`config`] | shared state and settings |
 //! | [`serve`] | starts the roles: all in one process, or the API alone |
@@ -33,6 +34,7 @@ pub mod executor;
 pub mod feed;
 pub mod history;
 pub mod http;
+pub mod openapi;
 pub mod ops;
 pub mod picture;
 pub mod routes;

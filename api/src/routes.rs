@@ -22,6 +22,7 @@ use crate::history;
 use crate::http::path::{Parameters, Query, matches, segments};
 use crate::http::response::{set, set_allowance};
 use crate::http::{Request, RequestBody, RequestId, Response};
+use crate::openapi;
 use crate::ops;
 use crate::picture::public;
 
@@ -102,6 +103,10 @@ pub const ROUTES: &[Route] = &[
     // Auditors.
     route!(GET "/accounts/{account}/images/{image}/history", Photolog, AUDIT, history::show),
     route!(GET "/accounts/{account}/events", Photolog, AUDIT, feed::show),
+
+    // Developers.
+    route!(GET "/openapi.json", Photolog, None, openapi::show),
+    route!(GET "/docs", Photolog, None, openapi::page),
 
     // The operator.
     route!(GET "/healthz", Photolog, None, ops::healthz),

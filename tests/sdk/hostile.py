@@ -222,11 +222,11 @@ def test_another_tenants_images_are_not_there():
 
 def test_lists_are_asked_for_properly():
     for query in ["limit=0", "limit=-1", "limit=1001", "limit=x", "ordering=size", "removed=2",
-                  "stored=x", "from=yesterday", "offset=-1", "limit=%ff"]:
+                  "stored=x", "from=yesterday", "offset=-1", "offset=9223372036854775808", "limit=%ff"]:
         same((query, uploadcare("GET", f"/files/?{query}")[0]), (query, 400))
     for query in ["limit=-1", "limit=x", "marker=x", "marker=%ff"]:
         same((query, openstack("GET", f"/v2.1/images?{query}")[0]), (query, 400))
-    far = "offset=18446744073709551615&limit=1000"
+    far = "offset=9223372036854775807&limit=1000"
     same(json.loads(uploadcare("GET", f"/files/?{far}")[2])["results"], [])
 
 

@@ -112,16 +112,20 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The first value of a name as a number that is not negative, or `default`.
+    /// The first value of a name as a number from 0 to the largest `int64`, or `default`.
     ///
     /// # Errors
     /// When it is there and is no such number.
     pub fn number(&self, name: &'static str, default: u64) -> Result<u64, ApiError> {
         match self.get(name) {
             None => Ok(default),
-            Some(text) => text.parse().map_err(|_| {
-                ApiError::malformed(format!("{name} must be a number that is not negative"))
-            }),
+            Some(text) => text
+                .parse::<i64>()
+                .ok()
+                .and_then(|number| number.try_into().ok())
+                .ok_or_else(|| {
+                    ApiError::malformed(format!("{name} must be a number that is not negative"))
+                }),
         }
     }
 }
@@ -181,6 +185,9 @@ mod tests {
         assert_eq!(query.number("a", 7).unwrap(), 1);
         assert_eq!(query.number("x", 7).unwrap(), 7);
         assert!(query.number("n", 7).is_err());
+        let large = Query::read("a=9223372036854775807&b=9223372036854775808").unwrap();
+        assert_eq!(large.number("a", 7).unwrap(), i64::MAX as u64);
+        assert!(large.number("b", 7).is_err());
         assert!(Query::read("a=%ff").is_err());
     }
 }

@@ -1,0 +1,132 @@
+//! Our own door: the audit, the edges, the operator.
+
+use photolog_domain::ImageEvent;
+use serde_json::{Value, json};
+
+use super::operation::{Operation, schema};
+
+pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
+    let operation = match (method, pattern) {
+        ("GET", "/accounts/{account}/images/{image}/history") => history(),
+        ("GET", "/edge/pointers/{image}") => Operation::new("What an edge must know of a link")
+            .guarded_by("edge")
+            .answer(200, "The master it shows now", schema("EdgePointer"))
+            .empty(304, "It is the one the edge knows"),
+        ("GET", "/edge/masters/{digest}") => Operation::new("A master's bytes, for an edge")
+            .guarded_by("edge")
+            .other_answer(
+                200,
+                json!({ "description": "The picture", "content": { "image/*": {} } }),
+            ),
+        ("GET", "/healthz") => Operation::new("Whether the process serves").answer(
+            200,
+            "It does",
+            json!({ "type": "object", "required": ["status"],
+                "properties": { "status": { "const": "ok" } } }),
+        ),
+        ("GET", "/openapi.json") => Operation::new("This description").answer(
+            200,
+            "OpenAPI 3.1",
+            json!({ "type": "object", "required": ["openapi", "paths"] }),
+        ),
+        ("GET", "/docs") => Operation::new("A page to read this description and try it")
+            .other_answer(
+                200,
+                json!({ "description": "The page", "content": { "text/html": {} } }),
+            ),
+        _ => return None,
+    };
+    Some(operation)
+}
+
+fn history() -> Operation {
+    let time = json!({ "type": "string", "format": "date-time" });
+    Operation::new("Every event of an image with before and after, oldest first")
+        .query(
+            "type",
+            "Only events of this type; may be repeated.",
+            json!({ "type": "array", "items": { "enum": ImageEvent::TYPES } }),
+        )
+        .query("from", "Not before.", time.clone())
+        .query("to", "Before.", time)
+        .query(
+            "limit",
+            "How many; at most 1,000 as JSON.",
+            json!({ "type": "integer", "format": "int64", "minimum": 1 }),
+        )
+        .query(
+            "cursor",
+            "`next` of the page before.",
+            json!({ "type": "integer", "format": "int64", "minimum": 0 }),
+        )
+        .query(
+            "format",
+            "Instead of `Accept`.",
+            json!({ "enum": ["json", "ndjson", "csv"] }),
+        )
+        .other_answer(
+            200,
+            json!({
+                "description": "The events",
+                "content": {
+                    "application/json": { "schema": schema("History") },
+                    "application/x-ndjson": {},
+                    "text/csv": {},
+                },
+            }),
+        )
+}
+
+pub(super) fn schemas() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "History": {
+            "type": "object",
+            "required": ["events"],
+            "properties": {
+                "events": { "type": "array", "items": schema("HistoryEntry") },
+                "next": text,
+            },
+        },
+        "HistoryEntry": {
+            "type": "object",
+            "required": ["sequence", "type", "at", "actor", "dialect", "requestID", "eventID", "before", "after"],
+            "properties": {
+                "sequence": { "type": "integer", "description": "The image's version after it." },
+                "position": { "type": "integer", "description": "Its place in the log." },
+                "type": { "enum": ImageEvent::TYPES },
+                "at": { "type": "string", "format": "date-time" },
+                "actor": { "type": "string", "description": "A key id, or `operator`." },
+                "dialect": text,
+                "reason": text,
+                "requestID": text,
+                "correlationID": text,
+                "causationID": text,
+                "eventID": text,
+                "before": { "description": "What stood there; `null` where there was nothing." },
+                "after": {},
+            },
+        },
+        "EdgePointer": {
+            "type": "object",
+            "required": ["digest", "mediaType", "width", "height", "hasAlpha"],
+            "properties": {
+                "digest": text,
+                "mediaType": text,
+                "width": { "type": "integer" },
+                "height": { "type": "integer" },
+                "hasAlpha": { "type": "boolean" },
+            },
+        },
+        "Problem": {
+            "type": "object",
+            "required": ["type", "title", "status", "detail"],
+            "properties": {
+                "type": text,
+                "title": text,
+                "status": { "type": "integer" },
+                "detail": text,
+            },
+        },
+    })
+}
