@@ -4,6 +4,7 @@
 
 mod concurrency;
 mod crash;
+mod differential;
 mod faults;
 mod feed;
 mod history;

@@ -1,0 +1,67 @@
+//! Random commands through randomly chosen dialects, against a small model of the rules.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | this one | runs histories of steps, shrinks one that fails |
+//! | [`step`] | what may be asked, and how it is generated |
+//! | [`model`] | what must come of it: the rules once more, in a hundred lines |
+//! | [`doors`] | how a step goes over each dialect's wire |
+//! | [`answer`] | what each dialect must answer |
+//! | [`finish`] | what must agree when a history is over |
+
+mod answer;
+mod doors;
+mod finish;
+mod model;
+mod step;
+
+use photolog_tests::TestApp;
+use proptest::collection::vec;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use tokio::runtime::Runtime;
+
+use doors::Tenants;
+use model::Model;
+use step::Step;
+
+const HISTORIES: u32 = 40;
+const MOST_STEPS: usize = 100;
+
+#[test]
+fn every_dialect_follows_the_same_rules_over_sqlite() {
+    let runtime = Runtime::new().unwrap();
+    let app = runtime.block_on(TestApp::spawn());
+    follow_random_histories(&runtime, &app);
+}
+
+/// Runs histories against a server, whatever it keeps its events in.
+fn follow_random_histories(runtime: &Runtime, app: &TestApp) {
+    let mut runner = TestRunner::new(Config {
+        cases: HISTORIES,
+        max_shrink_iters: 500,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let histories = vec(step::any_step(), 40..=MOST_STEPS);
+    let outcome = runner.run(&histories, |steps| {
+        runtime.block_on(follow(app, &steps));
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(why, steps)) => panic!("{why}\nafter these steps: {steps:#?}"),
+        Err(TestError::Abort(why)) => panic!("no history: {why}"),
+    }
+    let verified = app.command(&["verify"]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+/// One history in an account of its own. Panics at the first answer the model does not expect.
+async fn follow(app: &TestApp, steps: &[Step]) {
+    let tenants = Tenants::open(app);
+    let mut model = Model::default();
+    for step in steps {
+        tenants.take(step, &mut model).await;
+    }
+    finish::everything_agrees(&tenants, &model).await;
+}
