@@ -24,8 +24,8 @@ use doors::Tenants;
 use model::Model;
 use step::Step;
 
-const HISTORIES: u32 = 40;
-const MOST_STEPS: usize = 100;
+const HISTORIES: u32 = 60;
+const MOST_STEPS: usize = 150;
 
 #[test]
 fn every_dialect_follows_the_same_rules_over_sqlite() {
@@ -42,14 +42,17 @@ fn follow_random_histories(runtime: &Runtime, app: &TestApp) {
         failure_persistence: None,
         ..Config::default()
     });
-    let histories = vec(step::any_step(), 40..=MOST_STEPS);
+    let histories = vec(step::any_step(), 1..=MOST_STEPS);
     let outcome = runner.run(&histories, |steps| {
         runtime.block_on(follow(app, &steps));
         Ok(())
     });
     match outcome {
         Ok(()) => {}
-        Err(TestError::Fail(why, steps)) => panic!("{why}\nafter these steps: {steps:#?}"),
+        Err(TestError::Fail(why, steps)) => {
+            let lines: Vec<_> = steps.iter().map(|step| format!("  {step:?}")).collect();
+            panic!("{why}\nafter these steps:\n{}", lines.join("\n"));
+        }
         Err(TestError::Abort(why)) => panic!("no history: {why}"),
     }
     let verified = app.command(&["verify"]);

@@ -168,7 +168,7 @@ fn entries() -> impl Strategy<Value = Entries> {
             .map(|number| (format!("n{number}"), "v".to_owned()))
             .collect()
     });
-    prop_oneof![5 => few, 1 => many]
+    prop_oneof![3 => few, 1 => many]
 }
 
 fn key() -> impl Strategy<Value = String> {
