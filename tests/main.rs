@@ -9,6 +9,7 @@ mod faults;
 mod feed;
 mod history;
 mod hostile;
+mod limits;
 mod moov;
 mod operator;
 mod pictures;

@@ -11,6 +11,7 @@ use crate::auth::rate::RateLimiter;
 use crate::auth::token::TokenSigner;
 use crate::edge::EdgeSecret;
 use crate::feed::live::LiveFeed;
+use crate::http::load::Load;
 use crate::picture::Pictures;
 
 /// The shared state of one running API.
@@ -27,6 +28,8 @@ pub struct App {
     pub tokens: TokenSigner,
     /// Counts the requests of each key.
     pub rates: RateLimiter,
+    /// The requests in flight.
+    pub load: Load,
     /// Where clients reach us, without a trailing slash.
     pub public_url: String,
     /// What an edge must know to be let in.

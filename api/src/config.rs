@@ -144,6 +144,15 @@ pub struct Config {
     )]
     pub connections: usize,
 
+    /// Most requests at work at once; more are answered 503; 0 = no limit
+    #[arg(
+        long,
+        env = "PHOTOLOG_REQUESTS_IN_FLIGHT",
+        default_value_t = 1_024,
+        global = true
+    )]
+    pub requests_in_flight: usize,
+
     /// What to log: a level, or directives such as `info,photolog_api=debug`
     #[arg(long, env = "PHOTOLOG_LOG", default_value = "info", global = true)]
     pub log: String,

@@ -41,6 +41,14 @@ pub struct Route {
     handler: Handler,
 }
 
+impl Route {
+    /// Whether it is turned away when too much is in flight. Operators look in most of all then,
+    /// and their answers cost nothing.
+    fn is_shed(&self) -> bool {
+        self.dialect != Dialect::Photolog || self.scope.is_some()
+    }
+}
+
 macro_rules! route {
     ($method:ident $pattern:literal, $dialect:ident, $scope:expr, $handler:path) => {
         Route {
@@ -141,11 +149,12 @@ async fn answer(
     body: RequestBody,
 ) -> Response {
     let id = RequestId::of(&headers);
-    let (mut dialect, found) = find(&method, path);
+    let (dialect, found) = find(&method, path);
+    let asks_ahead = dialect == Dialect::Uploadcare && method == Method::OPTIONS;
     let mut allowance = None;
     let handled = async {
         let (route, parameters) = found?;
-        dialect = route.dialect;
+        let _place = route.is_shed().then(|| app.load.enter()).transpose()?;
         let mut request = Request {
             method,
             target: join(path, query),
@@ -162,11 +171,18 @@ async fn answer(
     };
     let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
         Ok(Ok(response)) => response,
+        Ok(Err(ApiError {
+            kind: Kind::MethodNotAllowed { allow },
+            ..
+        })) if asks_ahead => uploadcare::cors::preflight(&allow),
         Ok(Err(error)) => refuse(dialect, &id, error),
         Err(_) => refuse(dialect, &id, ApiError::internal("a handler panicked")),
     };
     if let Some(allowance) = &allowance {
         set_allowance(&mut response, allowance);
+    }
+    if dialect == Dialect::Uploadcare {
+        uploadcare::cors::share(&mut response, &allowed(&segments(path)));
     }
     // One value under the three names by which the vendors' clients know it.
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -200,35 +216,45 @@ fn find(method: &Method, path: &str) -> (Dialect, Result<(&'static Route, Parame
     } else {
         method
     };
-    let mut fitting = ROUTES
-        .iter()
-        .filter(|route| matches(route.pattern, &path))
-        .peekable();
+    let mut fitting = fitting(&path).peekable();
     let Some(first) = fitting.peek() else {
         let nothing = ApiError::not_found("there is nothing at this path");
         return (dialect::of_path(&path), Err(nothing));
     };
     let dialect = first.dialect;
-    let mut allow = Vec::new();
-    for route in fitting {
-        if route.method == *wanted {
+    match fitting.find(|route| route.method == *wanted) {
+        Some(route) => {
             let parameters = Parameters::read(route.pattern, &path, tenant);
-            return (route.dialect, parameters.map(|values| (route, values)));
+            (route.dialect, parameters.map(|values| (route, values)))
         }
-        if route.method == Method::GET {
-            allow.push("HEAD");
+        None => {
+            let allow = allowed(&path);
+            let refused = format!("method {method} is not allowed here");
+            let kind = Kind::MethodNotAllowed { allow };
+            (dialect, Err(ApiError::new(kind, refused)))
         }
-        allow.push(route.method.as_str());
     }
-    allow.sort_unstable();
-    allow.dedup();
-    let refused = ApiError::new(
-        Kind::MethodNotAllowed {
-            allow: allow.join(", "),
-        },
-        format!("method {method} is not allowed here"),
-    );
-    (dialect, Err(refused))
+}
+
+fn fitting(path: &[&str]) -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(|route| matches(route.pattern, path))
+}
+
+/// The methods that a path takes, as `Allow` has them; empty when there is no such path.
+fn allowed(path: &[&str]) -> String {
+    let mut methods = Vec::new();
+    for route in fitting(path) {
+        methods.push(route.method.as_str());
+        if route.method == Method::GET {
+            methods.push("HEAD");
+        }
+        if route.dialect == Dialect::Uploadcare {
+            methods.push("OPTIONS");
+        }
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods.join(", ")
 }
 
 /// The one place where credentials, rate, tenant and scope are checked.

@@ -22,6 +22,7 @@ use crate::auth::token::TokenSigner;
 use crate::cli::{open_account, open_store};
 use crate::config::Config;
 use crate::feed::live::LiveFeed;
+use crate::http::load::Load;
 use crate::http::server;
 use crate::picture::Pictures;
 
@@ -57,6 +58,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     let app = Arc::new(App {
         tokens: TokenSigner::new(store.token_secret(random()?).await?),
         rates: RateLimiter::new(config.rate_limit),
+        load: Load::new(config.requests_in_flight),
         pictures: Pictures::open(
             blobs.clone(),
             config.cache_directory(),

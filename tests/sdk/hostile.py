@@ -1,6 +1,5 @@
 """What no client sends: both dialects must answer it with a 4xx in their own words, and stay well."""
 
-import base64
 import hashlib
 import hmac
 import json
@@ -145,11 +144,11 @@ def test_wrong_content_types():
 def test_wrong_methods_are_told_the_right_ones():
     image = upload()
     for path, allow in [
-        ("/files/", "get, head"),
-        (f"/files/{image}/", "get, head"),
-        (f"/files/{image}/storage/", "delete"),
-        (f"/files/{image}/metadata/", "get, head"),
-        (f"/files/{image}/metadata/k/", "delete, get, head, put"),
+        ("/files/", "get, head, options"),
+        (f"/files/{image}/", "get, head, options"),
+        (f"/files/{image}/storage/", "delete, options"),
+        (f"/files/{image}/metadata/", "get, head, options"),
+        (f"/files/{image}/metadata/k/", "delete, get, head, options, put"),
     ]:
         for method in ["POST", "PATCH", "TRACE", "BREW"]:
             status, head, _ = uploadcare(method, path)
@@ -162,12 +161,32 @@ def test_wrong_methods_are_told_the_right_ones():
         (f"/images/{image}/metadata/k", "delete, get, head, put"),
         ("/v3/auth/tokens", "post"),
     ]:
-        for method in ["PATCH", "BREW"]:
+        for method in ["PATCH", "BREW", "OPTIONS"]:
             status, head, _ = openstack(method, path)
             same((path, status), (path, 405))
             assert f"\r\nallow: {allow}\r\n" in head, head
     for method in ["PUT", "DELETE"]:
         same(uploadcare(method, f"/files/{image}/")[0], 405)
+
+
+def test_pages_of_other_origins_may_ask_uploadcare():
+    image = upload()
+    for path, methods in [("/files/", "get, head, options"),
+                          (f"/files/{image}/metadata/k/", "delete, get, head, options, put")]:
+        ahead = {"origin": "https://shop.example", "access-control-request-method": "PUT",
+                 "access-control-request-headers": "authorization, x-uploadcare-date"}
+        status, head, body = send("OPTIONS", path, ahead)
+        same((status, body), (204, b""))
+        assert f"\r\naccess-control-allow-methods: {methods}\r\n" in head, head
+        assert f"\r\nallow: {methods}\r\n" in head, head
+        assert "authorization" in head and "x-uploadcare-date" in head, head
+        assert "\r\naccess-control-allow-origin: *\r\n" in head, head
+    for path, headers, wanted in [("/files/", {"authorization": SIMPLE}, 200), ("/files/", {}, 401),
+                                  ("/files/x/", {"authorization": SIMPLE}, 404)]:
+        status, head, _ = send("GET", path, {**headers, "origin": "https://shop.example"})
+        same(status, wanted)
+        assert "\r\naccess-control-allow-origin: *\r\n" in head and "\r\nvary: accept\r\n" in head, head
+    same(send("OPTIONS", "/files/x/y/z/", {})[0], 404)
 
 
 def test_versions_uploadcare_does_not_have():

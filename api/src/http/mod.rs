@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod conditional;
+pub mod load;
 pub mod path;
 pub mod request;
 pub mod response;

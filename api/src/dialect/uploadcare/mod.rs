@@ -6,9 +6,11 @@
 //! | [`metadata`] | the four metadata operations |
 //! | [`files`] | a file's information, removal |
 //! | [`list`] | the list of files |
+//! | [`cors`] | pages of other origins |
 //! | [`wire`] | keys, values and file information as they go over the wire |
 //! | [`error`] | failures: `{"detail"}` |
 
+pub mod cors;
 pub mod error;
 pub mod files;
 pub mod list;
