@@ -5,6 +5,7 @@
 mod concurrency;
 mod crash;
 mod differential;
+mod examples;
 mod faults;
 mod feed;
 mod history;
@@ -17,4 +18,5 @@ mod rebuild;
 mod refusals;
 mod scaled;
 mod sdk;
+mod settings;
 mod subscriber;

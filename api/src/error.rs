@@ -227,6 +227,7 @@ impl From<StoreError> for ApiError {
                 Self::busy("the database is unavailable").caused_by(error)
             }
             StoreError::NewerDatabase(_)
+            | StoreError::ReadOnlyDatabase
             | StoreError::Event(_)
             | StoreError::Corrupt(_)
             | StoreError::Database(_) => Self::internal(error),

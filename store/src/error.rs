@@ -30,6 +30,9 @@ pub enum StoreError {
     /// The database was migrated by a newer program.
     #[error("the database is newer than this program: {0}")]
     NewerDatabase(String),
+    /// The database takes no writes: a standby, or set so by its operator.
+    #[error("the database is read-only")]
+    ReadOnlyDatabase,
     /// A stored event cannot be read by this program.
     #[error(transparent)]
     Event(#[from] UpcastError),
@@ -45,9 +48,10 @@ pub enum StoreError {
 /// cannot open.
 const SQLITE_PASSING: [i64; 7] = [5, 6, 7, 8, 10, 13, 14];
 
-/// SQLSTATE classes and codes that pass: connection lost, out of resources, shutdown and
-/// timeouts, serialisation failure, deadlock, lock not available.
-const POSTGRES_PASSING: [&str; 6] = ["08", "53", "57", "40001", "40P01", "55P03"];
+/// SQLSTATE classes and codes that pass: connection lost, read-only (the primary has become a
+/// standby), out of resources, shutdown and timeouts, serialisation failure, deadlock, lock not
+/// available.
+const POSTGRES_PASSING: [&str; 7] = ["08", "25006", "53", "57", "40001", "40P01", "55P03"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {

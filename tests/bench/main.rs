@@ -8,6 +8,7 @@
 mod figure;
 mod metadata_writes;
 mod pictures;
+mod postgres_writes;
 mod public_reads;
 mod upload_memory;
 
@@ -17,6 +18,8 @@ const UPLOADERS: u8 = 32;
 async fn main() {
     println!("== metadata writes");
     let writes = metadata_writes::measure().await;
+    println!("== metadata writes on PostgreSQL");
+    let scaled = postgres_writes::measure().await;
     println!("== public reads");
     let reads = public_reads::measure().await;
     println!("== memory of uploads");
@@ -30,5 +33,7 @@ async fn main() {
         pictures::large_pngs(UPLOADERS),
     )
     .await;
-    println!("\n{}", figure::table(&[writes, reads, jpegs, pngs]));
+    let mut figures = vec![writes, reads, jpegs, pngs];
+    figures.extend(scaled);
+    println!("\n{}", figure::table(&figures));
 }

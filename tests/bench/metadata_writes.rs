@@ -27,7 +27,7 @@ pub(crate) async fn measure() -> Figure {
     }
     let (mut measured, mut limit) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        measured.push(writes_per_second(&app, &images).await);
+        measured.push(writes_per_second(&app, &images, CLIENTS).await);
         limit.push(inserts_per_second(&app.data_dir().join("photolog.sqlite")).await);
     }
     Figure {
@@ -40,12 +40,13 @@ pub(crate) async fn measure() -> Figure {
 }
 
 /// Every client writes to its own images, one request after the other.
-async fn writes_per_second(app: &Arc<TestApp>, images: &[String]) -> f64 {
+pub(crate) async fn writes_per_second(app: &Arc<TestApp>, images: &[String], clients: u32) -> f64 {
+    let share = images.len() / clients as usize;
     let began = Instant::now();
-    let mut clients = JoinSet::new();
-    for images in images.chunks(IMAGES_PER_CLIENT as usize) {
+    let mut tasks = JoinSet::new();
+    for images in images.chunks(share.max(1)) {
         let (app, images) = (app.clone(), images.to_vec());
-        clients.spawn(async move {
+        tasks.spawn(async move {
             let mut writes = 0;
             for image in images.iter().cycle() {
                 if began.elapsed() > ROUND {
@@ -61,7 +62,7 @@ async fn writes_per_second(app: &Arc<TestApp>, images: &[String]) -> f64 {
             writes
         });
     }
-    per_second(clients.join_all().await.iter().sum(), began)
+    per_second(tasks.join_all().await.iter().sum(), began)
 }
 
 /// One INSERT after the other, each its own transaction, of an event that the server wrote,

@@ -20,7 +20,6 @@ const PLACES: [&str; 4] = [
     "/usr/lib/postgresql/15/bin",
 ];
 
-/// fsync is off: what survives a power cut is not what these tests are about.
 const MAKE: &str = r#"
 folder=$(mktemp -d /tmp/photolog-postgres.XXXXXX) &&
 initdb -D "$folder/data" -A trust -U photolog -E UTF8 --locale=C >"$folder/log" 2>&1 &&
@@ -28,7 +27,7 @@ echo "$folder"
 "#;
 
 const SERVE: &str = r#"
-postgres -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c max_connections=300 \
+postgres -D "$1/data" -k "$1" -c listen_addresses= -c fsync=$2 -c max_connections=300 \
   >>"$1/log" 2>&1 &
 cat >/dev/null
 kill -QUIT $!
@@ -38,6 +37,7 @@ wait
 /// A cluster; stopped and removed when dropped.
 pub struct Cluster {
     folder: PathBuf,
+    fsync: &'static str,
     server: Option<Server>,
     databases: AtomicU32,
 }
@@ -55,8 +55,18 @@ pub async fn new_database() -> String {
 }
 
 impl Cluster {
-    /// Makes one and starts it.
+    /// Makes one and starts it. Without fsync: what survives a power cut is not what the tests
+    /// are about.
     pub fn start() -> Self {
+        Self::make("off")
+    }
+
+    /// Makes one that is as durable, and so as slow, as in earnest.
+    pub fn start_durable() -> Self {
+        Self::make("on")
+    }
+
+    fn make(fsync: &'static str) -> Self {
         let mut made = shell(MAKE, &[])
             .stdout(Stdio::piped())
             .spawn()
@@ -70,6 +80,7 @@ impl Cluster {
         assert!(status.success(), "initdb failed: is PostgreSQL installed?");
         let mut cluster = Self {
             folder: PathBuf::from(folder.trim()),
+            fsync,
             server: None,
             databases: AtomicU32::new(0),
         };
@@ -80,7 +91,7 @@ impl Cluster {
     /// Starts the server after [`Cluster::stop_at_once`].
     pub fn start_again(&mut self) {
         let folder = self.folder.to_str().expect("a path of ours");
-        let mut shell = shell(SERVE, &[folder])
+        let mut shell = shell(SERVE, &[folder, self.fsync])
             .stdin(Stdio::piped())
             .spawn()
             .expect("a shell");
@@ -98,6 +109,16 @@ impl Cluster {
             drop(lifeline);
             shell.wait().expect("the server ends");
         }
+    }
+
+    /// One of PostgreSQL's own programs, with this cluster's `database` as its target.
+    pub fn program(&self, name: &str, database: &str) -> Command {
+        let mut program = Command::new(name);
+        program
+            .env("PATH", search_path())
+            .args(["--host", self.folder.to_str().expect("a path of ours")])
+            .args(["--username", "photolog", database]);
+        program
     }
 
     /// The URL of a database, as its owner.
@@ -144,11 +165,6 @@ impl Drop for Cluster {
 /// A shell with PostgreSQL's programs on its path, as a user other than root: the server refuses
 /// to be that.
 fn shell(script: &str, arguments: &[&str]) -> Command {
-    let programs = PLACES
-        .iter()
-        .find(|place| PathBuf::from(place).join("postgres").exists());
-    let search = std::env::var("PATH").unwrap_or_default();
-    let path = programs.map_or(search.clone(), |place| format!("{place}:{search}"));
     let user = Command::new("id").arg("-u").output().expect("id");
     let mut shell = if user.stdout == b"0\n" {
         let mut shell = Command::new("setpriv");
@@ -166,6 +182,15 @@ fn shell(script: &str, arguments: &[&str]) -> Command {
         .args(["-c", script, "sh"])
         .args(arguments)
         .current_dir("/")
-        .env("PATH", path);
+        .env("PATH", search_path());
     shell
+}
+
+/// The usual one, with PostgreSQL's programs before it.
+fn search_path() -> String {
+    let programs = PLACES
+        .iter()
+        .find(|place| PathBuf::from(place).join("postgres").exists());
+    let search = std::env::var("PATH").unwrap_or_default();
+    programs.map_or(search.clone(), |place| format!("{place}:{search}"))
 }

@@ -16,6 +16,13 @@ const LOCK: i64 = 7_105_821_001;
 
 pub(super) async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
+    let read_only: bool = sqlx::query("SELECT current_setting('transaction_read_only')::boolean")
+        .fetch_one(&mut *transaction)
+        .await?
+        .try_get(0)?;
+    if read_only {
+        return Err(StoreError::ReadOnlyDatabase);
+    }
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(LOCK)
         .execute(&mut *transaction)
