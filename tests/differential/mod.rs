@@ -15,7 +15,7 @@ mod finish;
 mod model;
 mod step;
 
-use photolog_tests::TestApp;
+use photolog_tests::{TestApp, postgres};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, TestError, TestRunner};
 use tokio::runtime::Runtime;
@@ -24,13 +24,23 @@ use doors::Tenants;
 use model::Model;
 use step::Step;
 
-const HISTORIES: u32 = 60;
+const HISTORIES: u32 = 40;
 const MOST_STEPS: usize = 150;
 
 #[test]
 fn every_dialect_follows_the_same_rules_over_sqlite() {
     let runtime = Runtime::new().unwrap();
     let app = runtime.block_on(TestApp::spawn());
+    follow_random_histories(&runtime, &app);
+}
+
+#[test]
+fn every_dialect_follows_the_same_rules_over_postgres() {
+    let runtime = Runtime::new().unwrap();
+    let app = runtime.block_on(async {
+        let url = postgres::new_database().await;
+        TestApp::with([("PHOTOLOG_DATABASE_URL", &url)]).await
+    });
     follow_random_histories(&runtime, &app);
 }
 

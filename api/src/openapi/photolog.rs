@@ -8,6 +8,7 @@ use super::operation::{Operation, schema};
 pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/accounts/{account}/images/{image}/history") => history(),
+        ("GET", "/accounts/{account}/events") => feed(),
         ("GET", "/edge/pointers/{image}") => Operation::new("What an edge must know of a link")
             .guarded_by("edge")
             .answer(200, "The master it shows now", schema("EdgePointer"))
@@ -24,6 +25,9 @@ pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
             json!({ "type": "object", "required": ["status"],
                 "properties": { "status": { "const": "ok" } } }),
         ),
+        ("GET", "/readyz") => Operation::new("Whether this node should get requests")
+            .answer(200, "It should", schema("Readiness"))
+            .answer(503, "It should not", schema("Readiness")),
         ("GET", "/openapi.json") => Operation::new("This description").answer(
             200,
             "OpenAPI 3.1",
@@ -37,6 +41,41 @@ pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
         _ => return None,
     };
     Some(operation)
+}
+
+fn feed() -> Operation {
+    Operation::new("Every event of an account's images, in the log's order, in pages or live")
+        .query(
+            "image",
+            "Only events of this image.",
+            json!({ "type": "string", "format": "uuid" }),
+        )
+        .query(
+            "type",
+            "Only events of this type; may be repeated.",
+            json!({ "type": "array", "items": { "enum": ImageEvent::TYPES } }),
+        )
+        .query(
+            "cursor",
+            "The position to go on after: `next` of the page before.",
+            json!({ "type": "integer", "format": "int64" }),
+        )
+        .query(
+            "limit",
+            "How many; at most 1,000.",
+            json!({ "type": "integer", "format": "int64", "minimum": 1, "default": 100 }),
+        )
+        .other_answer(
+            200,
+            json!({
+                "description": "CloudEvents: a page, or server-sent events when `Accept` is \
+                    `text/event-stream`; these resume by `Last-Event-ID`.",
+                "content": {
+                    "application/json": { "schema": schema("Feed") },
+                    "text/event-stream": {},
+                },
+            }),
+        )
 }
 
 fn history() -> Operation {
@@ -86,6 +125,37 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "events": { "type": "array", "items": schema("HistoryEntry") },
                 "next": text,
+            },
+        },
+        "Feed": {
+            "type": "object",
+            "required": ["events"],
+            "properties": {
+                "events": { "type": "array", "items": schema("CloudEvent") },
+                "next": text,
+            },
+        },
+        "CloudEvent": {
+            "type": "object",
+            "required": ["specversion", "id", "source", "type", "subject", "time", "data"],
+            "properties": {
+                "specversion": { "const": "1.0" },
+                "id": { "type": "string", "format": "uuid" },
+                "source": text,
+                "type": text,
+                "subject": text,
+                "time": { "type": "string", "format": "date-time" },
+                "datacontenttype": text,
+                "data": { "type": "object" },
+            },
+        },
+        "Readiness": {
+            "type": "object",
+            "required": ["status"],
+            "properties": {
+                "status": { "enum": ["ready", "behind", "unavailable"] },
+                "projectionLag": { "type": "integer", "description": "Events." },
+                "problem": text,
             },
         },
         "HistoryEntry": {
