@@ -47,7 +47,7 @@ pub(crate) fn test() -> Result<()> {
 }
 
 /// Where the deployable worker is.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     target().join("edge")
 }
 

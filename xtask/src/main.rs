@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod bench_edge;
 mod check;
 mod edge;
 mod setup;
@@ -51,9 +52,19 @@ enum Task {
         rounds: u32,
     },
     /// Measure the release build against its targets
-    Bench,
+    Bench {
+        /// What to measure; the whole service unless said
+        what: Option<Benchmark>,
+    },
     /// Format all code
     Fmt,
+}
+
+/// What `cargo xtask bench` can measure beside the service.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Benchmark {
+    /// The renderer against other image libraries, as WASM and natively
+    Edge,
 }
 
 fn main() -> ExitCode {
@@ -77,7 +88,10 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Edge { test: false } => edge::build(),
         Task::Edge { test: true } => edge::test(),
         Task::Soak { rounds } => check::soak(rounds),
-        Task::Bench => bench::run_benchmarks(),
+        Task::Bench { what: None } => bench::run_benchmarks(),
+        Task::Bench {
+            what: Some(Benchmark::Edge),
+        } => bench_edge::run_benchmark(),
         Task::Fmt => check::format(),
     }
 }

@@ -100,7 +100,7 @@ fn install(packages: &[&str]) -> Result<()> {
 }
 
 /// apt-get as root, by `sudo` without a password question when we are somebody else.
-fn apt_get(arguments: &[&str]) -> Command {
+pub(crate) fn apt_get(arguments: &[&str]) -> Command {
     let is_root = output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
     let mut command = if is_root {
         Command::new("apt-get")
@@ -137,7 +137,8 @@ fn python() -> Result<()> {
     Ok(())
 }
 
-fn create_environment(environment: &Path) -> Result<()> {
+/// An empty Python environment.
+pub(crate) fn create_environment(environment: &Path) -> Result<()> {
     let make = || {
         let mut python = Command::new("python3");
         python.args(["-m", "venv", "--clear"]).arg(environment);
