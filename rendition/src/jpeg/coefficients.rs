@@ -7,17 +7,19 @@ use super::bits::BitReader;
 use super::geometry::ComponentGeometry;
 use super::idct::Inverse;
 use super::planes::{Plane, allocate};
-use super::sequential::dequantised;
 use super::tables::QuantTable;
 
 /// All blocks of one component.
 pub(super) struct Coefficients {
-    /// Kept coefficients of each block, in the order of [`Inverse::slots`].
+    /// Kept coefficients of each block, in the order of `kept`.
     values: Vec<i16>,
     /// For each block, the AC coefficients that are not zero, as bits in zigzag order; empty when
     /// only DC is kept.
     present: Vec<u64>,
+    /// For each place in zigzag order: which of a block's kept values it is; 64 for none.
     slots: [u8; 64],
+    /// For each kept value: its place in a block to be rendered.
+    kept: Vec<u8>,
     per_block: usize,
     blocks_wide: usize,
 }
@@ -25,11 +27,20 @@ pub(super) struct Coefficients {
 impl Coefficients {
     pub(super) fn new(shape: &ComponentGeometry, inverse: &Inverse) -> Result<Self, JpegError> {
         let blocks = shape.padded_wide * shape.padded_high;
-        let per_block = inverse.samples() * inverse.samples();
+        let mut kept: Vec<u8> = inverse
+            .slots
+            .into_iter()
+            .filter(|&slot| slot < 64)
+            .collect();
+        kept.sort_unstable();
+        let place = |slot| kept.iter().position(|&other| other == slot).unwrap_or(64) as u8;
+        let slots = inverse.slots.map(place);
+        let per_block = kept.len();
         Ok(Self {
             values: allocate(blocks * per_block)?,
             present: allocate(if per_block > 1 { blocks } else { 0 })?,
-            slots: inverse.slots,
+            slots,
+            kept,
             per_block,
             blocks_wide: shape.padded_wide,
         })
@@ -63,15 +74,21 @@ impl Coefficients {
         let (n, stride) = (inverse.samples(), plane.stride);
         let mut steps = [0; 65];
         for (&slot, &step) in self.slots.iter().zip(quant) {
-            steps[usize::from(slot)] = step;
+            steps[usize::from(slot)] = step.cast_signed();
         }
         let mut block = [0; 65];
         for y in 0..shape.padded_high {
             for x in 0..shape.padded_wide {
                 let number = y * self.blocks_wide + x;
                 let values = &self.values[number * self.per_block..][..self.per_block];
-                for ((out, &value), &step) in block.iter_mut().zip(values).zip(&steps) {
-                    *out = dequantised(value.into(), step);
+                if let Some(all) = values.first_chunk::<64>() {
+                    for ((out, &value), &step) in block.iter_mut().zip(all).zip(&steps) {
+                        *out = value.wrapping_mul(step);
+                    }
+                } else {
+                    for ((&slot, &value), &step) in self.kept.iter().zip(values).zip(&steps) {
+                        block[usize::from(slot)] = value.wrapping_mul(step);
+                    }
                 }
                 let present = self.present.get(number).copied().unwrap_or(0);
                 let out = &mut plane.samples[y * n * stride + x * n..];
@@ -108,14 +125,18 @@ impl StoredBlock<'_> {
     #[inline(always)]
     pub(super) fn refine(&mut self, bits: &mut BitReader<'_>, mut places: u64, step: i16) {
         while places != 0 {
-            bits.ensure(1);
-            let place = places.trailing_zeros() as usize;
-            places &= places - 1;
-            if bits.take(1) == 0 {
-                continue;
-            }
-            if let Some(kept) = self.values.get_mut(usize::from(self.slots[place])) {
-                *kept = kept.wrapping_add(if *kept < 0 { -step } else { step });
+            let count = places.count_ones().min(32);
+            bits.ensure(count);
+            let corrections = bits.take(count);
+            for bit in (0..count).rev() {
+                let place = places.trailing_zeros() as usize;
+                places &= places - 1;
+                if corrections >> bit & 1 == 0 {
+                    continue;
+                }
+                if let Some(kept) = self.values.get_mut(usize::from(self.slots[place])) {
+                    *kept = kept.wrapping_add(if *kept < 0 { -step } else { step });
+                }
             }
         }
     }

@@ -2,6 +2,8 @@
 //! file because it is the order of the file's parts; the arithmetic is in `fdct`, the entropy
 //! coding in `tokens`. It writes no metadata.
 
+use wide::i16x8;
+
 use super::JpegError;
 use super::fdct::{self, Quantiser, Rows};
 use super::huffman_code::HuffmanCode;
@@ -131,21 +133,14 @@ fn samples(plane: &Plane, x: usize, y: usize) -> Option<Rows> {
     if left >= plane.width || top >= plane.height {
         return None;
     }
-    let mut rows = [[0; 8]; 8];
-    for (line, row) in rows.iter_mut().enumerate() {
+    Some(std::array::from_fn(|line| {
         let source = &plane.row((top + line).min(plane.height - 1))[left..];
-        if let Some(whole) = source.first_chunk::<8>() {
-            *row = whole.map(centred);
-        } else {
+        let eight = source.first_chunk().copied().unwrap_or_else(|| {
             let last = source.len() - 1;
-            *row = std::array::from_fn(|column| centred(source[column.min(last)]));
-        }
-    }
-    Some(rows)
-}
-
-fn centred(sample: u8) -> i16 {
-    i16::from(sample) - 128
+            std::array::from_fn(|column| source[column.min(last)])
+        });
+        i16x8::from(eight.map(i16::from)) - i16x8::splat(128)
+    }))
 }
 
 /// A table of annex K.1 at a quality, in zigzag order. 50 leaves it as it is, 100 makes all steps 1.

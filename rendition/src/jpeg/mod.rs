@@ -9,6 +9,7 @@
 //! arithmetic is in integers, so that every platform makes the same bytes. This folder must not
 //! know sizes, formats or limits of the service: who calls it judges the [`Header`] first.
 
+mod basis;
 mod bits;
 mod coefficients;
 mod colour;

@@ -2,6 +2,10 @@
 //! Its own file because the encoder goes over them twice, first to count and then to write, and
 //! they are far smaller than the coefficients.
 
+use bytemuck::cast;
+use wide::i16x8;
+
+use super::fdct::Rows;
 use super::huffman_code::HuffmanCode;
 use super::zigzag::frequencies;
 
@@ -43,17 +47,14 @@ impl Tokens {
     }
 
     /// Adds a block; `predicted` is the DC coefficient of the one before and becomes this one's.
-    pub(super) fn push_block(&mut self, class: Class, block: &[i16; 64], predicted: &mut i16) {
+    #[inline(always)]
+    pub(super) fn push_block(&mut self, class: Class, block: &Rows, predicted: &mut i16) {
         let (dc_code, ac_code) = (class as usize * 2, class as usize * 2 + 1);
-        self.push(dc_code, 0, block[0] - *predicted);
-        *predicted = block[0];
-        let mut ordered = [0; 64];
-        let mut present = 0_u64;
-        for (k, (value, &place)) in ordered.iter_mut().zip(&PLACES).enumerate() {
-            *value = block[usize::from(place)];
-            present |= u64::from(*value != 0) << k;
-        }
-        let mut rest = present & !1;
+        let values: [i16; 64] = cast(*block);
+        self.push(dc_code, 0, values[0] - *predicted);
+        *predicted = values[0];
+        let ordered: [i16; 64] = std::array::from_fn(|k| values[usize::from(PLACES[k])]);
+        let mut rest = present(cast(ordered)) & !1;
         let mut before = 0;
         while rest != 0 {
             let k = rest.trailing_zeros();
@@ -120,6 +121,16 @@ impl Tokens {
             put_byte(out, (buffer >> (byte * 8)) as u8);
         }
     }
+}
+
+/// Which of 64 values are not zero, as bits.
+#[inline(always)]
+fn present(values: Rows) -> u64 {
+    let zero = |eight: &i16x8| u64::from(eight.simd_eq(i16x8::default()).to_bitmask());
+    !values
+        .iter()
+        .rev()
+        .fold(0, |mask, eight| mask << 8 | zero(eight))
 }
 
 /// Four bytes; a zero is stuffed after each 0xFF (F.1.2.3).
