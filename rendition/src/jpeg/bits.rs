@@ -9,6 +9,7 @@ use super::segments::{is_restart, next_marker};
 /// Past a marker or the end of the file it delivers zero bits for ever and counts them, so that the
 /// hot loops need no check of their own; [`BitReader::check`] tells afterwards whether any of
 /// those was used.
+#[derive(Clone, Copy)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -59,13 +60,14 @@ impl<'a> BitReader<'a> {
                 return;
             }
         }
-        self.refill_slowly();
+        *self = self.refilled_slowly();
     }
 
-    /// Byte by byte, where stuffing, a marker or the end of the file is near.
+    /// Byte by byte, where stuffing, a marker or the end of the file is near. It takes and gives the
+    /// reader by value: were its address taken, the hot loops could not keep it in registers.
     #[cold]
     #[inline(never)]
-    fn refill_slowly(&mut self) {
+    fn refilled_slowly(mut self) -> Self {
         while self.available < REFILLED {
             let byte = match (
                 self.bytes.get(self.position),
@@ -88,6 +90,7 @@ impl<'a> BitReader<'a> {
             self.buffer |= u64::from(byte) << (56 - self.available);
             self.available += 8;
         }
+        self
     }
 
     /// The next `count` bits, 1 to 32, without taking them. They must have been ensured.
@@ -102,7 +105,7 @@ impl<'a> BitReader<'a> {
     pub(super) fn consume(&mut self, count: u32) {
         debug_assert!(count <= self.available);
         self.buffer <<= count;
-        self.available -= count;
+        self.available = self.available.wrapping_sub(count);
     }
 
     /// Takes `count` bits, 0 to 32, as a number. They must have been ensured.

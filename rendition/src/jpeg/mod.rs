@@ -27,6 +27,7 @@ mod progressive_plan;
 mod scan;
 mod segments;
 mod sequential;
+mod skip;
 mod tables;
 mod tokens;
 mod upsample;

@@ -5,13 +5,13 @@
 use super::bits::BitReader;
 use super::coefficients::Coefficients;
 use super::geometry::Geometry;
-use super::huffman::{HuffmanTable, LONGEST_SYMBOL};
+use super::huffman::{HuffmanTable, LONGEST_SYMBOL, Symbol};
 use super::idct::Inverse;
 use super::planes::Plane;
 use super::progressive_plan::Plan;
 use super::scan::{Scan, Visitor, walk};
 use super::segments::{EOI, SOS, Segments};
-use super::sequential::{coefficient, read_dc};
+use super::sequential::read_dc;
 use super::tables::{QuantTable, Tables};
 use super::{Header, JpegError};
 
@@ -207,27 +207,29 @@ impl Visitor for AcFirst<'_> {
             self.idle -= 1;
             return Ok(());
         }
+        // A copy of its own stays in registers.
+        let (mut own, last, low) = (*bits, self.scan.last, self.scan.low);
         let mut block = self.store.block(x, y);
         let mut k = self.scan.first;
-        while k <= self.scan.last {
-            bits.ensure(LONGEST_SYMBOL);
-            let entry = self.table.next(bits)?;
-            let value = coefficient(bits, entry);
+        while k <= last {
+            own.ensure(LONGEST_SYMBOL);
+            let Symbol { run, value } = self.table.next(&mut own)?;
             if value == 0 {
-                if entry.run() < 15 {
-                    self.idle = idle_blocks(bits, entry.run()) - 1;
+                if run < 15 {
+                    self.idle = idle_blocks(&mut own, run) - 1;
                     break;
                 }
                 k += 16;
                 continue;
             }
-            k += entry.run();
-            if k > self.scan.last {
+            k += run;
+            if k > last {
                 return Err(JpegError::Corrupt("a block with too many coefficients"));
             }
-            block.set(k, (value << self.scan.low) as i16);
+            block.set(k, (value << low) as i16);
             k += 1;
         }
+        *bits = own;
         Ok(())
     }
 }
@@ -255,22 +257,21 @@ impl Visitor for AcRefine<'_> {
         x: usize,
         y: usize,
     ) -> Result<(), JpegError> {
-        let (last, step) = (self.scan.last, 1_i16 << self.scan.low);
+        let (mut own, last, step) = (*bits, self.scan.last, 1_i16 << self.scan.low);
         let mut block = self.store.block(x, y);
         // What is present before this scan; what it adds is not refined by it.
         let present = block.present();
         let mut k = self.scan.first;
         while self.idle == 0 && k <= last {
-            bits.ensure(LONGEST_SYMBOL);
-            let entry = self.table.next(bits)?;
-            let value = coefficient(bits, entry);
-            if value == 0 && entry.run() < 15 {
-                self.idle = idle_blocks(bits, entry.run());
+            own.ensure(LONGEST_SYMBOL);
+            let Symbol { run, value } = self.table.next(&mut own)?;
+            if value == 0 && run < 15 {
+                self.idle = idle_blocks(&mut own, run);
                 break;
             }
             // The run counts only coefficients that are still zero, and ends before another one.
-            let place = nth_zero(present, k, entry.run()).min(last + 1);
-            block.refine(bits, present & places(k, place), step);
+            let place = nth_zero(present, k, run).min(last + 1);
+            block.refine(&mut own, present & places(k, place), step);
             if value != 0 {
                 if place > last {
                     return Err(JpegError::Corrupt("a block with too many coefficients"));
@@ -280,9 +281,10 @@ impl Visitor for AcRefine<'_> {
             k = place + 1;
         }
         if self.idle > 0 {
-            block.refine(bits, present & places(k, last + 1), step);
+            block.refine(&mut own, present & places(k, last + 1), step);
             self.idle -= 1;
         }
+        *bits = own;
         Ok(())
     }
 }

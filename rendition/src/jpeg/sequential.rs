@@ -4,11 +4,12 @@
 
 use super::bits::BitReader;
 use super::geometry::Geometry;
-use super::huffman::{Entry, HuffmanTable, LONGEST_SYMBOL};
+use super::huffman::{HuffmanTable, LONGEST_SYMBOL, Symbol};
 use super::idct::{Block, Inverse};
 use super::planes::Plane;
 use super::scan::{Scan, Visitor, walk};
 use super::segments::{EOI, SOS, Segments};
+use super::skip::SkipTable;
 use super::tables::{QuantTable, Tables};
 use super::{Header, JpegError};
 
@@ -60,7 +61,8 @@ pub(super) fn decode(
 struct Channel<'a> {
     dc: &'a HuffmanTable,
     ac: &'a HuffmanTable,
-    quant: &'a QuantTable,
+    skip: Option<SkipTable>,
+    places: Places,
     plane: &'a mut Plane,
     predicted: i32,
 }
@@ -68,8 +70,13 @@ struct Channel<'a> {
 struct SequentialScan<'a> {
     channels: Vec<Channel<'a>>,
     inverse: &'a Inverse,
+    /// From this place of the zigzag order on, coefficients are skipped.
+    read_up_to: usize,
     block: Block,
 }
+
+/// When there is less than this to read of a block, the rest is worth a table for skipping it.
+const WORTH_SKIPPING: usize = 32;
 
 impl<'a> SequentialScan<'a> {
     fn new(
@@ -80,12 +87,17 @@ impl<'a> SequentialScan<'a> {
         planes: &'a mut [Plane],
     ) -> Result<Self, JpegError> {
         let mut planes: Vec<_> = planes.iter_mut().map(Some).collect();
+        let first_unwanted = 64 - inverse.wanted.leading_zeros() as usize;
+        let skips = first_unwanted <= WORTH_SKIPPING;
         let mut channels = Vec::with_capacity(scan.components.len());
         for component in &scan.components {
+            let quant = tables.quant(header.components[component.index].quant_table)?;
+            let ac = tables.ac(component.ac_table)?;
             channels.push(Channel {
                 dc: tables.dc(component.dc_table)?,
-                ac: tables.ac(component.ac_table)?,
-                quant: tables.quant(header.components[component.index].quant_table)?,
+                ac,
+                skip: skips.then(|| SkipTable::new(ac)),
+                places: Places::new(&inverse.slots, quant),
                 plane: planes[component.index]
                     .take()
                     .ok_or(JpegError::Corrupt("a scan that names a component twice"))?,
@@ -95,6 +107,7 @@ impl<'a> SequentialScan<'a> {
         Ok(Self {
             channels,
             inverse,
+            read_up_to: if skips { first_unwanted } else { 64 },
             block: [0; 65],
         })
     }
@@ -118,9 +131,8 @@ impl Visitor for SequentialScan<'_> {
         let channel = &mut self.channels[slot];
         self.block.fill(0);
         channel.predicted = read_dc(bits, channel.dc, channel.predicted)?;
-        self.block[0] = dequantised(channel.predicted, channel.quant[0]);
-        let slots = &self.inverse.slots;
-        let present = read_ac(bits, channel.ac, channel.quant, slots, &mut self.block)?;
+        let present = read_ac(bits, channel, self.read_up_to, &mut self.block)?;
+        self.block[0] = channel.places.dequantised(0, channel.predicted);
         let (n, stride) = (self.inverse.samples(), channel.plane.stride);
         let out = &mut channel.plane.samples[y * n * stride + x * n..];
         self.inverse.render(&self.block, present, out, stride);
@@ -136,8 +148,7 @@ pub(super) fn read_dc(
     predicted: i32,
 ) -> Result<i32, JpegError> {
     bits.ensure(LONGEST_SYMBOL);
-    let entry = table.next(bits)?;
-    let difference = coefficient(bits, entry);
+    let difference = table.next(bits)?.value;
     Ok((predicted + difference).clamp(i16::MIN.into(), i16::MAX.into()))
 }
 
@@ -145,47 +156,70 @@ pub(super) fn read_dc(
 #[inline(always)]
 fn read_ac(
     bits: &mut BitReader<'_>,
-    table: &HuffmanTable,
-    quant: &QuantTable,
-    slots: &[u8; 64],
+    channel: &Channel<'_>,
+    read_up_to: usize,
     block: &mut Block,
 ) -> Result<u64, JpegError> {
+    // A copy of its own stays in registers.
+    let mut own = *bits;
     let mut present = 0;
     let mut k = 1;
-    while k < 64 {
-        bits.ensure(LONGEST_SYMBOL);
-        let entry = table.next(bits)?;
-        let value = coefficient(bits, entry);
+    while k < read_up_to {
+        own.ensure(LONGEST_SYMBOL);
+        let Symbol { run, value } = channel.ac.next(&mut own)?;
+        k += run;
         if value == 0 {
             // Sixteen zeros, or the end of the block.
-            if entry.run() != 15 {
+            if run != 15 {
+                k = 64;
                 break;
             }
-            k += 16;
-            continue;
+        } else {
+            block[channel.places.slot(k)] = channel.places.dequantised(k, value);
+            present |= 1_u64.wrapping_shl(k as u32);
         }
-        k += entry.run();
-        if k > 63 {
-            return Err(JpegError::Corrupt("a block with too many coefficients"));
-        }
-        block[usize::from(slots[k])] = dequantised(value, quant[k]);
-        present |= 1 << k;
         k += 1;
     }
+    if let Some(skip) = &channel.skip {
+        k = skip.skip(channel.ac, &mut own, k)?;
+    }
+    if k > 64 {
+        return Err(JpegError::Corrupt("a block with too many coefficients"));
+    }
+    *bits = own;
     Ok(present)
 }
 
-/// The coefficient that an entry stands for, reading its extra bits where the look-up had none.
-#[inline(always)]
-pub(super) fn coefficient(bits: &mut BitReader<'_>, entry: Entry) -> i32 {
-    match entry.extra() {
-        0 => entry.value(),
-        size => bits.take_signed(size),
-    }
+/// What becomes of each coefficient: its step, and where in the block it goes. Runs that lead out
+/// of the block are noticed only after it, so that there is room for the longest.
+struct Places([Place; 64 + 16]);
+
+#[derive(Clone, Copy)]
+struct Place {
+    step: i16,
+    slot: u16,
 }
 
-/// A coefficient times its step, kept within 16 bits as every true one is.
-#[inline(always)]
-pub(super) fn dequantised(value: i32, step: u16) -> i16 {
-    (value * i32::from(step)).clamp(i16::MIN.into(), i16::MAX.into()) as i16
+impl Places {
+    fn new(slots: &[u8; 64], quant: &QuantTable) -> Self {
+        let mut places = [Place { step: 0, slot: 64 }; 64 + 16];
+        for (place, (&slot, &step)) in places.iter_mut().zip(slots.iter().zip(quant)) {
+            *place = Place {
+                step: step.cast_signed(),
+                slot: slot.into(),
+            };
+        }
+        Self(places)
+    }
+
+    #[inline(always)]
+    fn slot(&self, k: usize) -> usize {
+        self.0[k].slot.into()
+    }
+
+    /// A coefficient times its step. True ones fit into 16 bits; others may wrap.
+    #[inline(always)]
+    fn dequantised(&self, k: usize, value: i32) -> i16 {
+        (value as i16).wrapping_mul(self.0[k].step)
+    }
 }
