@@ -1,6 +1,8 @@
 //! Follows every event of every image, and goes on where it stopped.
 //!
-//! cargo run --example subscriber -- nats://127.0.0.1:4222
+//! cargo run -p photolog-projector --example subscriber -- nats://127.0.0.1:4222
+
+#![expect(clippy::print_stdout, reason = "what it hears is what it is for")]
 
 use async_nats::jetstream::{self, consumer::pull};
 use futures::StreamExt;
