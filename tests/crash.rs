@@ -94,7 +94,7 @@ async fn no_acknowledged_write_is_lost_and_no_half_image_is_seen() {
         let writers: Vec<_> = (0..WRITERS)
             .map(|number| {
                 let writer = Writer {
-                    client: Client::new(),
+                    client: photolog_tests::client(),
                     url: format!("{}/accounts/{}", app.url, app.account),
                     key: app.key.clone(),
                     ledger: ledger.clone(),

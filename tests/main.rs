@@ -20,3 +20,4 @@ mod scaled;
 mod sdk;
 mod settings;
 mod subscriber;
+mod telemetry;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use photolog_projector::settings::{DatabaseSettings, RelaySettings};
+use photolog_telemetry::TelemetrySettings;
 
 use crate::app::Limits;
 use crate::edge::EdgeSecret;
@@ -153,27 +154,9 @@ pub struct Config {
     )]
     pub requests_in_flight: usize,
 
-    /// What to log: a level, or directives such as `info,photolog_api=debug`
-    #[arg(long, env = "PHOTOLOG_LOG", default_value = "info", global = true)]
-    pub log: String,
-
-    /// How to log
-    #[arg(
-        long,
-        env = "PHOTOLOG_LOG_FORMAT",
-        default_value = "text",
-        global = true
-    )]
-    pub log_format: LogFormat,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+    /// Logs, metrics and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 impl Config {

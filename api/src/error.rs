@@ -147,16 +147,21 @@ impl ApiError {
         Self::new(Kind::Internal, "something went wrong on our side").caused_by(source)
     }
 
+    /// Whether it is the server that failed, not the request.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.kind, Kind::Internal | Kind::Unavailable { .. })
+    }
+
     /// Writes failures that an operator must know of to the log, once, at the boundary that answers.
-    pub fn log(&self, request_id: &str) {
+    pub fn log(&self) {
         match self.kind {
             Kind::Internal => {
-                tracing::error!(request_id, problem = %self, "request failed");
+                tracing::error!(problem = %self, "request failed");
             }
             Kind::Unavailable { .. } => {
-                tracing::warn!(request_id, problem = %self, "request turned away");
+                tracing::warn!(problem = %self, "request turned away");
             }
-            _ => tracing::debug!(request_id, problem = %self, "request refused"),
+            _ => tracing::debug!(problem = %self, "request refused"),
         }
     }
 }

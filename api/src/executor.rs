@@ -11,6 +11,8 @@ use photolog_domain::{
     AccountId, Dated, Dialect, EventMetadata, Image, ImageCommand, ImageError, ImageId, ImageState,
 };
 use photolog_store::{Appended, Conditions, Loaded, Recordable, Store, StoreError};
+use photolog_telemetry::{metric, trace};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::{App, SharedApp, now};
@@ -30,7 +32,8 @@ pub struct CommandContext {
     pub dialect: Dialect,
     /// The request's id.
     pub request_id: String,
-    /// What ties several requests together.
+    /// What ties several requests together: `X-Correlation-Id`, else the trace of a
+    /// `traceparent`, else the request's own id.
     pub correlation_id: String,
     /// Why, in the client's words.
     pub reason: Option<String>,
@@ -62,6 +65,7 @@ impl CommandContext {
             actor: request.caller()?.key_id.to_string(),
             dialect: request.dialect,
             correlation_id: text("x-correlation-id", Self::MAX_CORRELATION_CHARACTERS)?
+                .or_else(|| trace::trace_id(&request.headers))
                 .unwrap_or_else(|| request_id.clone()),
             request_id,
             reason: text("x-photolog-reason", Self::MAX_REASON_CHARACTERS)?,
@@ -128,7 +132,9 @@ pub async fn execute(
             visible,
         })
     };
-    tokio::spawn(work).await.map_err(ApiError::internal)?
+    tokio::spawn(work.in_current_span())
+        .await
+        .map_err(ApiError::internal)?
 }
 
 /// Runs a command of a request on an image, under the request's `If-Match`.
@@ -210,6 +216,30 @@ where
     A::Error: Into<ApiError>,
     C: Clone,
 {
+    let done = decide_and_append(store, stream, command, admit, conditions, context).await;
+    let outcome = match &done {
+        Ok(done) if done.appended.is_some() => "appended",
+        Ok(_) => "unchanged",
+        Err(error) if error.is_ours() => "failed",
+        Err(_) => "refused",
+    };
+    metrics::counter!(metric::COMMANDS, "aggregate" => A::TYPE, "outcome" => outcome).increment(1);
+    done
+}
+
+async fn decide_and_append<A, C>(
+    store: &Store,
+    stream: Uuid,
+    command: &C,
+    admit: impl Fn(&Loaded<A>) -> Result<(), ApiError>,
+    conditions: &Conditions,
+    context: &CommandContext,
+) -> Result<Done<A>, ApiError>
+where
+    A: Recordable + Aggregate<Command = Dated<C>>,
+    A::Error: Into<ApiError>,
+    C: Clone,
+{
     let mut attempt = 1;
     loop {
         let loaded = store.load::<A>(stream).await?;
@@ -262,6 +292,7 @@ where
                 });
             }
             Err(StoreError::Conflict) if attempt < ATTEMPTS => {
+                metrics::counter!(metric::CONFLICTS).increment(1);
                 // Grows with each loss and differs between racers, who would else collide again.
                 let pause = u64::from(attempt) * (1 + u64::from(causation_id.as_bytes()[15]) % 4);
                 tokio::time::sleep(Duration::from_millis(pause)).await;

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use photolog_domain::{Dialect, Scope};
+use tracing::Instrument;
 use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply};
 
@@ -19,6 +20,7 @@ use crate::edge;
 use crate::error::{ApiError, Kind};
 use crate::feed;
 use crate::history;
+use crate::http::observation::Observation;
 use crate::http::path::{Parameters, Query, matches, segments};
 use crate::http::response::{set, set_allowance};
 use crate::http::{Request, RequestBody, RequestId, Response};
@@ -150,6 +152,8 @@ async fn answer(
 ) -> Response {
     let id = RequestId::of(&headers);
     let (dialect, found) = find(&method, path);
+    let pattern = found.as_ref().map_or("none", |(route, _)| route.pattern);
+    let observed = Observation::begin(&method, &headers, &id, dialect, pattern);
     let asks_ahead = dialect == Dialect::Uploadcare && method == Method::OPTIONS;
     let mut allowance = None;
     let handled = async {
@@ -169,15 +173,18 @@ async fn answer(
         admit(&app, route, &mut request, &mut allowance).await?;
         (route.handler)(app.clone(), request).await
     };
-    let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err(ApiError {
-            kind: Kind::MethodNotAllowed { allow },
-            ..
-        })) if asks_ahead => uploadcare::cors::preflight(&allow),
-        Ok(Err(error)) => refuse(dialect, &id, error),
-        Err(_) => refuse(dialect, &id, ApiError::internal("a handler panicked")),
+    let handled = async {
+        match AssertUnwindSafe(handled).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(ApiError {
+                kind: Kind::MethodNotAllowed { allow },
+                ..
+            })) if asks_ahead => uploadcare::cors::preflight(&allow),
+            Ok(Err(error)) => refuse(dialect, &error),
+            Err(_) => refuse(dialect, &ApiError::internal("a handler panicked")),
+        }
     };
+    let mut response = handled.instrument(observed.span.clone()).await;
     if let Some(allowance) = &allowance {
         set_allowance(&mut response, allowance);
     }
@@ -196,12 +203,13 @@ async fn answer(
                 .insert(HeaderName::from_static(name), value.clone());
         }
     }
+    observed.end(&response);
     response
 }
 
-fn refuse(dialect: Dialect, id: &RequestId, error: ApiError) -> Response {
-    error.log(id.as_str());
-    let mut response = dialect::error_response(dialect, &error);
+fn refuse(dialect: Dialect, error: &ApiError) -> Response {
+    error.log();
+    let mut response = dialect::error_response(dialect, error);
     if let Kind::MethodNotAllowed { allow } = &error.kind {
         set(&mut response, ALLOW, allow);
     }

@@ -9,6 +9,7 @@
 //! | [`cloud_event`] | an event as subscribers get it |
 //! | [`settings`] | what the API and the projector share of their settings |
 //! | [`mod@rebuild`] | builds the image view anew, beside the one in use |
+//! | `gauges` | how far it has come, as metrics |
 //! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
 //! A read model is a function of the log. A projection reads the log after its checkpoint and
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cloud_event;
+mod gauges;
 pub mod image_view;
 pub mod rebuild;
 pub mod relay;

@@ -5,9 +5,9 @@ use anyhow::Context;
 use clap::Parser;
 use photolog_projector::Projector;
 use photolog_projector::settings::{DatabaseSettings, RelaySettings};
+use photolog_telemetry::TelemetrySettings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 /// Fills Photolog's read models from the log, and publishes the log to NATS.
 #[derive(Debug, Parser)]
@@ -17,9 +17,8 @@ struct Cli {
     database: DatabaseSettings,
     #[command(flatten)]
     relay: RelaySettings,
-    /// What to log: a level, or directives such as `info,photolog_projector=debug`
-    #[arg(long, env = "PHOTOLOG_LOG", default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    telemetry: TelemetrySettings,
 }
 
 #[tokio::main]
@@ -34,10 +33,7 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&cli.log).context("--log")?)
-        .with_writer(std::io::stderr)
-        .init();
+    let _telemetry = photolog_telemetry::start(&cli.telemetry, "photolog-projector")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
     let store = cli.database.open().await?;

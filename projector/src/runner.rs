@@ -9,6 +9,7 @@ use std::time::Duration;
 use photolog_store::{Position, Store, StoreError};
 use tokio::sync::watch;
 
+use crate::gauges;
 use crate::image_view::{ImageView, Step};
 use crate::relay::Relay;
 use crate::settings::RelaySettings;
@@ -67,6 +68,7 @@ impl Projector {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = self.lead() => {}
+            () = gauges::run(&self.store) => {}
             // Dropped in the middle of a transaction, the work leaves nothing of it behind.
             _ = stop.wait_for(|stop| *stop) => {}
         }

@@ -64,7 +64,7 @@ impl TestApp {
             url: String::new(),
             account: String::new(),
             key: Default::default(),
-            client: Client::new(),
+            client: client(),
         };
         app.wait_until_it_serves().await;
         app
@@ -76,7 +76,7 @@ impl TestApp {
         let stale = self.data_dir().join("address");
         std::fs::remove_file(stale).expect("an address file of the last run");
         self.child = start(self.folder.path(), &self.settings);
-        self.client = Client::new();
+        self.client = client();
         self.wait_until_it_serves().await;
     }
 
@@ -268,6 +268,13 @@ impl Drop for TestApp {
             eprintln!("photolog said:\n{log}");
         }
     }
+}
+
+/// A client with no connections yet. It speaks no TLS to us, but wants to know by whose hand it would.
+pub fn client() -> Client {
+    // Another test of this process may have chosen it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
 }
 
 fn start(folder: &Path, settings: &Vec<(&'static str, String)>) -> Child {

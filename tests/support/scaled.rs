@@ -70,7 +70,7 @@ impl Scaled {
             projectors: Vec::new(),
             account: String::new(),
             key: Default::default(),
-            client: Client::new(),
+            client: crate::client(),
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .into(),

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod conditional;
 pub mod load;
+pub mod observation;
 pub mod path;
 pub mod request;
 pub mod response;

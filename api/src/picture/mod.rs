@@ -82,8 +82,8 @@ impl Pictures {
             pointers: Pointers::default(),
             memory,
             disk: DiskCache::open(cache_directory, limits.disk_cache_bytes).await?,
-            renders: WorkQueue::new(processors, limits.render_queue),
-            decodes: WorkQueue::new(processors, usize::MAX),
+            renders: WorkQueue::new("render", processors, limits.render_queue),
+            decodes: WorkQueue::new("decode", processors, usize::MAX),
             decode_budget: Arc::new(Semaphore::new(decode_budget_mebibytes as usize)),
             decode_budget_mebibytes,
         })

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use photolog_domain::{Digest, Master};
 use photolog_rendition as rendition;
 use photolog_rendition::RenditionSpec;
+use photolog_telemetry::metric;
 
 use crate::error::ApiError;
 use crate::picture::{Pictures, master_info};
@@ -54,6 +55,7 @@ impl Pictures {
     ) -> Result<Bytes, ApiError> {
         let key = RenditionKey::new(master, &spec);
         if let Some(bytes) = self.memory.get(&key).await {
+            came_from("memory");
             return Ok(bytes);
         }
         let make = self.make(key, master, has_alpha, spec);
@@ -76,12 +78,14 @@ impl Pictures {
         let own = master_info(master, has_alpha);
         let is_master = spec.dimensions == own.dimensions && spec.media_type == own.media_type;
         if !is_master && let Some(bytes) = self.disk.get(&key.file_name()).await {
+            came_from("disk");
             return Ok(bytes);
         }
         let bytes = self.blobs.get(&master.digest).await?.ok_or_else(|| {
             ApiError::internal(format!("the master {} is missing", master.digest))
         })?;
         if is_master {
+            came_from("master");
             return Ok(bytes);
         }
         let rendered = self
@@ -89,8 +93,14 @@ impl Pictures {
             .run(move || rendition::render(&bytes, &spec))
             .await?
             .map_err(ApiError::internal)?;
+        came_from("rendered");
         let rendered = Bytes::from(rendered);
         self.disk.put(key.file_name(), rendered.clone()).await;
         Ok(rendered)
     }
+}
+
+/// Counts a rendition by where it came from: the share of `memory` and `disk` is the cache's worth.
+fn came_from(source: &'static str) {
+    metrics::counter!(metric::RENDITIONS, "source" => source).increment(1);
 }

@@ -2,21 +2,24 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use photolog_telemetry::metric;
 use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
 /// Runs blocking jobs, at most `workers` at a time.
 pub struct WorkQueue {
+    name: &'static str,
     places: Semaphore,
     waiting: AtomicUsize,
     most_waiting: usize,
 }
 
 impl WorkQueue {
-    /// A queue for so many jobs at once and so many waiting.
-    pub fn new(workers: usize, most_waiting: usize) -> Self {
+    /// A queue for so many jobs at once and so many waiting. It has its name in the metrics.
+    pub fn new(name: &'static str, workers: usize, most_waiting: usize) -> Self {
         Self {
+            name,
             places: Semaphore::new(workers),
             waiting: AtomicUsize::new(0),
             most_waiting,
@@ -49,21 +52,27 @@ impl WorkQueue {
 }
 
 /// A place among the waiting, given up also when the request is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+struct Waiting<'a>(&'a WorkQueue);
 
 impl<'a> Waiting<'a> {
     fn enter(queue: &'a WorkQueue) -> Result<Self, ApiError> {
-        let turn = Self(&queue.waiting);
+        let turn = Self(queue);
+        turn.gauge().increment(1);
         if queue.waiting.fetch_add(1, Ordering::Relaxed) >= queue.most_waiting {
             return Err(ApiError::busy("too many pictures are being rendered"));
         }
         Ok(turn)
     }
+
+    fn gauge(&self) -> metrics::Gauge {
+        metrics::gauge!(metric::QUEUE, "queue" => self.0.name)
+    }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.gauge().decrement(1);
     }
 }
 
@@ -77,7 +86,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_turns_away_at_once() {
-        let queue = Arc::new(WorkQueue::new(1, 1));
+        let queue = Arc::new(WorkQueue::new("test", 1, 1));
         let (release, wait) = mpsc::channel::<()>();
         let first = tokio::spawn({
             let queue = queue.clone();

@@ -1,0 +1,58 @@
+//! What is told about each request: its span, one metric, one line.
+
+use std::time::Instant;
+
+use http::{HeaderMap, Method};
+use photolog_domain::Dialect;
+use photolog_telemetry::{metric, trace};
+use tracing::Span;
+
+use crate::http::{RequestId, Response};
+
+/// A request as it is observed, from its first byte to its answer.
+pub struct Observation {
+    /// Everything that is done for the request is done inside this span.
+    pub span: Span,
+    began: Instant,
+    dialect: Dialect,
+    route: &'static str,
+}
+
+impl Observation {
+    /// Begins with the request. `route` is the pattern, not the path: there are few of them.
+    pub fn begin(
+        method: &Method,
+        headers: &HeaderMap,
+        id: &RequestId,
+        dialect: Dialect,
+        route: &'static str,
+    ) -> Self {
+        Self {
+            span: trace::request_span(headers, id.as_str(), method.as_str(), route),
+            began: Instant::now(),
+            dialect,
+            route,
+        }
+    }
+
+    /// Ends with the answer.
+    pub fn end(self, response: &Response) {
+        let status = response.status();
+        let elapsed = self.began.elapsed();
+        trace::answered(&self.span, status.as_u16());
+        metrics::histogram!(
+            metric::REQUEST_SECONDS,
+            "dialect" => self.dialect.to_string(),
+            "route" => self.route,
+            "status" => status.as_str().to_owned(),
+        )
+        .record(elapsed);
+        tracing::debug!(
+            parent: &self.span,
+            status = status.as_u16(),
+            route = self.route,
+            elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
+    }
+}

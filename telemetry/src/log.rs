@@ -1,0 +1,33 @@
+//! Log lines on standard error. Every line of a request carries the request's span, and so its
+//! request id and trace id.
+
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::{LogFormat, TelemetryError, TelemetrySettings, trace};
+
+pub(crate) fn start(
+    settings: &TelemetrySettings,
+    traces: Option<&SdkTracerProvider>,
+) -> Result<(), TelemetryError> {
+    let wanted = EnvFilter::try_new(&settings.log)
+        .map_err(|problem: ParseError| TelemetryError::Log(settings.log.clone(), problem))?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+    };
+    // The two filters are apart: few log lines must not mean few traces.
+    Registry::default()
+        .with(lines.with_filter(wanted))
+        .with(traces.map(trace::layer))
+        .init();
+    Ok(())
+}

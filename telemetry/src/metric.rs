@@ -1,0 +1,73 @@
+//! The metrics' names, and the endpoint that Prometheus reads.
+//!
+//! A metric is set where the thing happens, by the macros of `metrics`. `docs/operate.md` says
+//! which of them deserve an alarm.
+
+use std::net::SocketAddr;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+
+use crate::TelemetryError;
+
+/// Histogram: time to answer a request, by `dialect`, `route` and `status`; its count is the
+/// number of requests.
+pub const REQUEST_SECONDS: &str = "photolog_request_seconds";
+/// Counter: commands run, by `aggregate` and `outcome` (`appended`, `unchanged`, `refused`,
+/// `failed`).
+pub const COMMANDS: &str = "photolog_commands_total";
+/// Counter: commands run again because another writer was faster.
+pub const CONFLICTS: &str = "photolog_command_conflicts_total";
+/// Counter: renditions handed out, by `source` (`memory`, `disk`, `master`, `rendered`).
+pub const RENDITIONS: &str = "photolog_renditions_total";
+/// Gauge: pictures that wait for a processor, by `queue` (`render`, `decode`).
+pub const QUEUE: &str = "photolog_picture_queue";
+/// Gauge: the newest position of the log.
+pub const LOG_HEAD: &str = "photolog_log_head";
+/// Gauge: entries of the log that a projection has yet to read, by `projection`.
+pub const PROJECTION_LAG: &str = "photolog_projection_lag";
+/// Gauge: age of the oldest event that has no place in the log yet.
+pub const SEALING_AGE_SECONDS: &str = "photolog_sealing_age_seconds";
+/// Gauge: entries of the log that JetStream has yet to take.
+pub const RELAY_LAG: &str = "photolog_relay_lag";
+
+/// From half a millisecond, a rendition out of memory, to the time a large upload takes.
+const SECONDS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Serves `http://address/metrics`.
+pub(crate) fn serve(address: SocketAddr) -> Result<(), TelemetryError> {
+    PrometheusBuilder::new()
+        .with_http_listener(address)
+        .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &SECONDS)
+        .and_then(PrometheusBuilder::install)
+        .map_err(|problem| TelemetryError::Metrics(address, problem))?;
+    describe();
+    Ok(())
+}
+
+fn describe() {
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time to answer a request");
+    describe_counter!(COMMANDS, "Commands run");
+    describe_counter!(
+        CONFLICTS,
+        "Commands run again because another writer was faster"
+    );
+    describe_counter!(RENDITIONS, "Renditions handed out");
+    describe_gauge!(QUEUE, "Pictures that wait for a processor");
+    describe_gauge!(LOG_HEAD, "The newest position of the log");
+    describe_gauge!(
+        PROJECTION_LAG,
+        "Entries of the log that a projection has yet to read"
+    );
+    describe_gauge!(
+        SEALING_AGE_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest event that has no place in the log yet"
+    );
+    describe_gauge!(
+        RELAY_LAG,
+        "Entries of the log that JetStream has yet to take"
+    );
+}

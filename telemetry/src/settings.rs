@@ -1,0 +1,40 @@
+//! The settings of logs, metrics and traces: the same flags in every program of ours.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+/// What a program tells about itself, and to whom.
+#[derive(Args, Clone, Debug)]
+pub struct TelemetrySettings {
+    /// What to log: a level, or directives such as `info,photolog_api=debug`
+    #[arg(long, env = "PHOTOLOG_LOG", default_value = "info", global = true)]
+    pub log: String,
+
+    /// How to log
+    #[arg(
+        long,
+        env = "PHOTOLOG_LOG_FORMAT",
+        default_value = "text",
+        global = true
+    )]
+    pub log_format: LogFormat,
+
+    /// Address and port for Prometheus to read metrics from; without one there are none
+    #[arg(long, env = "PHOTOLOG_METRICS_LISTEN", global = true)]
+    pub metrics_listen: Option<SocketAddr>,
+
+    /// OpenTelemetry collector to send traces to, such as `http://collector:4318`; without one
+    /// none are sent
+    #[arg(long, env = "PHOTOLOG_OTLP_ENDPOINT", global = true)]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,166 @@
+//! Traces: the span of a request, its trace id, export by OTLP.
+//!
+//! A request that comes with a W3C `traceparent` goes on in that trace, any other begins its own.
+//! Log lines carry the trace id whether or not traces are exported.
+//! <https://www.w3.org/TR/trace-context/>
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http::HeaderMap;
+use opentelemetry::Context;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{TraceContextExt, TraceId, TracerProvider};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SdkTracerProvider};
+use tracing::{Span, Subscriber, field};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::TelemetryError;
+
+/// How long the collector may take for a batch of spans.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The trace that a request says it belongs to, as 32 hexadecimal digits.
+pub fn trace_id(headers: &HeaderMap) -> Option<String> {
+    parent(headers).map(|parent| parent.span().span_context().trace_id().to_string())
+}
+
+/// The span of a request to a server of ours. Whatever is logged inside it carries its request id
+/// and its trace id. What is known only at the end is recorded by [`answered`].
+pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: &str) -> Span {
+    // At the level of errors, so that even the fewest log lines have it.
+    let span = tracing::error_span!(
+        target: "photolog",
+        "request",
+        request_id,
+        trace_id = field::Empty,
+        otel.name = format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = field::Empty,
+    );
+    let parent = parent(headers);
+    let given = parent.as_ref().map(trace_id_of);
+    if let Some(parent) = parent {
+        // Refused only when nothing exports traces, or nobody wants this span.
+        let _ = span.set_parent(parent);
+    }
+    let exported = trace_id_of(&span.context());
+    let trace_id = match given {
+        Some(given) => given,
+        None if exported != TraceId::INVALID => exported,
+        None => RandomIdGenerator::default().new_trace_id(),
+    };
+    span.record("trace_id", field::display(trace_id));
+    span
+}
+
+/// Notes in a request's span how it was answered.
+pub fn answered(span: &Span, status: u16) {
+    span.record("http.response.status_code", status);
+    if status >= 500 {
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+fn trace_id_of(context: &Context) -> TraceId {
+    context.span().span_context().trace_id()
+}
+
+fn parent(headers: &HeaderMap) -> Option<Context> {
+    let text = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let carrier: HashMap<_, _> = [text("traceparent")?]
+        .into_iter()
+        .chain(text("tracestate"))
+        .collect();
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
+    context.span().span_context().is_valid().then_some(context)
+}
+
+/// Sends spans to a collector, in batches, from a thread of its own.
+pub(crate) fn exporter(
+    endpoint: &str,
+    service: &'static str,
+) -> Result<SdkTracerProvider, TelemetryError> {
+    let unusable = |problem: String| TelemetryError::Traces(endpoint.to_owned(), problem);
+    let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    reqwest::Url::parse(&url).map_err(|problem| unusable(problem.to_string()))?;
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(client().map_err(unusable)?)
+        .with_protocol(Protocol::HttpBinary)
+        .with_timeout(EXPORT_TIMEOUT)
+        .with_endpoint(url)
+        .build()
+        .map_err(|problem| unusable(problem.to_string()))?;
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(Resource::builder().with_service_name(service).build())
+        .build())
+}
+
+/// A client that blocks, as the exporting thread wants it. It must be made where no runtime is.
+fn client() -> Result<reqwest::blocking::Client, String> {
+    // Another part of the program may have chosen it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    std::thread::spawn(|| {
+        reqwest::blocking::Client::builder()
+            .timeout(EXPORT_TIMEOUT)
+            .build()
+    })
+    .join()
+    .map_err(|_| "the client could not be made".to_owned())?
+    .map_err(|problem| problem.to_string())
+}
+
+/// Turns our own spans into exported ones; those of libraries are their business.
+pub(crate) fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("photolog"))
+        .with_filter(Targets::new().with_target("photolog", LevelFilter::INFO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(traceparent: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = traceparent.parse() {
+            headers.insert("traceparent", value);
+        }
+        headers
+    }
+
+    #[test]
+    fn only_a_valid_traceparent_names_a_trace() {
+        let example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(
+            trace_id(&headers(example)).as_deref(),
+            Some("4bf92f3577b34da6a3ce929d0e0e4736")
+        );
+        for nonsense in [
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "a trace",
+        ] {
+            assert_eq!(trace_id(&headers(nonsense)), None, "{nonsense}");
+        }
+        assert_eq!(trace_id(&HeaderMap::new()), None);
+    }
+}
