@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use photolog_projector::settings::{DatabaseSettings, RelaySettings};
+use photolog_store::{BlobConfig, BlobUrl};
 use photolog_telemetry::TelemetrySettings;
 
 use crate::app::Limits;
@@ -41,6 +42,14 @@ pub struct Config {
     /// Where events are published.
     #[command(flatten)]
     pub relay: RelaySettings,
+
+    /// Where pictures are kept: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or
+    /// file:///path [default: DATA_DIR/blobs]
+    ///
+    /// Credentials and endpoints of a bucket are the usual variables: AWS_ACCESS_KEY_ID,
+    /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; GOOGLE_…; AZURE_….
+    #[arg(long, env = "PHOTOLOG_BLOB_URL", global = true)]
+    pub blob_url: Option<BlobUrl>,
 
     /// Where clients reach Photolog, for the links in answers [default: http://LISTEN]
     #[arg(long, env = "PHOTOLOG_PUBLIC_URL", global = true)]
@@ -161,8 +170,18 @@ pub struct Config {
 
 impl Config {
     /// Where the pictures are.
-    pub fn blob_directory(&self) -> PathBuf {
-        self.data_dir.join("blobs")
+    pub fn blobs(&self) -> BlobConfig {
+        match &self.blob_url {
+            None => BlobConfig::Directory {
+                path: self.data_dir.join("blobs"),
+            },
+            Some(BlobUrl::Directory(path)) => BlobConfig::Directory { path: path.clone() },
+            Some(BlobUrl::Bucket(url)) => BlobConfig::Bucket {
+                url: url.clone(),
+                environment: environment(),
+                incoming: self.data_dir.join("incoming"),
+            },
+        }
     }
 
     /// Where renditions are kept; may be emptied at any time.
@@ -206,4 +225,11 @@ impl Config {
             None => format!("http://{bound}"),
         }
     }
+}
+
+/// What is text in our environment; no setting of a bucket is anything else.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

@@ -243,7 +243,9 @@ impl From<StoreError> for ApiError {
 impl From<BlobError> for ApiError {
     fn from(error: BlobError) -> Self {
         match error {
-            BlobError::Io(_) => Self::busy("the picture store is unavailable").caused_by(error),
+            BlobError::Io(_) | BlobError::Bucket(_) | BlobError::Unusable { .. } => {
+                Self::busy("the picture store is unavailable").caused_by(error)
+            }
             BlobError::Damaged(_) => Self::internal(error),
         }
     }

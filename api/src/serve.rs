@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use photolog_domain::{AccountId, Scope};
 use photolog_projector::{ImageView, Projector};
-use photolog_store::{Blobs, Store};
+use photolog_store::Store;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::rate::RateLimiter;
 use crate::auth::secret::{NewKey, random};
 use crate::auth::token::TokenSigner;
-use crate::cli::{open_account, open_store};
+use crate::cli::{open_account, open_blobs, open_store};
 use crate::config::Config;
 use crate::feed::live::LiveFeed;
 use crate::http::load::Load;
@@ -46,9 +46,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     let address = config.data_dir.join("address");
     forget(&address).context("the file `address` of the last run cannot be removed")?;
     let store = open_store(config).await?;
-    let blobs = Blobs::open_directory(&config.blob_directory())
-        .await
-        .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?;
+    let blobs = open_blobs(config).await?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("--listen {} cannot be used", config.listen))?;

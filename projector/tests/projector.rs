@@ -10,7 +10,7 @@ use photolog_domain::{
 };
 use photolog_projector::settings::RelaySettings;
 use photolog_projector::{Finding, ImageView, Projector, Status, verify};
-use photolog_store::{Appended, Blobs, Conditions, Store, StoreConfig};
+use photolog_store::{Appended, BlobConfig, Blobs, Conditions, Store, StoreConfig};
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -30,9 +30,11 @@ impl World {
             store: Store::open(&StoreConfig::Sqlite { path: path.clone() })
                 .await
                 .unwrap(),
-            blobs: Blobs::open_directory(&folder.path().join("blobs"))
-                .await
-                .unwrap(),
+            blobs: Blobs::open(&BlobConfig::Directory {
+                path: folder.path().join("blobs"),
+            })
+            .await
+            .unwrap(),
             path,
             _folder: folder,
         }

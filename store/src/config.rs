@@ -1,6 +1,10 @@
-//! Where the database is.
+//! Where the database is, and where the blobs are.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
+
+use url::Url;
 
 /// Which database to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,4 +21,140 @@ pub enum StoreConfig {
         /// Most connections of this process.
         connections: u32,
     },
+}
+
+/// Which blob store to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobConfig {
+    /// The default: files, which several nodes may share.
+    Directory {
+        /// The folder; made when missing.
+        path: PathBuf,
+    },
+    /// Objects in a bucket.
+    Bucket {
+        /// Which bucket.
+        url: BucketUrl,
+        /// Credentials and endpoints by their usual names: `AWS_…`, `GOOGLE_…`, `AZURE_…`. Others
+        /// are ignored.
+        environment: Vec<(String, String)>,
+        /// Local folder where uploads are written until they are whole.
+        incoming: PathBuf,
+    },
+}
+
+/// Where blobs are, as the setting says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobUrl {
+    /// `file:///path`
+    Directory(PathBuf),
+    /// `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`
+    Bucket(BucketUrl),
+}
+
+/// A bucket, or a part of one below a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketUrl {
+    vendor: Vendor,
+    url: Url,
+}
+
+/// Who speaks which protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendor {
+    /// Amazon S3, and the many that speak its protocol.
+    S3,
+    /// Google Cloud Storage.
+    Google,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+/// No blob store is named like this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "blobs are at s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///path"
+)]
+pub struct InvalidBlobUrl;
+
+impl BucketUrl {
+    /// Whose protocol it speaks.
+    pub fn vendor(&self) -> Vendor {
+        self.vendor
+    }
+
+    /// What stands before the blobs' names, percent-encoded, with slashes around.
+    pub fn prefix(&self) -> &str {
+        self.url.path()
+    }
+}
+
+impl FromStr for BlobUrl {
+    type Err = InvalidBlobUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text).map_err(|_| InvalidBlobUrl)?;
+        let vendor = match url.scheme() {
+            "s3" => Vendor::S3,
+            "gs" => Vendor::Google,
+            "az" => Vendor::Azure,
+            "file" => {
+                return url
+                    .to_file_path()
+                    .map(Self::Directory)
+                    .map_err(|()| InvalidBlobUrl);
+            }
+            _ => return Err(InvalidBlobUrl),
+        };
+        // Credentials come from the environment; here they would be ignored without a word.
+        let plain = url.username().is_empty()
+            && url.password().is_none()
+            && url.port().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if url.host_str().is_none_or(str::is_empty) || !plain {
+            return Err(InvalidBlobUrl);
+        }
+        Ok(Self::Bucket(BucketUrl { vendor, url }))
+    }
+}
+
+impl fmt::Display for BucketUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_url_names_a_bucket_or_a_folder() {
+        let bucket = |text: &str| match text.parse() {
+            Ok(BlobUrl::Bucket(bucket)) => bucket,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(bucket("s3://pictures").vendor(), Vendor::S3);
+        assert_eq!(bucket("gs://pictures/a/b").prefix(), "/a/b");
+        assert_eq!(bucket("az://container/a").vendor(), Vendor::Azure);
+        assert_eq!(
+            "file:///srv/a%20b".parse(),
+            Ok(BlobUrl::Directory("/srv/a b".into()))
+        );
+        for wrong in [
+            "",
+            "pictures",
+            "/srv/blobs",
+            "s3://",
+            "s3:///pictures",
+            "s3://key:secret@pictures",
+            "s3://pictures:9000",
+            "s3://pictures?region=eu",
+            "https://pictures.example",
+            "file://host/blobs",
+        ] {
+            assert_eq!(wrong.parse::<BlobUrl>(), Err(InvalidBlobUrl), "{wrong}");
+        }
+    }
 }

@@ -118,9 +118,21 @@ impl From<StoreError> for PersistenceError {
 /// Why the blob store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// The disk or bucket failed, or is full.
+    /// The disk failed, or is full.
     #[error("blob storage failed")]
     Io(#[from] std::io::Error),
+    /// The bucket failed, also when asked several times.
+    #[error("blob storage failed")]
+    Bucket(#[from] object_store::Error),
+    /// The bucket is not there, or does not let us read and write.
+    #[error("{url} cannot be used")]
+    Unusable {
+        /// Which one.
+        url: String,
+        /// What it said.
+        #[source]
+        problem: object_store::Error,
+    },
     /// The stored bytes do not have the digest they are named by.
     #[error("blob {0} is damaged")]
     Damaged(photolog_domain::Digest),

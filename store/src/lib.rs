@@ -11,7 +11,7 @@
 //! | [`image_list`] | which of an account's images, in which order, from where on |
 //! | [`rebuild`] | the image view built anew beside the one in use |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
-//! | [`blob`] | bytes by digest |
+//! | [`blob`] | bytes by digest, in a directory or a bucket |
 //! | [`inline`] | which event changes which of the tables kept in the append's transaction |
 //! | [`chain`] | the hash chain over the log, as an outsider may check it |
 //! | `fold_cache`, `progress` | folded streams in memory; who waits for what |
@@ -43,8 +43,8 @@ mod stored_event;
 
 use std::sync::Arc;
 
-pub use blob::{Blobs, Spool};
-pub use config::StoreConfig;
+pub use blob::{Blobs, Spool, StoredBlob};
+pub use config::{BlobConfig, BlobUrl, StoreConfig};
 pub use error::{BlobError, StoreError};
 pub use event_log::{Lead, LogEntry, Position};
 pub use event_store::{

@@ -8,6 +8,7 @@
 //! | [`nats`] | NATS servers with JetStream |
 //! | [`pictures`] | small valid pictures, and hostile ones |
 //! | [`postgres`] | a PostgreSQL cluster that can be stopped and started |
+//! | [`s3`] | an S3 server with one bucket |
 //! | [`raw`] | requests byte by byte, for what no client would send |
 
 pub mod nats;
@@ -16,6 +17,7 @@ pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod scaled;
+pub mod s3;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ pub mod verify;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use photolog_domain::{Account, AccountCommand, AccountId, Scope};
-use photolog_store::{Conditions, Store, StoreConfig};
+use photolog_store::{Blobs, Conditions, Store, StoreConfig};
 use uuid::Uuid;
 
 use crate::auth::secret::{NewKey, new_key};
@@ -66,6 +66,18 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
             .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display())),
         StoreConfig::Postgres { .. } => opened.context("--database-url cannot be used"),
     }
+}
+
+/// Opens the place of the pictures, with a message that names the setting when it cannot.
+///
+/// # Errors
+/// When it cannot.
+pub async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
+    let blobs = Blobs::open(&config.blobs()).await;
+    blobs.with_context(|| match &config.blob_url {
+        Some(_) => "--blob-url cannot be used".to_owned(),
+        None => format!("--data-dir {} cannot be used", config.data_dir.display()),
+    })
 }
 
 /// Opens an account with one key.

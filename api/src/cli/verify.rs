@@ -3,10 +3,9 @@
 use anyhow::bail;
 use photolog_projector::Projector;
 use photolog_projector::settings::RelaySettings;
-use photolog_store::Blobs;
 use tokio::sync::watch;
 
-use crate::cli::{open_store, print};
+use crate::cli::{open_blobs, open_store, print};
 use crate::config::Config;
 
 /// Checks the log, everything derived from it, and every picture it names. The server may run
@@ -16,7 +15,7 @@ use crate::config::Config;
 /// When something is not as it should be, or cannot be read.
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let blobs = Blobs::open_directory(&config.blob_directory()).await?;
+    let blobs = open_blobs(config).await?;
     let (stop, stops) = watch::channel(false);
     let projector =
         tokio::spawn(Projector::new(store.clone(), RelaySettings::default()).run(stops));

@@ -1,0 +1,150 @@
+//! An upload on its way in: written to a temporary file while its digest is computed, so that
+//! memory does not grow with uploads and nobody ever sees half of a blob.
+
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use photolog_domain::Digest;
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use uuid::Uuid;
+
+use super::{Place, blocking};
+use crate::BlobError;
+
+/// Where uploads to a directory of blobs are: beside the blobs, since a rename crosses no disks.
+pub(super) const INCOMING: &str = "incoming";
+
+/// A file in `incoming/` untouched for so long belongs to no upload that is still alive, in this
+/// process or another: no request may pause for an hour.
+const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// Bytes on their way in. Dropped without [`Spool::keep`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Spool {
+    place: Place,
+    path: PathBuf,
+    file: tokio::fs::File,
+    hasher: Sha256,
+    length: u64,
+}
+
+impl Spool {
+    pub(super) async fn begin(place: Place, incoming: &Path) -> Result<Self, BlobError> {
+        let path = incoming.join(Uuid::now_v7().to_string());
+        let file = tokio::fs::File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .await?;
+        Ok(Self {
+            place,
+            path,
+            file,
+            hasher: Sha256::new(),
+            length: 0,
+        })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// When the disk fails or is full.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(self.file.write_all(bytes).await?)
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The digest of what was written so far.
+    pub fn digest(&self) -> Digest {
+        Digest::new(self.hasher.clone().finalize().into())
+    }
+
+    /// What was written so far, read back for decoding.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn read(&mut self) -> Result<Bytes, BlobError> {
+        self.file.flush().await?;
+        let mut file = self.file.try_clone().await?.into_std().await;
+        let length = self.length;
+        blocking(move || {
+            let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+            file.seek(SeekFrom::Start(0))?;
+            // The end of the file is where the next write belongs.
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes.into())
+        })
+        .await
+    }
+
+    /// Makes it a blob; durable on return.
+    ///
+    /// Where the blob exists already it is put in its place again: the same bytes, whole, and
+    /// young, so that `gc` leaves them to the event that is about to name them.
+    ///
+    /// # Errors
+    /// When the disk or bucket fails.
+    pub async fn keep(mut self) -> Result<Digest, BlobError> {
+        self.file.flush().await?;
+        let digest = self.digest();
+        match &self.place {
+            Place::Directory(directory) => {
+                self.file.sync_all().await?;
+                directory.take(self.path.clone(), &digest).await?;
+            }
+            Place::Bucket(bucket) => {
+                self.file.seek(SeekFrom::Start(0)).await?;
+                bucket.put(&mut self.file, self.length, &digest).await?;
+            }
+        }
+        Ok(digest)
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // A directory of blobs has taken the file; what cannot be removed is found at the next
+        // start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Makes the folder, and removes what uploads cut short have left there.
+pub(super) async fn clean(incoming: Arc<Path>) -> Result<(), BlobError> {
+    blocking(move || remove_abandoned(&incoming)).await
+}
+
+fn remove_abandoned(incoming: &Path) -> Result<(), BlobError> {
+    fs::create_dir_all(incoming)?;
+    for entry in fs::read_dir(incoming)? {
+        let entry = entry?;
+        let untouched_for = entry.metadata().and_then(|file| file.modified()).map(|at| {
+            at.elapsed().unwrap_or_default() // a clock that went back: not old
+        });
+        match untouched_for {
+            Ok(age) if age > ABANDONED_AFTER => fs::remove_file(entry.path())?,
+            Ok(_) => {}
+            // Another process finished or removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
