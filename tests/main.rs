@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod archive;
+mod buckets;
 mod concurrency;
 mod crash;
 mod differential;
 mod examples;
 mod faults;
 mod feed;
+mod garbage;
 mod history;
 mod hostile;
 mod limits;

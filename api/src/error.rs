@@ -233,6 +233,7 @@ impl From<StoreError> for ApiError {
             }
             StoreError::NewerDatabase(_)
             | StoreError::ReadOnlyDatabase
+            | StoreError::NotEmpty
             | StoreError::Event(_)
             | StoreError::Corrupt(_)
             | StoreError::Database(_) => Self::internal(error),

@@ -38,5 +38,8 @@ async fn run(Cli { command, config }: Cli) -> anyhow::Result<()> {
         Some(Command::Key(action)) => action.run(&open_store(&config).await?).await,
         Some(Command::Rebuild { projection }) => cli::rebuild::run(&config, projection).await,
         Some(Command::Verify) => cli::verify::run(&config).await,
+        Some(Command::Backup { folder }) => cli::archive::backup(&config, &folder).await,
+        Some(Command::Restore { folder }) => cli::archive::restore(&config, &folder).await,
+        Some(Command::Gc(arguments)) => cli::gc::run(&config, &arguments).await,
     }
 }

@@ -10,6 +10,8 @@
 //! | [`settings`] | what the API and the projector share of their settings |
 //! | [`mod@rebuild`] | builds the image view anew, beside the one in use |
 //! | `gauges` | how far it has come, as metrics |
+//! | [`archive`] | backup into a folder, restore out of it |
+//! | [`gc`] | removes blobs that no event names |
 //! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
 //! A read model is a function of the log. A projection reads the log after its checkpoint and
@@ -20,9 +22,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod cloud_event;
 mod gauges;
+pub mod gc;
 pub mod image_view;
+mod named_blobs;
 pub mod rebuild;
 pub mod relay;
 pub mod runner;
@@ -30,6 +35,7 @@ pub mod settings;
 pub mod verify;
 
 pub use cloud_event::CloudEvent;
+pub use gc::{Collected, GcError, collect_garbage};
 pub use image_view::ImageView;
 pub use rebuild::rebuild;
 pub use relay::Relay;

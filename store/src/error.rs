@@ -33,6 +33,9 @@ pub enum StoreError {
     /// The database takes no writes: a standby, or set so by its operator.
     #[error("the database is read-only")]
     ReadOnlyDatabase,
+    /// Only an empty database takes in a log.
+    #[error("the database holds events already")]
+    NotEmpty,
     /// A stored event cannot be read by this program.
     #[error(transparent)]
     Event(#[from] UpcastError),

@@ -86,7 +86,7 @@ impl Store {
             .collect()
     }
 
-    async fn log_rows(
+    pub(crate) async fn log_rows(
         &self,
         of: Option<AccountId>,
         after: Position,

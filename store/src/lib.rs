@@ -12,6 +12,7 @@
 //! | [`rebuild`] | the image view built anew beside the one in use |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
 //! | [`blob`] | bytes by digest, in a directory or a bucket |
+//! | [`mod@import`] | a whole log, as it leaves one installation and enters another |
 //! | [`inline`] | which event changes which of the tables kept in the append's transaction |
 //! | [`chain`] | the hash chain over the log, as an outsider may check it |
 //! | `fold_cache`, `progress` | folded streams in memory; who waits for what |
@@ -32,6 +33,7 @@ mod event_repository;
 pub mod event_store;
 mod fold_cache;
 pub mod image_list;
+pub mod import;
 pub mod inline;
 pub mod keys;
 mod postgres;
@@ -51,6 +53,7 @@ pub use event_store::{
     Appended, Conditions, Idempotency, IdempotencyRecord, Loaded, Recordable, Recorded,
 };
 pub use image_list::{ImageList, Order, Start, Which};
+pub use import::{ArchivedEvent, Import, Tail};
 pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use read_model::{ImageRow, PublicImage};
 pub use rebuild::Swapped;

@@ -58,7 +58,11 @@ impl StoredEvent {
         })
     }
 
-    fn json<T: DeserializeOwned>(&self, what: &str, text: &str) -> Result<T, StoreError> {
+    pub(crate) fn json<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        text: &str,
+    ) -> Result<T, StoreError> {
         serde_json::from_str(text).map_err(|error| {
             let Self {
                 aggregate_type,

@@ -5,6 +5,7 @@
 //! <https://www.w3.org/TR/trace-context/>
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -23,6 +24,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::TelemetryError;
 
+/// Whether spans leave this program. What only a collector wants to know is not put into them
+/// otherwise: it would stand in every log line.
+static EXPORTS: AtomicBool = AtomicBool::new(false);
+
 /// How long the collector may take for a batch of spans.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -32,7 +37,7 @@ pub fn trace_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The span of a request to a server of ours. Whatever is logged inside it carries its request id
-/// and its trace id. What is known only at the end is recorded by [`answered`].
+/// and its trace id. How it ended is recorded by [`answered`].
 pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: &str) -> Span {
     // At the level of errors, so that even the fewest log lines have it.
     let span = tracing::error_span!(
@@ -40,34 +45,39 @@ pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: 
         "request",
         request_id,
         trace_id = field::Empty,
-        otel.name = format_args!("{method} {route}"),
-        otel.kind = "server",
+        otel.name = field::Empty,
+        otel.kind = field::Empty,
         otel.status_code = field::Empty,
-        http.request.method = method,
-        http.route = route,
+        http.request.method = field::Empty,
+        http.route = field::Empty,
         http.response.status_code = field::Empty,
     );
     let parent = parent(headers);
-    let given = parent.as_ref().map(trace_id_of);
-    if let Some(parent) = parent {
-        // Refused only when nothing exports traces, or nobody wants this span.
-        let _ = span.set_parent(parent);
+    let mut trace_id = parent.as_ref().map(trace_id_of);
+    if EXPORTS.load(Ordering::Relaxed) {
+        span.record("otel.name", format_args!("{method} {route}"));
+        span.record("otel.kind", "server");
+        span.record("http.request.method", method);
+        span.record("http.route", route);
+        if let Some(parent) = parent {
+            // Refused only when the filter does not want this span.
+            let _ = span.set_parent(parent);
+        }
+        let exported = trace_id_of(&span.context());
+        trace_id = trace_id.or((exported != TraceId::INVALID).then_some(exported));
     }
-    let exported = trace_id_of(&span.context());
-    let trace_id = match given {
-        Some(given) => given,
-        None if exported != TraceId::INVALID => exported,
-        None => RandomIdGenerator::default().new_trace_id(),
-    };
+    let trace_id = trace_id.unwrap_or_else(|| RandomIdGenerator::default().new_trace_id());
     span.record("trace_id", field::display(trace_id));
     span
 }
 
 /// Notes in a request's span how it was answered.
 pub fn answered(span: &Span, status: u16) {
-    span.record("http.response.status_code", status);
-    if status >= 500 {
-        span.record("otel.status_code", "ERROR");
+    if EXPORTS.load(Ordering::Relaxed) {
+        span.record("http.response.status_code", status);
+        if status >= 500 {
+            span.record("otel.status_code", "ERROR");
+        }
     }
 }
 
@@ -104,6 +114,7 @@ pub(crate) fn exporter(
         .with_endpoint(url)
         .build()
         .map_err(|problem| unusable(problem.to_string()))?;
+    EXPORTS.store(true, Ordering::Relaxed);
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_resource(Resource::builder().with_service_name(service).build())

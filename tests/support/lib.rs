@@ -16,8 +16,8 @@ pub mod pictures;
 pub mod postgres;
 pub mod process;
 pub mod raw;
-pub mod scaled;
 pub mod s3;
+pub mod scaled;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -159,7 +159,7 @@ impl TestApp {
         }
     }
 
-    /// Runs `photolog` as a command on the same data folder.
+    /// Runs `photolog` as a command on the same data folder with the same settings.
     pub fn command(&self, arguments: &[&str]) -> Output {
         Command::new(program("photolog"))
             .args(arguments)

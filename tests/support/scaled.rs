@@ -110,7 +110,6 @@ impl Scaled {
         let data = self.folder.path().join(format!("node-{number}"));
         settings.push(("PHOTOLOG_DATA_DIR".to_owned(), data.display().to_string()));
         std::fs::create_dir_all(&data).expect("a folder");
-        let _ = std::os::unix::fs::symlink(self.folder.path().join("pictures"), data.join("blobs"));
         let log = self.folder.path().join(format!("node-{number}.log"));
         self.nodes.push(Node {
             process: Process::start("photolog", &["api"], settings, log),

@@ -1,9 +1,13 @@
 //! The operator's commands.
 
 pub mod account;
+pub mod archive;
+pub mod gc;
 pub mod key;
 pub mod rebuild;
 pub mod verify;
+
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -50,6 +54,18 @@ pub enum Command {
     },
     /// Check that read models equal a fold of the log, and that every picture is there
     Verify,
+    /// Copy all events and pictures into a folder, or bring a copy up to date
+    Backup {
+        /// The folder
+        folder: PathBuf,
+    },
+    /// Fill an empty installation from a backup
+    Restore {
+        /// The folder
+        folder: PathBuf,
+    },
+    /// Remove pictures that no event names
+    Gc(gc::GcArguments),
 }
 
 /// Opens the database and migrates it, with a message that names the setting when it cannot.

@@ -14,6 +14,7 @@ pub struct Observation {
     /// Everything that is done for the request is done inside this span.
     pub span: Span,
     began: Instant,
+    method: Method,
     dialect: Dialect,
     route: &'static str,
 }
@@ -30,6 +31,7 @@ impl Observation {
         Self {
             span: trace::request_span(headers, id.as_str(), method.as_str(), route),
             began: Instant::now(),
+            method: method.clone(),
             dialect,
             route,
         }
@@ -50,6 +52,7 @@ impl Observation {
         tracing::debug!(
             parent: &self.span,
             status = status.as_u16(),
+            method = %self.method,
             route = self.route,
             elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             "answered"

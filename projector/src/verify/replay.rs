@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
 use photolog_domain::event::decode;
-use photolog_domain::{Account, AccountId, Digest, Image, ImageEvent, ImageId};
+use photolog_domain::{Account, AccountId, Digest, Image, ImageId};
 use photolog_store::chain::{GENESIS, Hash};
 use photolog_store::{Claims, KeyRecord, LogEntry, Position, Store, StoreError};
 
 use super::Finding;
 use crate::image_view::{Fold, image_of};
+use crate::named_blobs;
 
 /// Entries in one read.
 const BATCH: u32 = 5_000;
@@ -71,15 +72,8 @@ impl Replay {
         if entry.aggregate_type == Image::TYPE {
             let image = image_of(&entry)?;
             let event = decode(&entry.event_type, &entry.event_version, entry.payload)?;
-            if let ImageEvent::Uploaded {
-                content, master, ..
-            }
-            | ImageEvent::Replaced {
-                content, master, ..
-            } = &event
-            {
-                self.blobs.entry(content.digest).or_insert(entry.position);
-                self.blobs.entry(master.digest).or_insert(entry.position);
+            for digest in named_blobs::of_event(&event).into_iter().flatten() {
+                self.blobs.entry(digest).or_insert(entry.position);
             }
             let fold = self.images.entry(image).or_default();
             return fold.apply(entry.position, entry.sequence, event);

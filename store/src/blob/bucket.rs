@@ -10,23 +10,19 @@ use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
-use object_store::buffered::BufWriter;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, Error, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use photolog_domain::Digest;
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
+use tokio::io::AsyncReadExt;
 
 use super::{StoredBlob, path_of};
 use crate::BlobError;
 use crate::config::{BucketUrl, Vendor};
 
 /// Larger blobs go up in parts of this size. S3 takes none below 5 MiB but the last.
-const PART_BYTES: usize = 8 << 20;
-
-/// Parts of one blob on their way at once: they are in memory.
-const PARTS_AT_ONCE: usize = 2;
+const PART_BYTES: u64 = 8 << 20;
 
 /// How often, and how long, a request that failed is tried again. A client waits for it.
 const RETRIES: usize = 5;
@@ -87,23 +83,25 @@ impl Bucket {
         digest: &Digest,
     ) -> Result<(), BlobError> {
         let path = self.path(digest);
-        let capacity = usize::try_from(size_bytes).map_or(PART_BYTES, |size| {
-            // One byte more than there are, so that a small blob is one request.
-            PART_BYTES.min(size + 1)
-        });
-        let mut upload = BufWriter::with_capacity(self.objects.clone(), path, capacity)
-            .with_max_concurrency(PARTS_AT_ONCE);
-        let copied = async {
-            tokio::io::copy(file, &mut upload).await?;
-            upload.shutdown().await
+        if size_bytes <= PART_BYTES {
+            self.objects.put(&path, part(file).await?.into()).await?;
+            return Ok(());
+        }
+        let mut upload = self.objects.put_multipart(&path).await?;
+        let sent = async {
+            for _ in 0..size_bytes.div_ceil(PART_BYTES) {
+                upload.put_part(part(file).await?.into()).await?;
+            }
+            upload.complete().await?;
+            Ok(())
         };
-        if let Err(error) = copied.await {
+        let sent = sent.await;
+        if sent.is_err() {
             // Parts that stay behind cost money. When this fails as well, the bucket's own rule
             // for unfinished uploads removes them.
             let _ = upload.abort().await;
-            return Err(error.into());
         }
-        Ok(())
+        sent
     }
 
     pub(super) async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError> {
@@ -128,6 +126,13 @@ impl Bucket {
         if_there(self.objects.delete(&self.path(digest)).await)?;
         Ok(())
     }
+}
+
+/// The part of the file that follows.
+async fn part(file: &mut File) -> Result<Vec<u8>, BlobError> {
+    let mut bytes = Vec::new();
+    file.take(PART_BYTES).read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }
 
 fn described(object: &ObjectMeta) -> Option<StoredBlob> {

@@ -5,12 +5,14 @@
 //! | `append` | events and inline tables in one transaction; one round trip where nothing else changes |
 //! | `sealer` | gives committed events their place in the log; one process at a time |
 //! | `listener` | hears what other processes write, and wakes who waits in this one |
+//! | `import` | a whole log in one transaction |
 //! | `log`, `keys`, `read_model` | the questions |
 //!
 //! Write path: append, tell the sealer, it seals, NOTIFY, the projector projects, NOTIFY, the API
 //! answers. Each step is also polled for, so a lost notification costs time, never an event.
 
 mod append;
+mod import;
 mod inline;
 mod keys;
 mod listener;
@@ -28,6 +30,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 use tokio::task::AbortHandle;
 
+pub(crate) use self::import::PostgresImport;
 pub(crate) use self::sealer::PostgresLead;
 use self::sealer::Sealing;
 use crate::StoreError;

@@ -23,8 +23,9 @@ use tokio::sync::Notify;
 
 use super::Postgres;
 use super::listener::LOG_CHANNEL;
-use crate::chain::{GENESIS, Hash, link};
+use crate::chain::link;
 use crate::column::{hash, stored_event};
+use crate::import::Tail;
 use crate::progress::Head;
 use crate::{Position, StoreError};
 
@@ -57,12 +58,6 @@ impl Sealing {
         self.unsealed.notify_one();
         self.appended.notify_one();
     }
-}
-
-/// The end of the log.
-struct Tail {
-    position: Position,
-    hash: Hash,
 }
 
 /// The lead among all processes of one database: whoever holds it seals, projects and relays.
@@ -128,10 +123,7 @@ async fn tail(connection: &mut PgConnection) -> Result<Tail, sqlx::Error> {
     .fetch_optional(connection)
     .await?;
     let Some(newest) = newest else {
-        return Ok(Tail {
-            position: 0,
-            hash: GENESIS,
-        });
+        return Ok(Tail::default());
     };
     Ok(Tail {
         position: newest.try_get(0)?,

@@ -7,11 +7,11 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::inline;
-use super::writer::Tail;
 use crate::StoreError;
 use crate::chain::link;
 use crate::error::sqlite_code;
 use crate::event_store::Append;
+use crate::import::Tail;
 use crate::stored_event::StoredEvent;
 
 /// Why an append does not go on: refused by itself, or the whole transaction is lost.
@@ -99,7 +99,7 @@ async fn parts(
     Ok(())
 }
 
-async fn insert_event(
+pub(super) async fn insert_event(
     connection: &mut SqliteConnection,
     event: &StoredEvent,
     tail: &Tail,

@@ -11,6 +11,7 @@
 //! processes, such as the command line.
 
 mod append;
+mod import;
 mod inline;
 mod keys;
 mod log;
@@ -33,6 +34,7 @@ use tokio::sync::Mutex;
 use crate::StoreError;
 use crate::event_store::Append;
 use crate::progress::Head;
+pub(crate) use import::SqliteImport;
 use writer::Writer;
 
 /// Readers; more than cores would only queue elsewhere.
@@ -47,6 +49,7 @@ pub(crate) struct Sqlite {
     readers: SqlitePool,
     writer: Writer,
     turn: Arc<Mutex<Turn>>,
+    durable: SqliteConnectOptions,
     pub(crate) head: Arc<Head>,
 }
 
@@ -92,11 +95,12 @@ impl Sqlite {
 
         let turn = Arc::new(Mutex::new(Turn { projection }));
         let head = Arc::new(Head::default());
-        let writer = Writer::start(connection, durable, turn.clone(), head.clone());
+        let writer = Writer::start(connection, durable.clone(), turn.clone(), head.clone());
         let store = Self {
             readers,
             writer,
             turn,
+            durable,
             head,
         };
         store.head.reached(store.log_head().await?);

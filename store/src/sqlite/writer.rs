@@ -13,11 +13,11 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::{Turn, append};
-use crate::chain::GENESIS;
+use crate::StoreError;
 use crate::column::hash;
 use crate::event_store::Append;
+use crate::import::Tail;
 use crate::progress::Head;
-use crate::{Position, StoreError, chain};
 
 /// Most appends in one transaction, so that the first of them need not wait long.
 const MOST_IN_ONE_COMMIT: usize = 128;
@@ -84,13 +84,6 @@ struct WriterTask {
     options: SqliteConnectOptions,
     turn: Arc<Mutex<Turn>>,
     head: Arc<Head>,
-}
-
-/// The end of the log as a batch grows it: where the next event goes, and what it is chained to.
-#[derive(Clone, Copy)]
-pub(super) struct Tail {
-    pub(super) position: Position,
-    pub(super) hash: chain::Hash,
 }
 
 impl WriterTask {
@@ -171,10 +164,7 @@ async fn begin(connection: &mut SqliteConnection) -> Result<Tail, sqlx::Error> {
     .fetch_optional(&mut *connection)
     .await?;
     let Some(newest) = newest else {
-        return Ok(Tail {
-            position: 0,
-            hash: GENESIS,
-        });
+        return Ok(Tail::default());
     };
     Ok(Tail {
         position: newest.try_get(0)?,

@@ -1,0 +1,132 @@
+//! The log as a file: one event a line, in order.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use photolog_domain::Digest;
+use photolog_store::{ArchivedEvent, Position, Tail};
+use tokio::fs::File;
+use tokio::io::{AsyncBufReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, BufWriter, SeekFrom};
+
+use super::{ArchiveError, at};
+use crate::named_blobs;
+
+/// Reads the file line by line, and checks the chain.
+pub(super) struct LogReader {
+    path: PathBuf,
+    file: BufReader<File>,
+    line: Vec<u8>,
+    /// The end of what was read.
+    pub(super) tail: Tail,
+    /// How many bytes it took.
+    pub(super) length: u64,
+}
+
+impl LogReader {
+    pub(super) async fn open(folder: &Path) -> Result<Self, ArchiveError> {
+        let path = folder.join("log.ndjson");
+        let file = File::open(&path).await.map_err(at(&path))?;
+        Ok(Self {
+            path,
+            file: BufReader::new(file),
+            line: Vec::new(),
+            tail: Tail::default(),
+            length: 0,
+        })
+    }
+
+    /// The next event; `None` at the end, or at a line that was cut off.
+    pub(super) async fn next(&mut self) -> Result<Option<ArchivedEvent>, ArchiveError> {
+        self.line.clear();
+        let read = self.file.read_until(b'\n', &mut self.line).await;
+        let read = read.map_err(at(&self.path))?;
+        if !self.line.ends_with(b"\n") {
+            return Ok(None);
+        }
+        let event: ArchivedEvent =
+            serde_json::from_slice(&self.line).map_err(|error| self.damaged(&error))?;
+        let mut tail = self.tail;
+        tail.advance(&event).map_err(|error| self.damaged(&error))?;
+        self.tail = tail;
+        self.length += read as u64;
+        Ok(Some(event))
+    }
+
+    /// At most `limit` of the events that follow, none beyond `last`.
+    pub(super) async fn batch(
+        &mut self,
+        last: Position,
+        limit: usize,
+    ) -> Result<Vec<ArchivedEvent>, ArchiveError> {
+        let mut events = Vec::new();
+        while self.tail.position < last && events.len() < limit {
+            let Some(event) = self.next().await? else {
+                break;
+            };
+            events.push(event);
+        }
+        Ok(events)
+    }
+
+    fn damaged(&self, problem: &dyn std::fmt::Display) -> ArchiveError {
+        ArchiveError::Line {
+            path: self.path.clone(),
+            line: self.tail.position + 1,
+            problem: problem.to_string(),
+        }
+    }
+}
+
+/// Appends to the file.
+pub(super) struct LogWriter {
+    path: PathBuf,
+    file: BufWriter<File>,
+    /// The end of what is in it.
+    pub(super) tail: Tail,
+    /// Every blob that an event in it names.
+    pub(super) named: BTreeSet<Digest>,
+}
+
+impl LogWriter {
+    /// Opens the file, makes it when missing, and drops what follows its last whole line.
+    pub(super) async fn open(folder: &Path) -> Result<Self, ArchiveError> {
+        let path = folder.join("log.ndjson");
+        let mut file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .await
+            .map_err(at(&path))?;
+        let mut named = BTreeSet::new();
+        let mut reader = LogReader::open(folder).await?;
+        while let Some(event) = reader.next().await? {
+            named.extend(named_blobs::of_archived(&event)?.into_iter().flatten());
+        }
+        file.set_len(reader.length).await.map_err(at(&path))?;
+        file.seek(SeekFrom::End(0)).await.map_err(at(&path))?;
+        Ok(Self {
+            path,
+            file: BufWriter::new(file),
+            tail: reader.tail,
+            named,
+        })
+    }
+
+    pub(super) async fn append(&mut self, event: &ArchivedEvent) -> Result<(), ArchiveError> {
+        self.tail.advance(event)?;
+        self.named
+            .extend(named_blobs::of_archived(event)?.into_iter().flatten());
+        let mut line = serde_json::to_vec(event)
+            .map_err(std::io::Error::from)
+            .map_err(at(&self.path))?;
+        line.push(b'\n');
+        self.file.write_all(&line).await.map_err(at(&self.path))
+    }
+
+    /// Makes what was appended durable.
+    pub(super) async fn sync(&mut self) -> Result<(), ArchiveError> {
+        self.file.flush().await.map_err(at(&self.path))?;
+        self.file.get_ref().sync_all().await.map_err(at(&self.path))
+    }
+}

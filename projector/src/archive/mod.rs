@@ -1,0 +1,112 @@
+//! `photolog backup` and `photolog restore`: everything that is true, in a folder that any database
+//! and any blob store can be filled from.
+//!
+//! | in the folder | what it is |
+//! | --- | --- |
+//! | `log.ndjson` | the log, an event a line: its place, its hash, and the texts that the hash covers |
+//! | `blobs/` | every blob that an event names, as a directory of blobs |
+//! | `manifest.json` | up to which place and hash the two are complete; written last |
+//!
+//! Everything else, lists, claims and keys included, follows from the log. A backup into the same
+//! folder goes on where the last one ended, or was cut off.
+
+mod backup;
+mod log_file;
+mod restore;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use photolog_domain::Digest;
+use photolog_store::chain::Hash;
+use photolog_store::{BlobConfig, BlobError, Blobs, Position, StoreError, Tail};
+use serde::{Deserialize, Serialize};
+
+pub use backup::backup;
+pub use restore::restore;
+
+/// The shape of the folder; another one gets another number.
+const FORMAT: u32 = 1;
+
+/// Blobs copied at once.
+const COPIES: usize = 4;
+
+/// What a backup holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: u32,
+    /// The last place of the log that is in it.
+    pub position: Position,
+    /// The hash of the log up to there.
+    #[serde(with = "hex")]
+    pub hash: Hash,
+    /// Blobs that its events name.
+    pub blobs: u64,
+}
+
+impl Manifest {
+    fn tail(&self) -> Tail {
+        Tail {
+            position: self.position,
+            hash: self.hash,
+        }
+    }
+}
+
+/// Why a backup could not be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The database failed, or is not empty.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A blob could not be read or written.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// A file could not be read or written.
+    #[error("{0} cannot be used")]
+    File(PathBuf, #[source] io::Error),
+    /// There is no finished backup here.
+    #[error("{0} holds no finished backup")]
+    NoBackup(PathBuf),
+    /// It was made by a newer program.
+    #[error("the backup has format {0}, this program knows {FORMAT}")]
+    NewerFormat(u32),
+    /// The folder's log is not the beginning of this database's log.
+    #[error("{0} holds a backup of another log")]
+    AnotherLog(PathBuf),
+    /// A line of the log is damaged.
+    #[error("{path}, line {line}: {problem}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: Position,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An event names a blob that is not there.
+    #[error("blob {0} is missing")]
+    BlobMissing(Digest),
+}
+
+/// Names the file in what went wrong with it.
+fn at(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
+    move |error| ArchiveError::File(path.to_owned(), error)
+}
+
+/// The blobs of a backup.
+async fn blobs_in(folder: &Path) -> Result<Blobs, BlobError> {
+    let path = folder.join("blobs");
+    Blobs::open(&BlobConfig::Directory { path }).await
+}
+
+/// Copies a blob that is not there yet; its digest is checked on the way.
+async fn copy(from: &Blobs, to: &Blobs, digest: Digest) -> Result<(), ArchiveError> {
+    if to.find(&digest).await?.is_some() {
+        return Ok(());
+    }
+    let bytes = from.get(&digest).await?;
+    to.put(bytes.ok_or(ArchiveError::BlobMissing(digest))?)
+        .await?;
+    Ok(())
+}

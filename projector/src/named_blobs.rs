@@ -1,0 +1,33 @@
+//! Which blobs an event names: what must be there for as long as the event is, which is for ever.
+
+use cqrs_es::Aggregate;
+use photolog_domain::event::decode;
+use photolog_domain::{Digest, Image, ImageEvent};
+use photolog_store::{ArchivedEvent, StoreError};
+
+/// The original and the master, where the event brings them.
+pub(crate) fn of_event(event: &ImageEvent) -> Option<[Digest; 2]> {
+    match event {
+        ImageEvent::Uploaded {
+            content, master, ..
+        }
+        | ImageEvent::Replaced {
+            content, master, ..
+        } => Some([content.digest, master.digest]),
+        ImageEvent::MetadataSet { .. }
+        | ImageEvent::MetadataKeyDeleted { .. }
+        | ImageEvent::Disabled { .. } => None,
+    }
+}
+
+/// The same of an event as it is stored.
+pub(crate) fn of_archived(event: &ArchivedEvent) -> Result<Option<[Digest; 2]>, StoreError> {
+    if event.aggregate_type != Image::TYPE {
+        return Ok(None);
+    }
+    let payload = serde_json::from_str(&event.payload).map_err(|error| {
+        StoreError::Corrupt(format!("payload of position {}: {error}", event.position))
+    })?;
+    let event: ImageEvent = decode(&event.event_type, &event.event_version, payload)?;
+    Ok(of_event(&event))
+}

@@ -1,0 +1,72 @@
+//! A whole log in one transaction, on a connection of its own.
+
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{ConnectOptions, Connection, Row};
+
+use super::append::{Stop, insert_event};
+use super::{Sqlite, inline};
+use crate::import::{ArchivedEvent, Tail};
+use crate::inline::Change;
+use crate::progress::Head;
+use crate::{Position, StoreError};
+
+/// The transaction; rolled back when its connection is dropped.
+#[derive(Debug)]
+pub(crate) struct SqliteImport {
+    connection: SqliteConnection,
+    head: Arc<Head>,
+}
+
+impl Sqlite {
+    pub(crate) async fn import(&self) -> Result<SqliteImport, StoreError> {
+        let mut connection = self.durable.connect().await?;
+        let empty: bool = sqlx::query("BEGIN IMMEDIATE; SELECT NOT EXISTS (SELECT 1 FROM events)")
+            .fetch_one(&mut connection)
+            .await?
+            .try_get(0)?;
+        if !empty {
+            return Err(StoreError::NotEmpty);
+        }
+        Ok(SqliteImport {
+            connection,
+            head: self.head.clone(),
+        })
+    }
+}
+
+impl SqliteImport {
+    pub(crate) async fn insert(&mut self, entries: &[ArchivedEvent]) -> Result<(), StoreError> {
+        for entry in entries {
+            let tail = Tail {
+                position: entry.position,
+                hash: entry.hash,
+            };
+            insert_event(&mut self.connection, &entry.stored(), &tail).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(
+        mut self,
+        changes: Vec<Change>,
+        head: Position,
+    ) -> Result<(), StoreError> {
+        for change in &changes {
+            inline::make(&mut self.connection, change, None).await?;
+        }
+        sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        self.head.reached(head);
+        Ok(self.connection.close().await?)
+    }
+}
+
+impl From<Stop> for StoreError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(error) => error,
+            Stop::Broken(error) => error.into(),
+        }
+    }
+}

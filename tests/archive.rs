@@ -1,0 +1,233 @@
+//! Backup and restore: what leaves one installation and enters another.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use photolog_tests::postgres::Cluster;
+use photolog_tests::{TestApp, pictures};
+use reqwest::{Method, StatusCode};
+
+/// A line of a command's result that must have succeeded.
+pub(crate) fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a command that must have failed says.
+pub(crate) fn failed(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn path(folder: &Path) -> &str {
+    folder.to_str().unwrap()
+}
+
+/// Every kind of event: uploads, a replacement, texts, an image out of use whose bytes another one
+/// holds now, a key taken back.
+pub(crate) async fn some_history(app: &TestApp) {
+    let first = app.uploaded(pictures::png(1)).await;
+    let first = format!("/images/{}", first["imageID"].as_str().unwrap());
+    let second = app.uploaded(pictures::png(2)).await;
+    let second = second["imageID"].as_str().unwrap().to_owned();
+    assert!(app.set_alt_text(&second, "two").await.status().is_success());
+    let disabled = app.request(Method::DELETE, &first).send().await.unwrap();
+    assert!(disabled.status().is_success());
+    app.uploaded(pictures::png(1)).await;
+    let form = reqwest::multipart::Form::new().part(
+        "image",
+        reqwest::multipart::Part::bytes(pictures::png(3)).file_name("p"),
+    );
+    let replaced = app
+        .request(Method::PUT, &format!("/images/{second}"))
+        .multipart(form)
+        .send()
+        .await
+        .unwrap();
+    assert!(replaced.status().is_success());
+    let (revoked, _) = app.issue_key("images.read");
+    succeeded(&app.command(&["key", "revoke", &app.account, &revoked]));
+}
+
+/// Makes the installation an empty one; what it was goes into the folder that is returned.
+fn lose_everything(app: &mut TestApp) -> PathBuf {
+    app.kill();
+    let lost = app.data_dir().with_extension("lost");
+    fs::rename(app.data_dir(), &lost).unwrap();
+    fs::create_dir(app.data_dir()).unwrap();
+    lost
+}
+
+#[tokio::test]
+async fn a_restored_installation_is_the_one_that_was_lost() {
+    let mut app = TestApp::spawn().await;
+    some_history(&app).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (backup, again) = (folder.path().join("backup"), folder.path().join("again"));
+    let said = succeeded(&app.command(&["backup", path(&backup)]));
+    assert!(said.contains("10 events and 3 pictures"), "{said}");
+    let images = app.list().await;
+
+    let lost = lose_everything(&mut app);
+    let restored = succeeded(&app.command(&["restore", path(&backup)]));
+    let hash = |said: &str| said.lines().last().unwrap().to_owned();
+    assert_eq!(hash(&restored), hash(&said));
+    assert!(succeeded(&app.command(&["verify"])).contains("10 events"));
+    // The same places, the same hashes, the same bytes.
+    succeeded(&app.command(&["backup", path(&again)]));
+    let log = |folder: &Path| fs::read(folder.join("log.ndjson")).unwrap();
+    assert!(log(&again) == log(&backup));
+
+    for kept in ["credentials.json", "address"] {
+        fs::copy(lost.join(kept), app.data_dir().join(kept)).unwrap();
+    }
+    app.restart().await;
+    // The link has the port that the program has now.
+    let without_links = |mut images: Vec<serde_json::Value>| {
+        for image in &mut images {
+            image["link"] = serde_json::Value::Null;
+        }
+        images
+    };
+    assert_eq!(without_links(app.list().await), without_links(images));
+    // The claims are there: bytes that an enabled image holds are refused, freed ones are not.
+    let held = app.upload(pictures::png(3)).await;
+    assert_eq!(held.status(), StatusCode::CONFLICT);
+    app.uploaded(pictures::png(2)).await;
+    succeeded(&app.command(&["verify"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_goes_on_where_the_last_one_ended_also_under_writes() {
+    let app = TestApp::spawn().await;
+    some_history(&app).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (backup, fresh) = (folder.path().join("backup"), folder.path().join("fresh"));
+    succeeded(&app.command(&["backup", path(&backup)]));
+
+    // Cut off: half a line, and no word that it is finished.
+    let log = backup.join("log.ndjson");
+    let whole = fs::read(&log).unwrap();
+    fs::write(&log, &whole[..whole.len() - 10]).unwrap();
+    fs::remove_file(backup.join("manifest.json")).unwrap();
+    let elsewhere = folder.path().join("data");
+    let unfinished = app.command(&["--data-dir", path(&elsewhere), "restore", path(&backup)]);
+    assert!(failed(&unfinished).contains("no finished backup"));
+
+    let images = app.list().await;
+    let image = images[0]["imageID"].as_str().unwrap().to_owned();
+    let write = async {
+        for text in 0..40 {
+            let text = format!("text {text}");
+            assert!(app.set_alt_text(&image, &text).await.status().is_success());
+        }
+    };
+    let command = tokio::task::block_in_place;
+    let ((), taken) = tokio::join!(write, async {
+        let mut taken = Vec::new();
+        for _ in 0..5 {
+            taken.push(command(|| app.command(&["backup", path(&backup)])));
+            tokio::task::yield_now().await;
+        }
+        taken
+    });
+    for output in &taken {
+        succeeded(output);
+    }
+    succeeded(&app.command(&["backup", path(&backup)]));
+    succeeded(&app.command(&["backup", path(&fresh)]));
+    assert!(fs::read(&log).unwrap() == fs::read(fresh.join("log.ndjson")).unwrap());
+    let manifest = |folder: &Path| fs::read_to_string(folder.join("manifest.json")).unwrap();
+    assert_eq!(manifest(&backup), manifest(&fresh));
+}
+
+#[tokio::test]
+async fn a_backup_goes_from_sqlite_to_postgres_and_back() {
+    let app = TestApp::spawn().await;
+    some_history(&app).await;
+    let cluster = Cluster::start();
+    let database = cluster.new_database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let (data, back) = (place("data"), place("back"));
+    let on_postgres = |command: &[&str]| {
+        let settings = ["--database-url", &database, "--data-dir", path(&data)];
+        app.command(&[&settings, command].concat())
+    };
+    let on_sqlite =
+        |command: &[&str]| app.command(&[&["--data-dir", path(&back)], command].concat());
+    succeeded(&app.command(&["backup", path(&place("first"))]));
+    succeeded(&on_postgres(&["restore", path(&place("first"))]));
+    succeeded(&on_postgres(&["verify"]));
+    // The sealer goes on after what came in, and its chain holds.
+    succeeded(&on_postgres(&["key", "issue", &app.account]));
+    assert!(succeeded(&on_postgres(&["verify"])).contains("11 events"));
+    assert!(failed(&on_postgres(&["restore", path(&place("first"))])).contains("holds events"));
+    succeeded(&on_postgres(&["gc", "--dry-run"]));
+
+    succeeded(&on_postgres(&["backup", path(&place("second"))]));
+    let log = |name: &str| fs::read_to_string(place(name).join("log.ndjson")).unwrap();
+    let (first, second) = (log("first"), log("second"));
+    assert_eq!(second.lines().count(), 11);
+    assert!(second.starts_with(&first));
+    succeeded(&on_sqlite(&["restore", path(&place("second"))]));
+    succeeded(&on_sqlite(&["verify"]));
+}
+
+#[tokio::test]
+async fn what_is_damaged_or_not_empty_is_refused_and_changes_nothing() {
+    let app = TestApp::spawn().await;
+    some_history(&app).await;
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    succeeded(&app.command(&["backup", path(&backup)]));
+    let occupied = app.command(&["restore", path(&backup)]);
+    assert!(failed(&occupied).contains("holds events already"));
+    let stranger = TestApp::spawn().await;
+    let other = stranger.command(&["backup", path(&backup)]);
+    assert!(failed(&other).contains("another log"));
+
+    let elsewhere = folder.path().join("data");
+    let restore = || app.command(&["--data-dir", path(&elsewhere), "restore", path(&backup)]);
+    let log = backup.join("log.ndjson");
+    let whole = fs::read_to_string(&log).unwrap();
+    let (changed, line) = (whole.replacen("two", "too", 1), "line 5");
+    assert_ne!(changed, whole);
+    fs::write(&log, changed).unwrap();
+    let said = failed(&restore());
+    assert!(said.contains(line) && said.contains("hash chain"), "{said}");
+
+    // The last event is missing.
+    let shorter = whole.trim_end().rfind('\n').unwrap() + 1;
+    fs::write(&log, &whole[..shorter]).unwrap();
+    assert!(failed(&restore()).contains("no finished backup"));
+
+    fs::write(&log, &whole).unwrap();
+    let blob = files_below(&backup.join("blobs")).pop().unwrap();
+    let bytes = fs::read(&blob).unwrap();
+    fs::write(&blob, b"other bytes").unwrap();
+    assert!(failed(&restore()).contains("is damaged"));
+    fs::remove_file(&blob).unwrap();
+    assert!(failed(&restore()).contains("is missing"));
+    let accounts = app.command(&["--data-dir", path(&elsewhere), "account", "list"]);
+    assert_eq!(succeeded(&accounts), "");
+
+    fs::write(&blob, bytes).unwrap();
+    succeeded(&restore());
+    succeeded(&app.command(&["--data-dir", path(&elsewhere), "verify"]));
+}
+
+/// All files in a folder and the folders in it.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .flat_map(|entry| {
+            if entry.file_type().unwrap().is_dir() {
+                files_below(&entry.path())
+            } else {
+                vec![entry.path()]
+            }
+        })
+        .collect()
+}
