@@ -4,6 +4,7 @@
 
 mod archive;
 mod buckets;
+mod compose;
 mod concurrency;
 mod crash;
 mod differential;

@@ -56,6 +56,7 @@ async fn metrics_count_requests_commands_and_renditions_on_their_own_port() {
         "photolog_commands_total{aggregate=\"Image\",outcome=\"unchanged\"} 1",
         "photolog_renditions_total{source=\"memory\"} 2",
         "photolog_projection_lag{projection=\"image_view\"} 0",
+        "photolog_sealing_age_seconds 0",
         // The account, its key, the picture, its text.
         "photolog_log_head 4",
     ] {

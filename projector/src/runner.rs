@@ -68,7 +68,7 @@ impl Projector {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = self.lead() => {}
-            () = gauges::run(&self.store) => {}
+            () = gauges::run(&self.store, &self.relay) => {}
             // Dropped in the middle of a transaction, the work leaves nothing of it behind.
             _ = stop.wait_for(|stop| *stop) => {}
         }

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 
-use photolog_domain::{AccountId, EventMetadata};
+use photolog_domain::{AccountId, EventMetadata, Timestamp};
 
 use crate::chain::{Hash, link};
 use crate::postgres::PostgresLead;
@@ -117,6 +117,17 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(_) => Ok(true),
             Backend::Postgres(postgres) => postgres.log_is_complete().await,
+        }
+    }
+
+    /// When the oldest event happened that has no place in the log yet; on SQLite there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn oldest_unsealed(&self) -> Result<Option<Timestamp>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(None),
+            Backend::Postgres(postgres) => postgres.oldest_unsealed().await,
         }
     }
 

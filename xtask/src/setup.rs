@@ -29,6 +29,12 @@ pub(crate) const BENCHMARK_PROGRAMS: &[Program] = &[
     },
 ];
 
+/// What judges `docker-compose.yml`; it needs no engine for that.
+const COMPOSE: &[Program] = &[Program {
+    name: "docker-compose",
+    package: "docker-compose",
+}];
+
 /// The pinned Python packages: the vendors' SDKs, and servers and cargo's checkers as prebuilt
 /// binaries.
 const REQUIREMENTS: &[&str] = &[
@@ -63,6 +69,7 @@ pub(crate) fn for_tests() -> Result<()> {
         println!("PostgreSQL is missing, installing postgresql");
         install(&["postgresql"])?;
     }
+    programs(COMPOSE)?;
     if let Err(error) = wasm_target() {
         println!("warning: the edge cannot be built here: {error:#}");
     }

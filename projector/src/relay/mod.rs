@@ -61,6 +61,17 @@ impl Relay {
         Self { store, settings }
     }
 
+    /// Up to where events are published; `None` when they are not to be.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn position(&self) -> Result<Option<Position>, StoreError> {
+        match self.settings.url() {
+            None => Ok(None),
+            Some(_) => stream::remembered(&self.store).await.map(Some),
+        }
+    }
+
     /// Relays for ever; without a URL there is nothing to do.
     pub async fn run(&self) -> Infallible {
         let Some(url) = self.settings.url() else {

@@ -4,7 +4,7 @@ use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType, Stream};
-use photolog_store::{Position, Store};
+use photolog_store::{Position, Store, StoreError};
 
 use super::RelayError;
 use crate::settings::RelaySettings;
@@ -106,7 +106,7 @@ pub(super) async fn resume(stream: &Stream, store: &Store) -> Result<Place, Rela
     }
     let Ok(last) = stream.get_raw_message(sequence).await else {
         // Expired by the operator's limits.
-        let position = store.checkpoint(CHECKPOINT, CHECKPOINT_VERSION).await?;
+        let position = remembered(store).await?;
         return Ok(Place { position, sequence });
     };
     let header = |name: &str| {
@@ -138,6 +138,11 @@ pub(super) async fn resume(stream: &Stream, store: &Store) -> Result<Place, Rela
 }
 
 /// Remembers how far the stream has come, beside it.
+/// What [`remember`] has noted last.
+pub(super) async fn remembered(store: &Store) -> Result<Position, StoreError> {
+    store.checkpoint(CHECKPOINT, CHECKPOINT_VERSION).await
+}
+
 pub(super) async fn remember(store: &Store, position: Position) -> Result<(), RelayError> {
     Ok(store
         .set_checkpoint(CHECKPOINT, CHECKPOINT_VERSION, position)

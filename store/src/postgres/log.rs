@@ -1,7 +1,7 @@
 //! Reading single streams and the log.
 
 use cqrs_es::persist::SerializedEvent;
-use photolog_domain::AccountId;
+use photolog_domain::{AccountId, Timestamp};
 use postgres_es::PostgresEventRepository;
 use sqlx::Row;
 
@@ -125,5 +125,18 @@ impl Postgres {
             .fetch_one(&self.pool)
             .await?;
         Ok(row.try_get(0)?)
+    }
+
+    /// When the event happened that waits longest for its place.
+    pub(crate) async fn oldest_unsealed(&self) -> Result<Option<Timestamp>, StoreError> {
+        sqlx::query(
+            "SELECT metadata ->> 'occurred_at'
+             FROM unsealed JOIN events USING (aggregate_type, aggregate_id, sequence)
+             ORDER BY arrival LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .map(|row| parsed(&row, 0))
+        .transpose()
     }
 }
