@@ -8,6 +8,7 @@ mod compose;
 mod concurrency;
 mod crash;
 mod differential;
+mod edge;
 mod examples;
 mod faults;
 mod feed;

@@ -11,6 +11,7 @@ use photolog_telemetry::TelemetrySettings;
 
 use crate::app::Limits;
 use crate::edge::EdgeSecret;
+use crate::edge::push::EdgeUrl;
 use crate::http::server::ServerLimits;
 use crate::picture::PictureLimits;
 
@@ -65,6 +66,17 @@ pub struct Config {
         global = true
     )]
     pub edge_secret: EdgeSecret,
+
+    /// Edges to tell at once when a picture is replaced, such as `http://10.0.0.7:8787`; several are
+    /// separated by commas
+    #[arg(
+        long,
+        env = "PHOTOLOG_EDGES",
+        value_delimiter = ',',
+        value_name = "URL",
+        global = true
+    )]
+    pub edges: Vec<EdgeUrl>,
 
     /// Most enabled images of an account that has no limit of its own
     #[arg(

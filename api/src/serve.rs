@@ -21,6 +21,7 @@ use crate::auth::secret::{NewKey, random};
 use crate::auth::token::TokenSigner;
 use crate::cli::{open_account, open_blobs, open_store};
 use crate::config::Config;
+use crate::edge::push;
 use crate::feed::live::LiveFeed;
 use crate::http::load::Load;
 use crate::http::server;
@@ -43,6 +44,9 @@ pub enum Roles {
 /// # Errors
 /// When a setting cannot be used: each message names it.
 pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
+    if config.edge_secret.is_empty() && !config.edges.is_empty() {
+        anyhow::bail!("--edges needs --edge-secret, by which edges know that it is us");
+    }
     let address = config.data_dir.join("address");
     forget(&address).context("the file `address` of the last run cannot be removed")?;
     let store = open_store(config).await?;
@@ -84,6 +88,14 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
             Some(projector)
         }
     };
+    let edges = config.edges.clone();
+    let push = (!edges.is_empty()).then(|| {
+        tokio::spawn(push::follow(
+            store.clone(),
+            edges,
+            config.edge_secret.clone(),
+        ))
+    });
     say(&format!("Photolog serves at {}", app.public_url));
     std::fs::write(&address, bound.to_string()).context("the file `address` cannot be written")?;
 
@@ -94,6 +106,9 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         ending.live_feed.close();
     };
     server::serve(listener, app, config.server_limits(), shutdown).await;
+    if let Some(push) = push {
+        push.abort();
+    }
     stop_projector.send_replace(true);
     if let Some(projector) = projector {
         projector.await.context("the projector failed")?;

@@ -1,5 +1,6 @@
 //! The renderer as a WASM module: the origin's own code behind a border that is crossed once to
-//! decide ([`answer`]) and once to render ([`render`]).
+//! decide ([`answer`]) and once to render ([`render`]). What comes from the origin is looked at
+//! before ([`is_picture`]).
 //!
 //! Only text, numbers and bytes cross. The worker that calls this is in `worker/`.
 
@@ -49,6 +50,15 @@ pub fn answer(
     plan::plan(&question).to_string()
 }
 
+/// Whether bytes are a picture of this size and format, by their header: what an origin sends is
+/// not shown on its word alone.
+#[wasm_bindgen(js_name = isPicture)]
+pub fn is_picture(bytes: &[u8], width: u32, height: u32, media_type: &str) -> bool {
+    photolog_rendition::inspect(bytes).is_ok_and(|found| {
+        found.dimensions == Dimensions { width, height } && found.media_type.as_str() == media_type
+    })
+}
+
 /// Renders a master.
 ///
 /// # Errors
@@ -72,4 +82,23 @@ pub fn memory_bytes() -> u32 {
     #[cfg(not(target_arch = "wasm32"))]
     let pages = 0;
     u32::try_from(pages * 65_536).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_told_by_its_bytes() {
+        let fixture = include_bytes!("../../rendition/fixtures/orientation-1.jpg");
+        assert!(is_picture(fixture, 16, 8, "image/jpeg"));
+        for (bytes, width, height, media_type) in [
+            (fixture.as_slice(), 8, 16, "image/jpeg"),
+            (fixture, 16, 8, "image/png"),
+            (b"<script>alert(1)</script>", 16, 8, "image/jpeg"),
+            (b"", 16, 8, "image/jpeg"),
+        ] {
+            assert!(!is_picture(bytes, width, height, media_type));
+        }
+    }
 }

@@ -24,6 +24,7 @@ const edge :Workerd.Worker = (
     (name = "once.js", esModule = embed "once.js"),
     (name = "origin.js", esModule = embed "origin.js"),
     (name = "pointers.js", esModule = embed "pointers.js"),
+    (name = "push.js", esModule = embed "push.js"),
     (name = "renderer.js", esModule = embed "renderer.js"),
     (name = "renditions.js", esModule = embed "renditions.js"),
     (name = "warm-up.js", esModule = embed "warm-up.js"),

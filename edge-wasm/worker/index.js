@@ -6,6 +6,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `pointers.js` | which picture a link shows |
+//! | `push.js` | the origin's word that a link has changed |
 //! | `renditions.js` | bytes: cached, rendered, or the origin's |
 //! | `renderer.js` | the WASM module, reset when it must be |
 //! | `origin.js` | questions to the origin, with limits |
@@ -16,6 +17,7 @@
 import { pictureHeaders, refusal } from "./headers.js";
 import { Origin, OriginDown } from "./origin.js";
 import { Pointers } from "./pointers.js";
+import { PUSH_PATH, push } from "./push.js";
 import { decide, isSize } from "./renderer.js";
 import { Renditions } from "./renditions.js";
 import { warmUp } from "./warm-up.js";
@@ -41,6 +43,10 @@ export default {
 
 async function answer(request, env, context) {
   const url = new URL(request.url);
+  if (url.pathname === PUSH_PATH) {
+    shared ??= share(env);
+    return push(request, env.EDGE_SECRET, shared.pointers);
+  }
   const path = PICTURE.exec(url.pathname);
   if (!path) return refusal(404, "there is nothing at this path");
   const { method } = request;

@@ -1,5 +1,6 @@
-//! Which picture a link shows: believed for a second, then asked again by ETag. When the origin
-//! is down, what was last known goes on being believed; misses are never kept.
+//! Which picture a link shows: believed for a second, or until the origin says that it has
+//! changed, then asked again by ETag. When the origin is down, what was last known goes on being
+//! believed; misses are never kept.
 
 import { keep, kept } from "./cache.js";
 import { Lru } from "./lru.js";
@@ -11,6 +12,8 @@ const MOST_ENTRIES = 10_000;
 export class Pointers {
   #known = new Lru(MOST_ENTRIES);
   #asking = new Map();
+  /** When the origin last said that a link has changed. */
+  #changed = new Lru(MOST_ENTRIES);
   #origin;
 
   constructor(origin) {
@@ -22,6 +25,14 @@ export class Pointers {
     const entry = this.#known.get(publicId);
     if (entry && Date.now() < entry.until) return entry.pointer;
     return once(this.#asking, publicId, context, () => this.#ask(publicId, entry?.pointer, context));
+  }
+
+  /** What was asked until now is no longer believed. */
+  changed(publicId) {
+    this.#asking.delete(publicId);
+    this.#changed.set(publicId, Date.now());
+    const entry = this.#known.get(publicId);
+    if (entry) entry.until = 0;
   }
 
   async #ask(publicId, known, context) {
@@ -37,7 +48,9 @@ export class Pointers {
       return pointer;
     }
     if (pointer) {
-      this.#believe(publicId, pointer, asked + TTL_MS);
+      // Told of a change while the answer was under way: it may be from before.
+      const isOld = asked <= (this.#changed.get(publicId) ?? -1);
+      this.#believe(publicId, pointer, isOld ? 0 : asked + TTL_MS);
       if (pointer !== known) context.waitUntil(remember(publicId, pointer));
     } else {
       this.#known.delete(publicId);

@@ -32,10 +32,19 @@ export function decide(pointer, size, accept, ifNoneMatch) {
 
 /** The bytes of a rendition. */
 export function render(master, { width, height, mediaType }) {
+  return inModule(() => glue.render(master, width, height, mediaType));
+}
+
+/** Whether bytes are what their name says, by their header. */
+export function isPicture(bytes, { width, height, mediaType }) {
+  return inModule(() => glue.isPicture(bytes, width, height, mediaType));
+}
+
+function inModule(work) {
   try {
-    const bytes = glue.render(master, width, height, mediaType);
+    const outcome = work();
     if (glue.memoryBytes() > MEMORY_MARK) glue.__wbg_reset_state();
-    return bytes;
+    return outcome;
   } catch (problem) {
     // A refusal is a text; anything else is a trap, after which the instance is not to be used.
     if (typeof problem === "string") throw new CannotRender(problem);

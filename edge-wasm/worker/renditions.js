@@ -5,7 +5,7 @@ import { keep, kept } from "./cache.js";
 import { Lru } from "./lru.js";
 import { once } from "./once.js";
 import { OriginDown } from "./origin.js";
-import { CannotRender, render } from "./renderer.js";
+import { CannotRender, isPicture, render } from "./renderer.js";
 
 /** Of the 128 MB that an isolate has, what renditions asked for again and again may take. */
 const MEMORY_LIMIT = 16 * 1024 * 1024;
@@ -24,42 +24,50 @@ export class Renditions {
   async bytes(publicId, pointer, plan, context) {
     const hot = this.#hot.get(plan.etag);
     if (hot) return hot;
-    const bytes = isMaster(pointer, plan)
-      ? await this.#master(pointer.digest, context)
-      : await once(this.#making, plan.etag, context, () => this.#make(publicId, pointer, plan, context));
+    const make = () => this.#make(publicId, pointer, plan, context);
+    const bytes = await once(this.#making, plan.etag, context, make);
     this.#hot.set(plan.etag, bytes, bytes.byteLength);
     return bytes;
   }
 
   async #make(publicId, pointer, plan, context) {
+    const master = () => this.#master(pointer, context);
+    // It is kept already, under its own name.
+    if (isMaster(pointer, plan)) return this.#orTheOrigins(publicId, plan, master);
     const name = `renditions/${plan.etag.slice(1, -1)}`;
     const there = await kept(name);
     if (there) return there;
-    const made = await this.#renderOrAsk(publicId, pointer, plan, context);
+    const made = await this.#orTheOrigins(publicId, plan, async () => render(await master(), plan));
     context.waitUntil(keep(name, made));
     return made;
   }
 
-  async #renderOrAsk(publicId, pointer, plan, context) {
+  async #orTheOrigins(publicId, plan, work) {
     try {
-      return render(await this.#master(pointer.digest, context), plan);
+      return await work();
     } catch (problem) {
       if (!(problem instanceof CannotRender || problem instanceof OriginDown)) throw problem;
       console.warn(`asking the origin for ${plan.etag}: ${problem.message}`);
-      return this.#origin.rendition(publicId, plan);
+      return real(await this.#origin.rendition(publicId, plan), plan);
     }
   }
 
-  #master(digest, context) {
-    return once(this.#fetching, digest, context, async () => {
-      const name = `masters/${digest}`;
+  #master(pointer, context) {
+    return once(this.#fetching, pointer.digest, context, async () => {
+      const name = `masters/${pointer.digest}`;
       const there = await kept(name);
       if (there) return there;
-      const bytes = await this.#origin.master(digest);
+      const bytes = real(await this.#origin.master(pointer.digest), pointer);
       context.waitUntil(keep(name, bytes));
       return bytes;
     });
   }
+}
+
+/** The bytes, when they are the picture that was promised: nothing else is shown or kept. */
+function real(bytes, promised) {
+  if (isPicture(bytes, promised)) return bytes;
+  throw new OriginDown("the origin's bytes are not the picture that it promised");
 }
 
 /** The master's own size and format: its bytes are the rendition. */

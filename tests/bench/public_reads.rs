@@ -25,7 +25,7 @@ pub(crate) async fn measure() -> Figure {
     let rendition = answer.bytes().await.expect("a picture");
     assert!(rendition.starts_with(&[0xff, 0xd8]), "this is no JPEG");
 
-    let nginx = Nginx::serve(&rendition);
+    let nginx = Nginx::serve(&rendition, "auto");
     let ours = format!("{}/images/{public_id}?size=400x400", app.url);
     let theirs = format!("http://{}/picture.jpg", nginx.address);
     let (mut measured, mut limit) = (Vec::new(), Vec::new());
@@ -43,7 +43,7 @@ pub(crate) async fn measure() -> Figure {
 }
 
 /// What `wrk` measures; answers that are no success spoil the measurement.
-fn requests_per_second(url: &str) -> f64 {
+pub(crate) fn requests_per_second(url: &str) -> f64 {
     let output = Command::new("wrk")
         .args(["-t1", "-c32", "-d4s", url])
         .stdin(Stdio::null())
@@ -61,20 +61,24 @@ fn requests_per_second(url: &str) -> f64 {
 }
 
 /// A running nginx with one file, gone when this is dropped.
-struct Nginx {
+pub(crate) struct Nginx {
     process: Child,
-    address: String,
+    pub(crate) address: String,
     _folder: TempDir,
 }
 
 impl Nginx {
-    fn serve(picture: &[u8]) -> Self {
+    pub(crate) fn serve(picture: &[u8], processes: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port").to_string();
         let configuration = folder.path().join("nginx.conf");
         fs::write(folder.path().join("picture.jpg"), picture).expect("a file");
-        fs::write(&configuration, configuration_text(folder.path(), &address)).expect("a file");
+        fs::write(
+            &configuration,
+            configuration_text(folder.path(), &address, processes),
+        )
+        .expect("a file");
         // Not on every user's search path.
         let program = Some("/usr/sbin/nginx").filter(|program| Path::new(program).is_file());
         let process = Command::new(program.unwrap_or("nginx"))
@@ -108,14 +112,14 @@ impl Drop for Nginx {
     }
 }
 
-/// As many worker processes as cores, which is also how many threads Photolog takes. Connections
-/// stay open for ever, and nothing is written for a request.
-fn configuration_text(folder: &Path, address: &str) -> String {
+/// With `auto`, as many worker processes as cores, which is also how many threads Photolog takes.
+/// Connections stay open for ever, and nothing is written for a request.
+fn configuration_text(folder: &Path, address: &str, processes: &str) -> String {
     let folder = folder.display();
     format!(
         "daemon off;
          user root;
-         worker_processes auto;
+         worker_processes {processes};
          pid {folder}/nginx.pid;
          error_log stderr;
          events {{ worker_connections 256; }}

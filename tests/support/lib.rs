@@ -6,11 +6,17 @@
 //! | [`scaled`] | API nodes and projectors over one PostgreSQL and one NATS server |
 //! | [`process`] | a program as a child, killed and started again |
 //! | [`nats`] | NATS servers with JetStream |
+//! | [`browser`] | Chromium without a window |
+//! | [`edge`] | the edge in workerd before an origin |
+//! | [`gate`] | what stands between edge and origin, and may be shut or spoil answers |
 //! | [`pictures`] | small valid pictures, and hostile ones |
 //! | [`postgres`] | a PostgreSQL cluster that can be stopped and started |
 //! | [`s3`] | an S3 server with one bucket |
 //! | [`raw`] | requests byte by byte, for what no client would send |
 
+pub mod browser;
+pub mod edge;
+pub mod gate;
 pub mod nats;
 pub mod pictures;
 pub mod postgres;

@@ -121,16 +121,25 @@ pub fn program(name: &str) -> PathBuf {
 
 /// A program in the Python environment that `cargo xtask setup` makes.
 pub fn python_program(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-        PathBuf::from,
-    );
-    let program = target.join("tools/venv/bin").join(name);
+    installed(&format!("tools/venv/bin/{name}"))
+}
+
+/// A program below `target/` that `cargo xtask setup` brings.
+pub(crate) fn installed(path: &str) -> PathBuf {
+    let program = target().join(path);
     assert!(
         program.is_file(),
-        "run `cargo xtask setup` first: {name} is missing"
+        "run `cargo xtask setup` first: {path} is missing"
     );
     program
+}
+
+/// Where cargo builds to.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        PathBuf::from,
+    )
 }
 
 /// A port that is free at this moment.

@@ -3,12 +3,25 @@
 
 use anyhow::Result;
 
+use crate::edge;
 use crate::setup;
 use crate::step::run;
 use crate::workspace::cargo;
 
 pub(crate) fn run_benchmarks() -> Result<()> {
     setup::programs(setup::BENCHMARK_PROGRAMS)?;
+    measure("service")
+}
+
+/// The warm worker in workerd, and how soon it shows a replaced picture.
+pub(crate) fn run_edge_benchmarks() -> Result<()> {
+    setup::programs(setup::BENCHMARK_PROGRAMS)?;
+    setup::runtimes()?;
+    edge::build()?;
+    measure("edge")
+}
+
+fn measure(what: &str) -> Result<()> {
     run(&mut cargo(&[
         "build",
         "--release",
@@ -23,5 +36,7 @@ pub(crate) fn run_benchmarks() -> Result<()> {
         "photolog-tests",
         "--bench",
         "figures",
+        "--",
+        what,
     ]))
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::edge;
 use crate::setup;
 use crate::step::{Steps, run};
 use crate::workspace::{cargo, python_environment};
@@ -17,6 +18,8 @@ pub(crate) fn everything() -> Result<()> {
     steps.take("documentation", documentation)?;
     steps.take("dependency policy", dependency_policy)?;
     steps.take("build", build)?;
+    edge::build_within(&mut steps)?;
+    steps.take("edge, built elsewhere", edge::is_reproducible)?;
     steps.take("tests", || {
         run(&mut cargo(&["test", "--workspace", "--locked"]))
     })?;
@@ -28,6 +31,9 @@ pub(crate) fn everything() -> Result<()> {
 pub(crate) fn stories(filter: &str) -> Result<()> {
     setup::for_tests()?;
     build()?;
+    if filter.starts_with("edge") {
+        edge::build_within(&mut Steps::default())?;
+    }
     run(cargo(STORIES).arg(filter))
 }
 

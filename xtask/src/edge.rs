@@ -3,121 +3,205 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::setup;
 use crate::step::{Steps, run};
-use crate::workspace::{cargo, root, runtimes_folder, target};
+use crate::workspace::{cargo, root, target};
 
 const TRIPLE: &str = "wasm32-unknown-unknown";
 /// The most memory an instance may ever have: half of what an isolate gets at a hoster.
 const MEMORY_LIMIT: u32 = 64 << 20;
+/// The most bytes the module may have when compressed: hosters limit it, and cold starts feel it.
+const COMPRESSED_LIMIT: usize = 900_000;
 
-/// Build the worker's folder.
+/// `cargo xtask edge`
 pub(crate) fn build() -> Result<()> {
     let mut steps = Steps::default();
     steps.take("compile target", setup::wasm_target)?;
-    steps.take("module", module)?;
-    steps.take("glue", glue)?;
-    steps.take("worker", worker)?;
+    build_within(&mut steps)?;
     steps.summarize();
-    println!("\n{} is ready", folder().display());
+    println!("\n{} is ready", Build::here().folder().display());
     Ok(())
 }
 
-/// Build it, and let it stand its tests in workerd.
-pub(crate) fn test() -> Result<()> {
-    build()?;
-    setup::runtimes()?;
-    run(&mut cargo(&[
-        "build",
-        "--locked",
-        "--package",
-        "photolog-api",
-    ]))?;
-    let mut node = Command::new("node");
-    node.args(["--test", "--test-reporter=spec"])
-        .arg(root().join("edge-wasm/tests/edge.test.mjs"))
-        .env("PHOTOLOG_PROGRAM", target().join("debug/photolog"))
-        .env("PHOTOLOG_EDGE_FOLDER", folder())
-        .env("PHOTOLOG_RUNTIMES", runtimes_folder());
-    run(&mut node)
+/// Build the worker's folder as steps of a longer task, which has brought the compile target.
+pub(crate) fn build_within(steps: &mut Steps) -> Result<()> {
+    let build = Build::here();
+    steps.take("edge: module", || build.module())?;
+    steps.take("edge: worker", || build.worker())
 }
 
 /// Where the deployable worker is.
 pub(crate) fn folder() -> PathBuf {
-    target().join("edge")
+    Build::here().folder()
 }
 
-fn module() -> Result<()> {
-    let mut command = cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "photolog-edge-wasm",
-        "--lib",
-        "--target",
-        TRIPLE,
-    ]);
-    // This variable would replace the one below.
-    command.env_remove("RUSTFLAGS");
-    command.env_remove("CARGO_ENCODED_RUSTFLAGS");
-    command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags());
-    command.env("CARGO_TARGET_DIR", target());
-    command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-    command.env("CARGO_PROFILE_RELEASE_LTO", "fat");
-    command.env("CARGO_PROFILE_RELEASE_PANIC", "abort");
-    run(&mut command)
-}
-
-/// SIMD, the memory limit, and no trace of where on this machine the source lies.
-fn flags() -> String {
-    let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(
-        || std::env::home_dir().unwrap_or_default().join(".cargo"),
-        PathBuf::from,
-    );
-    format!(
-        "-C target-feature=+simd128 -C link-arg=--max-memory={MEMORY_LIMIT} \
-         --remap-path-prefix={}=/photolog --remap-path-prefix={}=/cargo",
-        root().display(),
-        cargo_home.display()
-    )
-}
-
-/// The glue's maker is a workspace of its own, so that nobody else waits for it.
-fn glue() -> Result<()> {
-    let tools = target().join("tools/bindgen");
-    let built = target()
-        .join(TRIPLE)
-        .join("release/photolog_edge_wasm.wasm");
-    let mut command = cargo(&["run", "--release", "--locked", "--quiet", "--manifest-path"]);
-    command.arg(root().join("xtask/bindgen/Cargo.toml"));
-    command.arg("--target-dir").arg(tools);
-    command.arg("--").arg(built).arg(fresh_folder()?);
-    run(&mut command)
-}
-
-fn fresh_folder() -> Result<PathBuf> {
-    let folder = folder();
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+/// The same source at another place gives the same worker.
+pub(crate) fn is_reproducible() -> Result<()> {
+    let (here, elsewhere) = (Build::here(), Build::elsewhere()?);
+    elsewhere.module()?;
+    elsewhere.worker()?;
+    let (ours, theirs) = (files(&here.folder())?, files(&elsewhere.folder())?);
+    ensure!(ours.len() == theirs.len(), "the worker has other files");
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        ensure!(
+            ours.file_name() == theirs.file_name(),
+            "the worker has other files"
+        );
+        let same = fs::read(ours)? == fs::read(theirs)?;
+        ensure!(same, "{} differs from {}", ours.display(), theirs.display());
     }
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    Ok(folder)
+    Ok(())
 }
 
-fn worker() -> Result<()> {
-    copy_files(&root().join("edge-wasm/worker"), &folder())
+/// One build of the worker.
+struct Build {
+    source: PathBuf,
+    target: PathBuf,
 }
 
-fn copy_files(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))
-            .with_context(|| entry.path().display().to_string())?;
+impl Build {
+    fn here() -> Self {
+        Self {
+            source: root(),
+            target: target(),
+        }
+    }
+
+    /// A copy of the source, to be built by itself.
+    fn elsewhere() -> Result<Self> {
+        let place = target().join("elsewhere");
+        let source = place.join("source");
+        if source.exists() {
+            fs::remove_dir_all(&source).with_context(|| source.display().to_string())?;
+        }
+        copy_source(&root(), &source)?;
+        Ok(Self {
+            source,
+            target: place.join("target"),
+        })
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.target.join("edge")
+    }
+
+    fn module(&self) -> Result<()> {
+        let mut command = cargo(&[
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "photolog-edge-wasm",
+            "--lib",
+            "--target",
+            TRIPLE,
+        ]);
+        command.current_dir(&self.source);
+        // This variable would replace the one below.
+        command.env_remove("RUSTFLAGS");
+        command.env_remove("CARGO_ENCODED_RUSTFLAGS");
+        command.env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+            self.flags(),
+        );
+        command.env("CARGO_TARGET_DIR", &self.target);
+        command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
+        command.env("CARGO_PROFILE_RELEASE_LTO", "fat");
+        command.env("CARGO_PROFILE_RELEASE_PANIC", "abort");
+        run(&mut command)
+    }
+
+    /// SIMD, the memory limit, and no trace of where on this machine the source lies.
+    fn flags(&self) -> String {
+        let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(
+            || std::env::home_dir().unwrap_or_default().join(".cargo"),
+            PathBuf::from,
+        );
+        format!(
+            "-C target-feature=+simd128 -C link-arg=--max-memory={MEMORY_LIMIT} \
+             --remap-path-prefix={}=/photolog --remap-path-prefix={}=/cargo",
+            self.source.display(),
+            cargo_home.display()
+        )
+    }
+
+    /// Everything that is deployed, in a fresh folder.
+    fn worker(&self) -> Result<()> {
+        let folder = self.folder();
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        }
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        self.glue()?;
+        within_limit(&folder.join("module_bg.wasm"))?;
+        for file in files(&self.source.join("edge-wasm/worker"))? {
+            let name = file.file_name().context("a file has a name")?;
+            fs::copy(&file, folder.join(name)).with_context(|| file.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    /// The glue's maker is a workspace of its own, so that nobody else waits for it.
+    fn glue(&self) -> Result<()> {
+        let module = Path::new(TRIPLE).join("release/photolog_edge_wasm.wasm");
+        let mut command = cargo(&["run", "--release", "--locked", "--quiet", "--manifest-path"]);
+        command.arg(root().join("xtask/bindgen/Cargo.toml"));
+        command
+            .arg("--target-dir")
+            .arg(target().join("tools/bindgen"));
+        command
+            .arg("--")
+            .arg(self.target.join(module))
+            .arg(self.folder());
+        run(&mut command)
+    }
+}
+
+fn within_limit(module: &Path) -> Result<()> {
+    let bytes = fs::read(module).with_context(|| module.display().to_string())?;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    std::io::Write::write_all(&mut encoder, &bytes)?;
+    let compressed = encoder.finish()?.len();
+    println!(
+        "the module has {} bytes, compressed {compressed}",
+        bytes.len()
+    );
+    ensure!(
+        compressed <= COMPRESSED_LIMIT,
+        "the module has more than {COMPRESSED_LIMIT} bytes when compressed"
+    );
+    Ok(())
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut files = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
+}
+
+/// Copies the workspace without what cargo, npm or Photolog itself put there.
+fn copy_source(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+    for path in files(from)? {
+        let name = path.file_name().context("a file has a name")?;
+        if path.is_file() {
+            fs::copy(&path, to.join(name)).with_context(|| path.display().to_string())?;
+        } else if path != target()
+            && ![".git", "node_modules", "photolog-data", "target"]
+                .iter()
+                .any(|left| name == *left)
+        {
+            copy_source(&path, &to.join(name))?;
+        }
     }
     Ok(())
 }

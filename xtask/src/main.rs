@@ -40,11 +40,7 @@ enum Task {
     /// Check the dependencies: licences, duplicates, sources, who may import whom, unused ones
     Deny,
     /// Build the edge's worker in `target/edge`, for workerd and for `wrangler deploy`
-    Edge {
-        /// Also try it in workerd against a Photolog of its own
-        #[arg(long)]
-        test: bool,
-    },
+    Edge,
     /// Kill parts of a scaled-out installation under load, again and again
     Soak {
         /// How often
@@ -63,7 +59,7 @@ enum Task {
 /// What `cargo xtask bench` can measure beside the service.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Benchmark {
-    /// The renderer against other image libraries, as WASM and natively
+    /// The renderer against other image libraries, as WASM and natively, and the worker in workerd
     Edge,
 }
 
@@ -85,13 +81,12 @@ fn perform(task: Task) -> anyhow::Result<()> {
             filter: Some(filter),
         } => check::stories(&filter),
         Task::Deny => check::dependencies(),
-        Task::Edge { test: false } => edge::build(),
-        Task::Edge { test: true } => edge::test(),
+        Task::Edge => edge::build(),
         Task::Soak { rounds } => check::soak(rounds),
         Task::Bench { what: None } => bench::run_benchmarks(),
         Task::Bench {
             what: Some(Benchmark::Edge),
-        } => bench_edge::run_benchmark(),
+        } => bench_edge::run_benchmark().and_then(|()| bench::run_edge_benchmarks()),
         Task::Fmt => check::format(),
     }
 }

@@ -35,6 +35,18 @@ const COMPOSE: &[Program] = &[Program {
     package: "docker-compose",
 }];
 
+/// What the stories about the edge look through.
+const BROWSER: &[Program] = &[
+    Program {
+        name: "chromium",
+        package: "chromium",
+    },
+    Program {
+        name: "chromedriver",
+        package: "chromium-driver",
+    },
+];
+
 /// The pinned Python packages: the vendors' SDKs, and servers and cargo's checkers as prebuilt
 /// binaries.
 const REQUIREMENTS: &[&str] = &[
@@ -57,7 +69,6 @@ pub(crate) fn everything() -> Result<()> {
         programs(BENCHMARK_PROGRAMS)
     })?;
     steps.take("what the tests need", for_tests)?;
-    steps.take("programs for the edge", runtimes)?;
     steps.summarize();
     Ok(())
 }
@@ -70,10 +81,9 @@ pub(crate) fn for_tests() -> Result<()> {
         install(&["postgresql"])?;
     }
     programs(COMPOSE)?;
-    if let Err(error) = wasm_target() {
-        println!("warning: the edge cannot be built here: {error:#}");
-    }
-    Ok(())
+    wasm_target()?;
+    runtimes()?;
+    programs(BROWSER)
 }
 
 /// Install the programs that are not on the search path.

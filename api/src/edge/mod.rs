@@ -1,5 +1,8 @@
 //! What an edge asks of the origin: which picture a link shows now, and the master to render it
-//! from. Only for who knows the shared secret; without one set, there is nothing here.
+//! from. Only for who knows the shared secret; without one set, there is nothing here. [`push`]
+//! is the other way: edges are told what has changed.
+
+pub mod push;
 
 use std::str::FromStr;
 
@@ -27,6 +30,17 @@ pub struct EdgeSecret(Option<Digest>);
 
 impl EdgeSecret {
     const SHORTEST: usize = 16;
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What the origin shows to edges: the secret's hash, so that the secret itself need not be
+    /// kept, and what is overheard here opens nothing there.
+    fn push_token(&self) -> String {
+        self.0.map(|kept| kept.to_string()).unwrap_or_default()
+    }
 }
 
 impl FromStr for EdgeSecret {

@@ -1,0 +1,170 @@
+//! The warm worker in workerd: how soon it answers, how often in a second, and how soon it shows
+//! a picture that was replaced.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use photolog_tests::TestApp;
+use photolog_tests::edge::{Edge, SECRET};
+use photolog_tests::process::free_port;
+use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
+
+use crate::figure::{Figure, Target, median};
+use crate::pictures::photograph;
+use crate::public_reads::{Nginx, requests_per_second};
+
+const ANSWERS: usize = 2_001;
+const COLD_STARTS: usize = 5;
+const ROUNDS: usize = 3;
+/// Images that are replaced side by side, and how often each: 200 replaces together.
+const IMAGES: u32 = 8;
+const REPLACES: u32 = 25;
+
+pub(crate) async fn measure() -> Vec<Figure> {
+    let mut edge = Edge::start().await;
+    let link = edge.link(photograph(1)).await;
+    let path = format!("/images/{link}?size=400x400");
+    let mut figures = vec![
+        cold_start(&mut edge, &path).await,
+        cached(&edge, &path).await,
+        unchanged(&edge, &path).await,
+        against_nginx(&edge, &path).await,
+    ];
+    figures.push(Figure {
+        name: "edge, p99 of 200 replaces until shown : 1.1 s",
+        unit: "ms",
+        measured: p99_until_shown(&edge).await,
+        limit: 1_100.0,
+        target: Target::AtMost(1.0),
+    });
+    drop(edge);
+    let port = free_port();
+    let edges = format!("http://127.0.0.1:{port}");
+    let settings = [("PHOTOLOG_EDGE_SECRET", SECRET), ("PHOTOLOG_EDGES", &edges)];
+    let told = Edge::before(TestApp::with(settings).await, port).await;
+    figures.push(Figure {
+        name: "edge that is told, p99 of 200 replaces : 150 ms",
+        unit: "ms",
+        measured: p99_until_shown(&told).await,
+        limit: 150.0,
+        target: Target::AtMost(1.0),
+    });
+    figures
+}
+
+/// From the moment at which the worker listens to the first whole picture.
+async fn cold_start(edge: &mut Edge, path: &str) -> Figure {
+    let mut measured = Vec::new();
+    for _ in 0..COLD_STARTS {
+        edge.restart().await;
+        let began = Instant::now();
+        picture(edge, path).await;
+        measured.push(milliseconds(began.elapsed()));
+    }
+    Figure {
+        name: "edge, first picture after a cold start : 400 ms",
+        unit: "ms",
+        measured: median(measured),
+        limit: 400.0,
+        target: Target::AtMost(1.0),
+    }
+}
+
+async fn cached(edge: &Edge, path: &str) -> Figure {
+    picture(edge, path).await;
+    let mut measured = Vec::new();
+    for _ in 0..ANSWERS {
+        let began = Instant::now();
+        picture(edge, path).await;
+        measured.push(milliseconds(began.elapsed()) * 1_000.0);
+    }
+    Figure {
+        name: "edge, p50 of a cached 400x400 : 1 ms",
+        unit: "µs",
+        measured: median(measured),
+        limit: 1_000.0,
+        target: Target::AtMost(1.0),
+    }
+}
+
+async fn unchanged(edge: &Edge, path: &str) -> Figure {
+    let etag = edge.get(path).await.headers()["etag"].clone();
+    let mut measured = Vec::new();
+    for _ in 0..ANSWERS {
+        let began = Instant::now();
+        let request = edge.client.get(format!("{}{path}", edge.url));
+        let answer = request.header("if-none-match", &etag).send().await;
+        assert_eq!(
+            answer.expect("an answer").status(),
+            StatusCode::NOT_MODIFIED
+        );
+        measured.push(milliseconds(began.elapsed()) * 1_000.0);
+    }
+    Figure {
+        name: "edge, p50 of a 304 : 0.6 ms",
+        unit: "µs",
+        measured: median(measured),
+        limit: 600.0,
+        target: Target::AtMost(1.0),
+    }
+}
+
+/// workerd has one thread; nginx gets one process.
+async fn against_nginx(edge: &Edge, path: &str) -> Figure {
+    let nginx = Nginx::serve(&picture(edge, path).await, "1");
+    let ours = format!("{}{path}", edge.url);
+    let theirs = format!("http://{}/picture.jpg", nginx.address);
+    let (mut measured, mut limit) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        measured.push(requests_per_second(&ours));
+        limit.push(requests_per_second(&theirs));
+    }
+    Figure {
+        name: "edge, cached 400x400 on one core : nginx on one",
+        unit: "requests/s",
+        measured: median(measured),
+        limit: median(limit),
+        target: Target::AtLeast(0.1),
+    }
+}
+
+/// From the answer to a replace to the first answer of the edge that shows it.
+async fn p99_until_shown(edge: &Edge) -> f64 {
+    let images = (0..IMAGES).map(|number| async move {
+        let image = edge.app.uploaded(photograph(1_000 * (number + 1))).await;
+        let path = format!("/images/{}", image["publicID"].as_str().expect("publicID"));
+        let id = image["imageID"].as_str().expect("imageID");
+        let mut measured = Vec::new();
+        for round in 1..=REPLACES {
+            let old = etag(edge, &path).await;
+            edge.replace(id, photograph(1_000 * (number + 1) + round))
+                .await;
+            let replaced = Instant::now();
+            while etag(edge, &path).await == old {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            measured.push(milliseconds(replaced.elapsed()));
+        }
+        measured
+    });
+    let mut measured: Vec<f64> = join_all(images).await.concat();
+    measured.sort_by(f64::total_cmp);
+    measured[measured.len() * 99 / 100]
+}
+
+async fn etag(edge: &Edge, path: &str) -> HeaderValue {
+    // Pixels would only take time from the measurement.
+    let answer = edge.client.head(format!("{}{path}", edge.url)).send().await;
+    answer.expect("an answer").headers()["etag"].clone()
+}
+
+async fn picture(edge: &Edge, path: &str) -> Vec<u8> {
+    let answer = edge.get(path).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.bytes().await.expect("a picture").to_vec()
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}

@@ -1,0 +1,95 @@
+//! A replaced picture shows at the edge: within a second by asking again, at once when told.
+//!
+//! How soon is measured by `cargo xtask bench`; here the bounds are those of a busy machine.
+
+use std::time::{Duration, Instant};
+
+use photolog_tests::TestApp;
+use photolog_tests::edge::{Edge, SECRET};
+use photolog_tests::gate::Gate;
+use photolog_tests::pictures::png_of;
+use photolog_tests::process::free_port;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::alike::both;
+
+/// On an idle machine it is 1.1 s.
+const BOUND: Duration = Duration::from_secs(5);
+
+async fn etag(edge: &Edge, path: &str) -> String {
+    let answer = edge.get(path).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.headers()["etag"].to_str().unwrap().to_owned()
+}
+
+fn names(image: &Value) -> (&str, String) {
+    let link = format!("/images/{}", image["publicID"].as_str().unwrap());
+    (image["imageID"].as_str().unwrap(), link)
+}
+
+#[tokio::test]
+async fn a_replaced_picture_shows_after_a_second() {
+    let edge = Edge::start().await;
+    let image = edge.app.uploaded(png_of(64, 43, 0)).await;
+    let (image, link) = names(&image);
+    for seed in 1..4 {
+        let old = etag(&edge, &link).await;
+        edge.replace(image, png_of(64, 43, seed)).await;
+        let replaced = Instant::now();
+        while etag(&edge, &link).await == old {
+            assert!(replaced.elapsed() < BOUND, "still the old picture");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        both(&edge, &link, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_edge_that_is_told_shows_a_replaced_picture_at_once() {
+    let port = free_port();
+    // What the origin says to the edge passes a gate, so that the story knows when it was said.
+    let messages = Gate::open_before(&format!("http://127.0.0.1:{port}")).await;
+    let edges = format!("http://{}", messages.address);
+    let settings = [("PHOTOLOG_EDGE_SECRET", SECRET), ("PHOTOLOG_EDGES", &edges)];
+    let edge = Edge::before(TestApp::with(settings).await, port).await;
+    let image = edge.app.uploaded(png_of(64, 43, 0)).await;
+    let (image, link) = names(&image);
+    for seed in 1..6 {
+        let old = etag(&edge, &link).await;
+        edge.replace(image, png_of(64, 43, seed)).await;
+        let replaced = Instant::now();
+        while messages.take_seen() != ["/edge/changed"] {
+            assert!(replaced.elapsed() < BOUND, "the edge was not told");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Without the message it would be the old one, for the second has hardly begun.
+        assert_ne!(etag(&edge, &link).await, old);
+        both(&edge, &link, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn only_the_origin_may_tell_the_edge() {
+    let edge = Edge::start().await;
+    let link = format!("/images/{}", edge.link(png_of(64, 43, 0)).await);
+    etag(&edge, &link).await;
+    edge.gate.take_seen();
+    let url = format!("{}/edge/changed", edge.url);
+    let links = json!([link.trim_start_matches("/images/")]);
+    // The secret itself is what edges show to the origin, not the other way round.
+    for token in ["", "nonsense", SECRET] {
+        let refused = edge
+            .client
+            .post(&url)
+            .bearer_auth(token)
+            .json(&links)
+            .send()
+            .await;
+        assert_eq!(refused.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+    let bare = edge.client.post(&url).json(&links).send().await.unwrap();
+    assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
+    let read = edge.client.get(&url).send().await.unwrap();
+    assert_eq!(read.status(), StatusCode::METHOD_NOT_ALLOWED);
+}

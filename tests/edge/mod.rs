@@ -1,0 +1,11 @@
+//! The edge in real workerd against its origin.
+
+mod alike;
+mod answers;
+mod browser;
+mod corpus;
+mod faults;
+mod freshness;
+mod hostile;
+mod memory;
+mod parity;
