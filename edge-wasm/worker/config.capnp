@@ -15,7 +15,7 @@ const config :Workerd.Config = (
 );
 
 const edge :Workerd.Worker = (
-  compatibilityDate = "2026-11-01",
+  compatibilityDate = "2026-04-01",
   modules = [
     (name = "index.js", esModule = embed "index.js"),
     (name = "cache.js", esModule = embed "cache.js"),
@@ -39,7 +39,7 @@ const edge :Workerd.Worker = (
 );
 
 const cache :Workerd.Worker = (
-  compatibilityDate = "2026-11-01",
+  compatibilityDate = "2026-04-01",
   modules = [
     (name = "cache-service.js", esModule = embed "cache-service.js"),
     (name = "lru.js", esModule = embed "lru.js"),

@@ -1,4 +1,5 @@
-//! Every kind of picture at every size for every kind of client: as at the origin, byte by byte.
+//! Every kind of picture at every size for every kind of client: as at the origin, byte by byte
+//! in PNG and JPEG, pixel by pixel in WebP.
 
 use futures::StreamExt;
 use photolog_tests::edge::Edge;

@@ -102,7 +102,8 @@ impl Drop for Browser {
         let head =
             format!("DELETE /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         if connection.write_all(head.as_bytes()).is_ok() {
-            let _ = connection.read_to_end(&mut Vec::new());
+            // It answers when the browser has ended, and keeps the connection open.
+            let _ = connection.read(&mut [0; 64]);
         }
     }
 }
