@@ -40,7 +40,11 @@ enum Task {
     /// Check the dependencies: licences, duplicates, sources, who may import whom, unused ones
     Deny,
     /// Build the edge's worker in `target/edge`, for workerd and for `wrangler deploy`
-    Edge,
+    Edge {
+        /// Also build a copy of the source at another place, and compare the bytes
+        #[arg(long)]
+        twice: bool,
+    },
     /// Kill parts of a scaled-out installation under load, again and again
     Soak {
         /// How often
@@ -81,7 +85,8 @@ fn perform(task: Task) -> anyhow::Result<()> {
             filter: Some(filter),
         } => check::stories(&filter),
         Task::Deny => check::dependencies(),
-        Task::Edge => edge::build(),
+        Task::Edge { twice: false } => edge::build(),
+        Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
         Task::Soak { rounds } => check::soak(rounds),
         Task::Bench { what: None } => bench::run_benchmarks(),
         Task::Bench {
