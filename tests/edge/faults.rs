@@ -116,6 +116,9 @@ async fn without_a_master_the_origins_rendition_is_shown() {
         ("80x80", |_| answer(500, "")),
         ("81x81", |_| Verdict::HangUp),
         ("82x82", |_| Verdict::Spoil),
+        // A good picture of the right size and format, but another one.
+        ("83x83", |_| answer(200, png_of(300, 200, 99))),
+        ("300x200", |_| answer(200, png_of(300, 200, 99))),
     ]) {
         let link = format!("/images/{}", edge.link(png_of(300, 200, seed)).await);
         edge.gate.judge(move |path| {

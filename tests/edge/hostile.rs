@@ -124,7 +124,8 @@ async fn hostile_bytes_are_refused_in_time_and_spoil_nothing() {
 #[tokio::test]
 async fn a_trap_is_the_origins_work_and_leaves_a_fresh_module() {
     let edge = Edge::start().await;
-    let link = format!("/images/{}", edge.link(png_of(64, 43, 1)).await);
+    // Large enough not to fit beside what the trap left behind.
+    let link = format!("/images/{}", edge.link(png_of(2_000, 1_500, 1)).await);
     let etag = edge.get(&link).await.headers()["etag"].clone();
     let version = etag
         .to_str()
@@ -156,7 +157,7 @@ async fn a_trap_is_the_origins_work_and_leaves_a_fresh_module() {
     assert!(edge.log().contains("trap"), "{}", edge.log());
     edge.gate.open();
     edge.gate.take_seen();
-    both(&edge, &format!("{link}?size=20x20"), &[]).await;
+    both(&edge, &format!("{link}?size=1900x1900"), &[]).await;
     let seen = edge.gate.take_seen();
     assert!(
         !seen.iter().any(|path| path.starts_with("/images/")),
