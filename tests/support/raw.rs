@@ -32,9 +32,18 @@ impl Raw {
 
     /// Reads until an answer with its whole body is there, or the connection ends.
     pub async fn answer(&mut self) -> String {
+        self.read_until(is_whole).await
+    }
+
+    /// Reads an answer that has no body and is not the last one, such as `100 Continue`.
+    pub async fn interim_answer(&mut self) -> String {
+        self.read_until(|read| read.ends_with(b"\r\n\r\n")).await
+    }
+
+    async fn read_until(&mut self, is_enough: fn(&[u8]) -> bool) -> String {
         let mut read = Vec::new();
         let mut buffer = [0; 65_536];
-        while !is_whole(&read) {
+        while !is_enough(&read) {
             let more = tokio::time::timeout(PATIENCE, self.0.read(&mut buffer)).await;
             match more.expect("an answer in time") {
                 Ok(0) | Err(_) => break,
