@@ -7,45 +7,57 @@
 #![expect(clippy::print_stdout, reason = "the figures belong on standard output")]
 
 mod figure;
+mod http;
 mod metadata_writes;
 mod pictures;
 mod postgres_writes;
 mod public_reads;
 mod upload_memory;
 mod warm_edge;
+mod wrk;
 
 const UPLOADERS: u8 = 32;
 
 #[tokio::main]
 async fn main() {
-    let figures = if std::env::args().any(|argument| argument == "edge") {
-        println!("== the edge");
-        warm_edge::measure().await
-    } else {
-        service().await
+    // cargo adds `--bench` to what it is given.
+    let name = std::env::args().skip(1).find(|name| !name.starts_with('-'));
+    let figures = match name.as_deref() {
+        Some("edge") => {
+            println!("== the edge");
+            warm_edge::measure().await
+        }
+        Some("service") | None => service(|_| true).await,
+        Some(name) => service(|part| part == name).await,
     };
     println!("\n{}", figure::table(&figures));
 }
 
-async fn service() -> Vec<figure::Figure> {
-    println!("== metadata writes");
-    let writes = metadata_writes::measure().await;
-    println!("== metadata writes on PostgreSQL");
-    let scaled = postgres_writes::measure().await;
-    println!("== public reads");
-    let reads = public_reads::measure().await;
-    println!("== memory of uploads");
-    let jpegs = upload_memory::measure(
-        "peak memory, 32 JPEGs of 16 MiB and 48 MP at once",
-        pictures::large_jpegs(UPLOADERS),
-    )
-    .await;
-    let pngs = upload_memory::measure(
-        "peak memory, 32 PNGs of 16 MiB at once",
-        pictures::large_pngs(UPLOADERS),
-    )
-    .await;
-    let mut figures = vec![writes, reads, jpegs, pngs];
-    figures.extend(scaled);
+/// The wanted parts of the service.
+async fn service(is_wanted: impl Fn(&str) -> bool) -> Vec<figure::Figure> {
+    let mut figures = Vec::new();
+    if is_wanted("writes") {
+        println!("== metadata writes");
+        figures.push(metadata_writes::measure().await);
+    }
+    if is_wanted("postgres") {
+        println!("== metadata writes on PostgreSQL");
+        figures.extend(postgres_writes::measure().await);
+    }
+    if is_wanted("http") {
+        println!("== reads of one metadata key");
+        figures.push(http::measure().await);
+    }
+    if is_wanted("public") {
+        println!("== public reads");
+        figures.push(public_reads::measure().await);
+    }
+    if is_wanted("memory") {
+        println!("== memory of uploads");
+        let name = "peak memory, 32 JPEGs of 16 MiB and 48 MP at once";
+        figures.push(upload_memory::measure(name, pictures::large_jpegs(UPLOADERS)).await);
+        let name = "peak memory, 32 PNGs of 16 MiB at once";
+        figures.push(upload_memory::measure(name, pictures::large_pngs(UPLOADERS)).await);
+    }
     figures
 }

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::figure::{Figure, Target, median};
 use crate::pictures::photograph;
+use crate::wrk::requests_per_second;
 
 const ROUNDS: usize = 3;
 const START: Duration = Duration::from_secs(10);
@@ -30,8 +31,8 @@ pub(crate) async fn measure() -> Figure {
     let theirs = format!("http://{}/picture.jpg", nginx.address);
     let (mut measured, mut limit) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        measured.push(requests_per_second(&ours));
-        limit.push(requests_per_second(&theirs));
+        measured.push(requests_per_second(&ours, &[]));
+        limit.push(requests_per_second(&theirs, &[]));
     }
     Figure {
         name: "cached public 400x400, 32 connections : nginx",
@@ -40,24 +41,6 @@ pub(crate) async fn measure() -> Figure {
         limit: median(limit),
         target: Target::AtLeast(0.6),
     }
-}
-
-/// What `wrk` measures; answers that are no success spoil the measurement.
-pub(crate) fn requests_per_second(url: &str) -> f64 {
-    let output = Command::new("wrk")
-        .args(["-t1", "-c32", "-d4s", url])
-        .stdin(Stdio::null())
-        .output()
-        .expect("wrk, which `cargo xtask setup` brings");
-    let report = String::from_utf8_lossy(&output.stdout);
-    let is_clean =
-        output.status.success() && !report.contains("Non-2xx") && !report.contains("Socket errors");
-    assert!(is_clean, "wrk {url} failed:\n{report}");
-    report
-        .lines()
-        .find_map(|line| line.strip_prefix("Requests/sec:"))
-        .and_then(|rate| rate.trim().parse().ok())
-        .unwrap_or_else(|| panic!("wrk does not tell the rate:\n{report}"))
 }
 
 /// A running nginx with one file, gone when this is dropped.

@@ -12,7 +12,8 @@ use reqwest::header::HeaderValue;
 
 use crate::figure::{Figure, Target, median};
 use crate::pictures::photograph;
-use crate::public_reads::{Nginx, requests_per_second};
+use crate::public_reads::Nginx;
+use crate::wrk::requests_per_second;
 
 const ANSWERS: usize = 2_001;
 const COLD_STARTS: usize = 5;
@@ -117,8 +118,8 @@ async fn against_nginx(edge: &Edge, path: &str) -> Figure {
     let theirs = format!("http://{}/picture.jpg", nginx.address);
     let (mut measured, mut limit) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        measured.push(requests_per_second(&ours));
-        limit.push(requests_per_second(&theirs));
+        measured.push(requests_per_second(&ours, &[]));
+        limit.push(requests_per_second(&theirs, &[]));
     }
     Figure {
         name: "edge, cached 400x400 on one core : nginx on one",

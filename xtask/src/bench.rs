@@ -8,9 +8,10 @@ use crate::setup;
 use crate::step::run;
 use crate::workspace::cargo;
 
-pub(crate) fn run_benchmarks() -> Result<()> {
+/// The service, or one part of it.
+pub(crate) fn run_benchmarks(what: &str) -> Result<()> {
     setup::programs(setup::BENCHMARK_PROGRAMS)?;
-    measure("service")
+    measure(what)
 }
 
 /// The warm worker in workerd, and how soon it shows a replaced picture.

@@ -60,11 +60,21 @@ enum Task {
     Fmt,
 }
 
-/// What `cargo xtask bench` can measure beside the service.
+/// What `cargo xtask bench` can measure: the edge, and the parts of the service.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Benchmark {
     /// The renderer against other image libraries, as WASM and natively, and the worker in workerd
     Edge,
+    /// Metadata writes on SQLite
+    Writes,
+    /// Metadata writes on PostgreSQL
+    Postgres,
+    /// Reads of one metadata key
+    Http,
+    /// Cached public pictures
+    Public,
+    /// The memory of uploads
+    Memory,
 }
 
 fn main() -> ExitCode {
@@ -88,10 +98,17 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Edge { twice: false } => edge::build(),
         Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
         Task::Soak { rounds } => check::soak(rounds),
-        Task::Bench { what: None } => bench::run_benchmarks(),
-        Task::Bench {
-            what: Some(Benchmark::Edge),
-        } => bench_edge::run_benchmark().and_then(|()| bench::run_edge_benchmarks()),
+        Task::Bench { what } => match what {
+            None => bench::run_benchmarks("service"),
+            Some(Benchmark::Edge) => {
+                bench_edge::run_benchmark().and_then(|()| bench::run_edge_benchmarks())
+            }
+            Some(Benchmark::Writes) => bench::run_benchmarks("writes"),
+            Some(Benchmark::Postgres) => bench::run_benchmarks("postgres"),
+            Some(Benchmark::Http) => bench::run_benchmarks("http"),
+            Some(Benchmark::Public) => bench::run_benchmarks("public"),
+            Some(Benchmark::Memory) => bench::run_benchmarks("memory"),
+        },
         Task::Fmt => check::format(),
     }
 }
