@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use photolog_tests::nats::Nats;
+use photolog_tests::postgres::Cluster;
 use photolog_tests::{TestApp, pictures};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,6 +66,35 @@ async fn metrics_count_requests_commands_and_renditions_on_their_own_port() {
     }
     let outside = app.client.get(format!("{}/metrics", app.url));
     assert_eq!(outside.send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn the_loops_behind_the_log_tell_how_far_they_are() {
+    let (cluster, nats, address) = (Cluster::start(), Nats::start(), free_address());
+    let app = TestApp::with([
+        ("PHOTOLOG_DATABASE_URL", &cluster.new_database().await),
+        ("PHOTOLOG_NATS_URL", &nats.url()),
+        ("PHOTOLOG_METRICS_LISTEN", &address),
+    ])
+    .await;
+    app.uploaded(pictures::png(1)).await;
+    // The account, its key, the picture; all of them sealed, shown and published.
+    let wanted = [
+        "photolog_log_head 3",
+        "photolog_sealing_age_seconds 0",
+        "photolog_projection_lag{projection=\"image_view\"} 0",
+        "photolog_relay_lag 0",
+    ];
+    let mut text = String::new();
+    for _ in 0..300 {
+        let answer = app.client.get(format!("http://{address}/metrics"));
+        text = answer.send().await.unwrap().text().await.unwrap();
+        if wanted.iter().all(|line| text.contains(line)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{wanted:?} are not in\n{text}");
 }
 
 #[tokio::test]
