@@ -3,8 +3,8 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | puts routes and their descriptions together, and serves them |
-//! | [`operation`] | what is said of one route |
-//! | [`moov`], [`uploadcare`], [`openstack`], [`photolog`] | the routes of each door, and its types |
+//! | `operation` | what is said of one route |
+//! | `moov`, `uploadcare`, `openstack`, `photolog` | the routes of each door, and its types |
 //!
 //! Paths, methods, credentials and failures come from the table and the dialect; a description
 //! adds what only people know. A route without one fails a test.
