@@ -53,7 +53,7 @@ impl Gate {
         let address = listener.local_addr().expect("an address").to_string();
         let shared = Arc::new(Shared {
             origin: origin.to_owned(),
-            client: reqwest::Client::new(),
+            client: crate::client(),
             judge: Mutex::new(Arc::new(|_| Verdict::Pass)),
             seen: Mutex::default(),
         });

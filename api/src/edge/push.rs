@@ -45,6 +45,9 @@ impl FromStr for EdgeUrl {
 
 /// Follows the log from its present end, and tells these edges; ends with the program.
 pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
+    // Another part of the program may have chosen it already. Edges are told without TLS, but the
+    // client wants to know by whose hand it would speak it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new();
     let token = secret.push_token();
     let mut reached = None;
