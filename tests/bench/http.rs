@@ -80,7 +80,9 @@ impl Bare {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             warp::serve(route).incoming(listener).run().await;
         });
-        let answer = reqwest::get(format!("http://{address}/files/{image}/metadata/altText"));
+        let answer = photolog_tests::client()
+            .get(format!("http://{address}/files/{image}/metadata/altText"))
+            .send();
         let answer = answer.await.expect("an answer").text().await;
         assert_eq!(answer.expect("text"), "\"A lighthouse\"");
         Self {

@@ -30,7 +30,7 @@ impl Browser {
             vec![],
             folder.path().join("log"),
         );
-        let client = Client::new();
+        let client = crate::client();
         let url = format!("http://127.0.0.1:{port}");
         let began = Instant::now();
         while client.get(format!("{url}/status")).send().await.is_err() {

@@ -63,7 +63,7 @@ impl Edge {
             app,
             gate,
             url: format!("http://127.0.0.1:{port}"),
-            client: Client::new(),
+            client: crate::client(),
             workerd,
             _folder: folder,
         };
@@ -84,7 +84,7 @@ impl Edge {
     pub async fn restart(&mut self) {
         self.workerd.kill();
         self.workerd.start_again();
-        self.client = Client::new();
+        self.client = crate::client();
         self.wait_until_it_listens().await;
     }
 
