@@ -96,12 +96,12 @@ mod tests {
 
     #[test]
     fn every_answer_is_one_line_of_words() {
-        let shown = "200 400 200 image/jpeg jpg \"ab-400x200-jpg-v1\"";
+        let shown = "200 400 200 image/jpeg jpg \"ab-400x200-jpg-v2\"";
         assert_eq!(ask(None, None, None), shown);
         assert_eq!(ask(Some("400x0"), Some("*/*"), Some("\"x\"")), shown);
         assert_eq!(
             ask(None, Some("image/png"), Some("*")),
-            "304 400 200 image/png png \"ab-400x200-png-v1\""
+            "304 400 200 image/png png \"ab-400x200-png-v2\""
         );
         assert_eq!(ask(Some("400"), None, None), "400");
         assert_eq!(ask(None, Some("text/html"), None), "406");

@@ -51,7 +51,7 @@ pub const MAX_PIXELS: u64 = 100_000_000;
 /// Longest side of a master, and so of every rendition, in pixels.
 pub const MAX_RENDITION_SIDE: u32 = 2_048;
 /// Changes when the same master would give other bytes; part of every ETag and cache key.
-pub const RENDERER_VERSION: u32 = 1;
+pub const RENDERER_VERSION: u32 = 2;
 
 /// What must be known of a master to choose a size and a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -51,16 +51,11 @@ fn fit_planes(planes: Planes, size: Dimensions) -> Result<Planes, RenditionError
     {
         return Ok(planes);
     }
-    let half = Dimensions {
-        width: size.width.div_ceil(2),
-        height: size.height.div_ceil(2),
-    };
     let resized = planes
         .planes
         .iter()
         .enumerate()
         .map(|(place, plane)| {
-            let size = if place == 0 { size } else { half };
             // Subsampled planes are rounded up to whole samples; the picture ends before that.
             let exact = |side: usize, whole: usize, luma: usize| {
                 let ratio = (luma as f64 / side as f64).round().max(1.0);
@@ -73,13 +68,11 @@ fn fit_planes(planes: Planes, size: Dimensions) -> Result<Planes, RenditionError
                 width: exact(plane.width, planes.width, planes.planes[0].width),
                 height: exact(plane.height, planes.height, planes.planes[0].height),
             };
-            let samples = source.resize(PixelType::U8, size)?;
-            Ok(Plane {
-                width: size.width as usize,
-                height: size.height as usize,
-                stride: size.width as usize,
-                samples,
-            })
+            if place == 0 {
+                source.plane(size)
+            } else {
+                source.halved_plane(size)
+            }
         })
         .collect::<Result<_, RenditionError>>()?;
     Ok(Planes {
@@ -119,6 +112,46 @@ impl<'a> Source<'a> {
         }
     }
 
+    fn plane(&self, size: Dimensions) -> Result<Plane, RenditionError> {
+        Ok(Plane {
+            width: size.width as usize,
+            height: size.height as usize,
+            stride: size.width as usize,
+            samples: self.resize(PixelType::U8, size)?,
+        })
+    }
+
+    /// A plane with one sample for two pixels of a picture, in either direction.
+    ///
+    /// At the end of an odd side one pixel is left, and takes its neighbour's sample. Were the
+    /// source spread over that sample too, colours would drift by up to half a pixel.
+    fn halved_plane(&self, picture: Dimensions) -> Result<Plane, RenditionError> {
+        let pairs = |side: u32| (side / 2).max(1);
+        let in_pairs = |side: u32| f64::from(side.min(pairs(side) * 2)) / f64::from(side);
+        let source = Source {
+            width: self.width * in_pairs(picture.width),
+            height: self.height * in_pairs(picture.height),
+            ..*self
+        };
+        let plane = source.plane(Dimensions {
+            width: pairs(picture.width),
+            height: pairs(picture.height),
+        })?;
+        let width = picture.width.div_ceil(2) as usize;
+        let height = picture.height.div_ceil(2) as usize;
+        if (plane.width, plane.height) == (width, height) {
+            return Ok(plane);
+        }
+        let mut completed = Plane::new(width, height);
+        for y in 0..height {
+            let from = plane.row(y.min(plane.height - 1));
+            let row = completed.row_mut(y);
+            row[..from.len()].copy_from_slice(from);
+            row[from.len()..].fill(from[from.len() - 1]);
+        }
+        Ok(completed)
+    }
+
     fn resize(&self, pixel_type: PixelType, size: Dimensions) -> Result<Vec<u8>, RenditionError> {
         let failed = |problem: &dyn std::fmt::Display| RenditionError::Encode(problem.to_string());
         let source = ImageRef::new(self.stride, self.rows, self.samples, pixel_type)
@@ -132,5 +165,78 @@ impl<'a> Source<'a> {
             .resize(&source, &mut target, &options)
             .map_err(|problem| failed(&problem))?;
         Ok(target.into_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jpeg::Colour;
+
+    /// How bright a slope is at a part of its length.
+    fn slope(part: f64) -> f64 {
+        20.0 + 200.0 * part
+    }
+
+    /// A picture that grows brighter to the right in one colour difference, downwards in the other.
+    fn slopes(width: usize, height: usize) -> Planes {
+        let mut planes = [
+            Plane::new(width, height),
+            Plane::new(width.div_ceil(2), height.div_ceil(2)),
+            Plane::new(width.div_ceil(2), height.div_ceil(2)),
+        ];
+        let centre = |place: usize, side: usize| (2 * place + 1) as f64 / side as f64;
+        for y in 0..planes[1].height {
+            for x in 0..planes[1].width {
+                planes[1].row_mut(y)[x] = slope(centre(x, width)).round() as u8;
+                planes[2].row_mut(y)[x] = slope(centre(y, height)).round() as u8;
+            }
+        }
+        Planes {
+            width,
+            height,
+            colour: Colour::YCbCr,
+            planes: planes.into(),
+        }
+    }
+
+    #[test]
+    fn colours_stay_in_place_at_odd_sizes() {
+        for (width, height) in [(200, 300), (201, 301)] {
+            for size in [(75, 51), (51, 76), (75, 75)] {
+                let (wide, high) = (size.0 as usize, size.1 as usize);
+                let size = Dimensions {
+                    width: size.0,
+                    height: size.1,
+                };
+                let fitted = fit_planes(slopes(width, height), size).unwrap();
+                let [_, across, down] = &fitted.planes[..] else {
+                    panic!("three planes");
+                };
+                assert_eq!(across.width, wide.div_ceil(2));
+                assert_eq!(across.height, high.div_ceil(2));
+                // Away from the edges, where a slope has no end.
+                for place in 3..wide / 2 - 3 {
+                    let expected = slope((2 * place + 1) as f64 / wide as f64);
+                    let error = f64::from(across.row(high / 4)[place]) - expected;
+                    assert!(error.abs() < 1.2, "{error} at {place} of {wide}");
+                }
+                for place in 3..high / 2 - 3 {
+                    let expected = slope((2 * place + 1) as f64 / high as f64);
+                    let error = f64::from(down.row(place)[wide / 4]) - expected;
+                    assert!(error.abs() < 1.2, "{error} at {place} of {high}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_pixel_has_a_colour() {
+        let one = Dimensions {
+            width: 1,
+            height: 1,
+        };
+        let fitted = fit_planes(slopes(20, 9), one).unwrap();
+        assert!(fitted.planes.iter().all(|plane| plane.samples.len() == 1));
     }
 }
