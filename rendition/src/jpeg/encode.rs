@@ -24,8 +24,8 @@ const SOF0: u8 = 0xC0;
 pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
     let channels = channels(planes)?;
     let mut tokens = Tokens::new();
-    let steps = [steps(&LUMA_STEPS, quality), steps(&CHROMA_STEPS, quality)];
-    let quantisers = [Quantiser::new(&steps[0]), Quantiser::new(&steps[1])];
+    let steps = steps(quality);
+    let quantiser = Quantiser::new(&steps);
     let (across, down) = (channels[0].across, channels[0].down);
     let mut predicted = [0; 3];
     for y in 0..planes.height.div_ceil(8 * down) {
@@ -37,7 +37,6 @@ pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
                         match samples(channel.plane, x, y) {
                             None => tokens.push_filler(channel.class),
                             Some(samples) => {
-                                let quantiser = &quantisers[channel.class as usize];
                                 let block = quantiser.quantise(&fdct::transform(&samples));
                                 tokens.push_block(channel.class, &block, predicted);
                             }
@@ -51,7 +50,7 @@ pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
     let codes = tokens.codes();
     let mut file = vec![0xFF, SOI];
     write_jfif(&mut file);
-    write_quant(&mut file, &steps[..classes]);
+    write_quant(&mut file, &steps);
     write_frame(&mut file, planes, &channels);
     write_huffman(&mut file, &codes[..classes * CODES / 2]);
     write_scan(&mut file, &channels);
@@ -143,8 +142,8 @@ fn samples(plane: &Plane, x: usize, y: usize) -> Option<Rows> {
     }))
 }
 
-/// A table of annex K.1 at a quality, in zigzag order. 50 leaves it as it is, 100 makes all steps 1.
-fn steps(table: &[u8; 64], quality: u8) -> [u8; 64] {
+/// [`STEPS`] at a quality, in zigzag order. 50 leaves them as they are, 100 makes all of them 1.
+fn steps(quality: u8) -> [u8; 64] {
     let quality = u32::from(quality.clamp(1, 100));
     let percent = if quality < 50 {
         5000 / quality
@@ -152,7 +151,7 @@ fn steps(table: &[u8; 64], quality: u8) -> [u8; 64] {
         200 - 2 * quality
     };
     ZIGZAG.map(|place| {
-        let step = u32::from(table[usize::from(place)]);
+        let step = u32::from(STEPS[usize::from(place)]);
         ((step * percent + 50) / 100).clamp(1, 255) as u8
     })
 }
@@ -162,12 +161,10 @@ fn write_jfif(file: &mut Vec<u8>) {
     segment(file, APP0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
 }
 
-fn write_quant(file: &mut Vec<u8>, tables: &[[u8; 64]]) {
-    let mut payload = Vec::new();
-    for (number, table) in (0..).zip(tables) {
-        payload.push(number);
-        payload.extend(table);
-    }
+/// One table of bytes, number 0, for all channels.
+fn write_quant(file: &mut Vec<u8>, steps: &[u8; 64]) {
+    let mut payload = vec![0];
+    payload.extend(steps);
     segment(file, DQT, &payload);
 }
 
@@ -177,11 +174,7 @@ fn write_frame(file: &mut Vec<u8>, planes: &Planes, channels: &[Channel<'_>]) {
     payload.extend((planes.width as u16).to_be_bytes());
     payload.push(channels.len() as u8);
     for (id, channel) in (1..).zip(channels) {
-        payload.extend([
-            id,
-            (channel.across << 4 | channel.down) as u8,
-            channel.class as u8,
-        ]);
+        payload.extend([id, (channel.across << 4 | channel.down) as u8, 0]);
     }
     segment(file, SOF0, &payload);
 }
@@ -213,28 +206,17 @@ fn segment(file: &mut Vec<u8>, marker: u8, payload: &[u8]) {
     file.extend(payload);
 }
 
-/// Table K.1, in natural order.
+/// Quantisation steps for luma and chroma alike, in natural order: the table of N. Robidoux, which
+/// ImageMagick and mozjpeg know. At equal size it looks better than the tables of annex K.1, which
+/// spend too little on chroma: `docs/benchmarks.md` has the figures.
 #[rustfmt::skip]
-const LUMA_STEPS: [u8; 64] = [
-    16, 11, 10, 16,  24,  40,  51,  61,
-    12, 12, 14, 19,  26,  58,  60,  55,
-    14, 13, 16, 24,  40,  57,  69,  56,
-    14, 17, 22, 29,  51,  87,  80,  62,
-    18, 22, 37, 56,  68, 109, 103,  77,
-    24, 35, 55, 64,  81, 104, 113,  92,
-    49, 64, 78, 87, 103, 121, 120, 101,
-    72, 92, 95, 98, 112, 100, 103,  99,
-];
-
-/// Table K.2, in natural order.
-#[rustfmt::skip]
-const CHROMA_STEPS: [u8; 64] = [
-    17, 18, 24, 47, 99, 99, 99, 99,
-    18, 21, 26, 66, 99, 99, 99, 99,
-    24, 26, 56, 99, 99, 99, 99, 99,
-    47, 66, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99,
+const STEPS: [u16; 64] = [
+    16, 16,  16,  18,  25,  37,  56,  85,
+    16, 17,  20,  27,  34,  40,  53,  75,
+    16, 20,  24,  31,  43,  62,  91, 135,
+    18, 27,  31,  40,  53,  74, 106, 156,
+    25, 34,  43,  53,  69,  94, 131, 189,
+    37, 40,  62,  74,  94, 124, 169, 238,
+    56, 53,  91, 106, 131, 169, 226, 311,
+    85, 75, 135, 156, 189, 238, 311, 418,
 ];
