@@ -137,12 +137,12 @@ pub(super) async fn resume(stream: &Stream, store: &Store) -> Result<Place, Rela
     }
 }
 
-/// Remembers how far the stream has come, beside it.
 /// What [`remember`] has noted last.
 pub(super) async fn remembered(store: &Store) -> Result<Position, StoreError> {
     store.checkpoint(CHECKPOINT, CHECKPOINT_VERSION).await
 }
 
+/// Notes how far the stream has come.
 pub(super) async fn remember(store: &Store, position: Position) -> Result<(), RelayError> {
     Ok(store
         .set_checkpoint(CHECKPOINT, CHECKPOINT_VERSION, position)

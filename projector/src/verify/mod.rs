@@ -23,6 +23,9 @@ const ROWS: usize = 500;
 /// How often to begin the comparison again because the log grew.
 const ATTEMPTS: u32 = 20;
 
+/// Between two attempts: what was just written may wait for its place in the log that long.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How long to let the projection come to the end of the log before its view is compared.
 const PROJECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -114,6 +117,7 @@ pub async fn verify(store: &Store, blobs: &Blobs) -> Result<Report, VerifyError>
             derived = compared;
             break;
         }
+        tokio::time::sleep(PAUSE).await;
     }
     findings.append(&mut derived);
     for digest in replay.blobs.keys() {

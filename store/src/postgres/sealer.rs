@@ -10,7 +10,6 @@
 //!
 //! Within a stream the order holds, because an event is only appended after the one before was
 //! seen committed: whoever sees it in the queue sees that one too, with an earlier `arrival`.
-//!
 
 use std::convert::Infallible;
 use std::sync::Arc;
