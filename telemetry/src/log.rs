@@ -1,6 +1,8 @@
 //! Log lines on standard error. Every line of a request carries the request's span, and so its
 //! request id and trace id.
 
+use std::io::IsTerminal;
+
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
@@ -15,7 +17,10 @@ pub(crate) fn start(
 ) -> Result<(), TelemetryError> {
     let wanted = EnvFilter::try_new(&settings.log)
         .map_err(|problem: ParseError| TelemetryError::Log(settings.log.clone(), problem))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
     let lines = match settings.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines
