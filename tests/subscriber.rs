@@ -19,9 +19,18 @@ pub(crate) struct Subscriber {
 impl Subscriber {
     /// Begins at the first message.
     pub(crate) async fn connect(url: &str) -> Self {
+        Self::to(url, "photolog.v1.>").await
+    }
+
+    /// Begins at the first message of an account.
+    pub(crate) async fn of_account(url: &str, account: &str) -> Self {
+        Self::to(url, &format!("photolog.v1.{account}.>")).await
+    }
+
+    async fn to(url: &str, subjects: &str) -> Self {
         let began = std::time::Instant::now();
         loop {
-            if let Some(messages) = Self::try_connect(url).await {
+            if let Some(messages) = Self::try_connect(url, subjects).await {
                 return Self { messages };
             }
             assert!(began.elapsed() < PATIENCE, "there is no stream at {url}");
@@ -29,12 +38,13 @@ impl Subscriber {
         }
     }
 
-    async fn try_connect(url: &str) -> Option<pull::Stream> {
+    async fn try_connect(url: &str, subjects: &str) -> Option<pull::Stream> {
         let jetstream = jetstream::new(async_nats::connect(servers(url)).await.ok()?);
         let stream = jetstream.get_stream("PHOTOLOG").await.ok()?;
         let config = pull::Config {
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::None,
+            filter_subject: subjects.to_owned(),
             ..Default::default()
         };
         let consumer: PullConsumer = stream.create_consumer(config).await.ok()?;

@@ -125,6 +125,23 @@ impl<'a> Tenants<'a> {
         request.basic_auth(&tenant.key, Some(&tenant.secret))
     }
 
+    /// The owner's account.
+    pub(crate) fn account(&self) -> &str {
+        &self.owner.account
+    }
+
+    /// A page of the owner's feed.
+    pub(crate) fn feed(&self, cursor: &str) -> RequestBuilder {
+        let Tenant {
+            account,
+            key,
+            secret,
+        } = &self.owner;
+        let path = format!("/accounts/{account}/events?limit=1000&cursor={cursor}");
+        let request = self.app.client.get(format!("{}{path}", self.app.url));
+        request.basic_auth(key, Some(secret))
+    }
+
     /// Below `/files`, by Uploadcare's wire.
     pub(crate) fn uploadcare(&self, asker: Asker, method: Method, path: &str) -> RequestBuilder {
         let Tenant { key, secret, .. } = self.tenant(asker);

@@ -1,6 +1,9 @@
-//! What must agree when a history is over: the model, every dialect's lists and single reads, and
-//! a fold of the events that the history shows.
+//! What must agree when a history is over: the model, every dialect's lists and single reads, the
+//! events that the history shows and their fold, the account's feed and its fold, and JetStream.
 
+use std::collections::HashMap;
+
+use photolog_tests::nats::Nats;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -8,13 +11,20 @@ use super::answer::uploadcare_metadata;
 use super::doors::Tenants;
 use super::model::{Image, Model};
 use super::step::{Asker, Entries, Prefix};
+use crate::subscriber::Subscriber;
 
-pub(crate) async fn everything_agrees(tenants: &Tenants<'_>, model: &Model) {
+pub(crate) async fn everything_agrees(tenants: &Tenants<'_>, model: &Model, nats: &Nats) {
     for image in &model.images {
         history_agrees(tenants, image).await;
         single_reads_agree(tenants, image).await;
     }
     lists_agree(tenants, model).await;
+    let feed = feed_agrees(tenants, model).await;
+    if !feed.is_empty() {
+        let mut subscriber = Subscriber::of_account(&nats.url(), tenants.account()).await;
+        let messages = subscriber.take(feed.len()).await;
+        assert!(messages == feed, "JetStream has {messages:?}");
+    }
 }
 
 async fn json_of(request: RequestBuilder) -> Value {
@@ -63,6 +73,39 @@ async fn single_reads_agree(tenants: &Tenants<'_>, image: &Image) {
         json_of(details).await["image"]["metadata"],
         json!(image.metadata)
     );
+}
+
+/// Every event of the account in the order of the log, and what a fold of it makes.
+async fn feed_agrees(tenants: &Tenants<'_>, model: &Model) -> Vec<Value> {
+    let mut feed: Vec<Value> = Vec::new();
+    let mut next = Some("0".to_owned());
+    while let Some(cursor) = next {
+        let page = json_of(tenants.feed(&cursor)).await;
+        feed.extend(page["events"].as_array().unwrap().iter().cloned());
+        next = page["next"].as_str().map(str::to_owned);
+    }
+    let mut folded: HashMap<&str, (Vec<_>, Entries)> = HashMap::new();
+    for event in &feed {
+        let (data, event) = (&event["data"], &event["data"]["event"]);
+        let member = |of: &'_ Value, name: &str| of[name].as_str().unwrap().to_owned();
+        let (happened, metadata) = folded.entry(data["image"].as_str().unwrap()).or_default();
+        happened.push((member(event, "type"), member(data, "dialect")));
+        assert_eq!(data["sequence"], happened.len());
+        for (key, value) in event["entries"].as_object().into_iter().flatten() {
+            metadata.insert(key.clone(), value.as_str().unwrap().to_owned());
+        }
+        if let Some(key) = event["key"].as_str() {
+            metadata.remove(key);
+        }
+    }
+    assert_eq!(folded.len(), model.images.len());
+    for image in &model.images {
+        let events = image.events.iter();
+        let expected = events.map(|(kind, dialect)| (kind.to_string(), dialect.to_string()));
+        let expected = (expected.collect(), image.metadata.clone());
+        assert_eq!(folded[&*image.id], expected);
+    }
+    feed
 }
 
 async fn lists_agree(tenants: &Tenants<'_>, model: &Model) {

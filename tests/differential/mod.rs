@@ -15,6 +15,7 @@ mod finish;
 mod model;
 mod step;
 
+use photolog_tests::nats::Nats;
 use photolog_tests::{TestApp, postgres};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, TestError, TestRunner};
@@ -29,23 +30,26 @@ const MOST_STEPS: usize = 150;
 
 #[test]
 fn every_dialect_follows_the_same_rules_over_sqlite() {
-    let runtime = Runtime::new().unwrap();
-    let app = runtime.block_on(TestApp::spawn());
-    follow_random_histories(&runtime, &app);
+    follow_random_histories(async |nats| TestApp::with([("PHOTOLOG_NATS_URL", nats)]).await);
 }
 
 #[test]
 fn every_dialect_follows_the_same_rules_over_postgres() {
-    let runtime = Runtime::new().unwrap();
-    let app = runtime.block_on(async {
+    follow_random_histories(async |nats| {
         let url = postgres::new_database().await;
-        TestApp::with([("PHOTOLOG_DATABASE_URL", &url)]).await
+        TestApp::with([
+            ("PHOTOLOG_DATABASE_URL", &*url),
+            ("PHOTOLOG_NATS_URL", nats),
+        ])
+        .await
     });
-    follow_random_histories(&runtime, &app);
 }
 
 /// Runs histories against a server, whatever it keeps its events in.
-fn follow_random_histories(runtime: &Runtime, app: &TestApp) {
+fn follow_random_histories(start: impl AsyncFnOnce(&str) -> TestApp) {
+    let runtime = Runtime::new().unwrap();
+    let nats = Nats::start();
+    let app = runtime.block_on(start(&nats.url()));
     let mut runner = TestRunner::new(Config {
         cases: HISTORIES,
         max_shrink_iters: 500,
@@ -54,7 +58,7 @@ fn follow_random_histories(runtime: &Runtime, app: &TestApp) {
     });
     let histories = vec(step::any_step(), 1..=MOST_STEPS);
     let outcome = runner.run(&histories, |steps| {
-        runtime.block_on(follow(app, &steps));
+        runtime.block_on(follow(&app, &nats, &steps));
         Ok(())
     });
     match outcome {
@@ -70,11 +74,11 @@ fn follow_random_histories(runtime: &Runtime, app: &TestApp) {
 }
 
 /// One history in an account of its own. Panics at the first answer the model does not expect.
-async fn follow(app: &TestApp, steps: &[Step]) {
+async fn follow(app: &TestApp, nats: &Nats, steps: &[Step]) {
     let tenants = Tenants::open(app);
     let mut model = Model::default();
     for step in steps {
         tenants.take(step, &mut model).await;
     }
-    finish::everything_agrees(&tenants, &model).await;
+    finish::everything_agrees(&tenants, &model, nats).await;
 }
