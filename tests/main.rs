@@ -12,6 +12,7 @@ mod edge;
 mod examples;
 mod faults;
 mod feed;
+mod full_disk;
 mod garbage;
 mod history;
 mod hostile;

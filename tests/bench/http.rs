@@ -9,9 +9,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tokio::runtime::Runtime;
 use warp::{Filter, Reply};
 
-use crate::figure::{Figure, Target, median};
 use crate::pictures::photograph;
 use crate::wrk::requests_per_second;
+use photolog_tests::figure::{Figure, Target, median};
 
 const ROUNDS: usize = 3;
 /// As many as the server reads with.
@@ -111,5 +111,5 @@ async fn value(image: String, key: String, pool: SqlitePool) -> impl Reply {
     .await
     .expect("an event");
     let payload: serde_json::Value = serde_json::from_str(row.get(0)).expect("an event's payload");
-    warp::reply::json(&payload["MetadataSet"]["entries"][&key])
+    warp::reply::json(&payload["entries"][&key])
 }

@@ -6,15 +6,19 @@
 
 #![expect(clippy::print_stdout, reason = "the figures belong on standard output")]
 
-mod figure;
+mod delivery;
 mod http;
 mod metadata_writes;
 mod pictures;
 mod postgres_writes;
+mod projections;
 mod public_reads;
+mod seed;
 mod upload_memory;
 mod warm_edge;
 mod wrk;
+
+use photolog_tests::figure::{Figure, table};
 
 const UPLOADERS: u8 = 32;
 
@@ -30,11 +34,11 @@ async fn main() {
         Some("service") | None => service(|_| true).await,
         Some(name) => service(|part| part == name).await,
     };
-    println!("\n{}", figure::table(&figures));
+    println!("\n{}", table(&figures));
 }
 
 /// The wanted parts of the service.
-async fn service(is_wanted: impl Fn(&str) -> bool) -> Vec<figure::Figure> {
+async fn service(is_wanted: impl Fn(&str) -> bool) -> Vec<Figure> {
     let mut figures = Vec::new();
     if is_wanted("writes") {
         println!("== metadata writes");
@@ -43,6 +47,14 @@ async fn service(is_wanted: impl Fn(&str) -> bool) -> Vec<figure::Figure> {
     if is_wanted("postgres") {
         println!("== metadata writes on PostgreSQL");
         figures.extend(postgres_writes::measure().await);
+    }
+    if is_wanted("projections") {
+        println!("== read models at a million events");
+        figures.extend(projections::measure().await);
+    }
+    if is_wanted("delivery") {
+        println!("== the way to subscribers");
+        figures.extend(delivery::measure().await);
     }
     if is_wanted("http") {
         println!("== reads of one metadata key");

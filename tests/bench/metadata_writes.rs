@@ -10,8 +10,8 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::task::JoinSet;
 
-use crate::figure::{Figure, Target, median};
 use crate::pictures::photograph;
+use photolog_tests::figure::{Figure, Target, median};
 
 const CLIENTS: u32 = 8;
 const IMAGES_PER_CLIENT: u32 = 4;

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use photolog_tests::TestApp;
 use tempfile::TempDir;
 
-use crate::figure::{Figure, Target, median};
 use crate::pictures::photograph;
 use crate::wrk::requests_per_second;
+use photolog_tests::figure::{Figure, Target, median};
 
 const ROUNDS: usize = 3;
 const START: Duration = Duration::from_secs(10);

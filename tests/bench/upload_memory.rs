@@ -6,7 +6,7 @@ use std::time::Instant;
 use photolog_tests::TestApp;
 use tokio::task::JoinSet;
 
-use crate::figure::{Figure, Target};
+use photolog_tests::figure::{Figure, Target};
 
 const BUDGET_MEGABYTES: f64 = 600.0;
 

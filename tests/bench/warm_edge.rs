@@ -10,10 +10,10 @@ use photolog_tests::process::free_port;
 use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 
-use crate::figure::{Figure, Target, median};
 use crate::pictures::photograph;
 use crate::public_reads::Nginx;
 use crate::wrk::requests_per_second;
+use photolog_tests::figure::{Figure, Target, median};
 
 const ANSWERS: usize = 2_001;
 const COLD_STARTS: usize = 5;

@@ -36,19 +36,21 @@ enum Fault {
     DatabaseConnections,
     NatsServer(usize),
     AllNatsServers,
+    FullDisk,
     AllProcessesOfOurs,
 }
 
 /// One after the other, so that a short run meets each of them.
 fn fault_of(round: u32) -> Fault {
-    let turn = (round / 7) as usize;
-    match round % 7 {
+    let turn = (round / 8) as usize;
+    match round % 8 {
         0 => Fault::Projector(turn % 2),
         1 => Fault::Database,
         2 => Fault::ApiNode(turn % 2),
         3 => Fault::NatsServer(turn % 3),
         4 => Fault::DatabaseConnections,
         5 => Fault::AllNatsServers,
+        6 => Fault::FullDisk,
         _ => Fault::AllProcessesOfOurs,
     }
 }
@@ -111,6 +113,11 @@ async fn strike(scaled: &mut Scaled, fault: Fault, pause: Duration) {
             scaled.nats.iter_mut().for_each(Nats::kill);
             tokio::time::sleep(pause).await;
             scaled.nats.iter_mut().for_each(Nats::start_again);
+        }
+        Fault::FullDisk => {
+            scaled.pictures.fill();
+            tokio::time::sleep(pause).await;
+            scaled.pictures.empty();
         }
         Fault::AllProcessesOfOurs => {
             scaled.nodes.iter_mut().for_each(|node| node.process.kill());

@@ -8,22 +8,28 @@
 //! | [`nats`] | NATS servers with JetStream |
 //! | [`browser`] | Chromium without a window |
 //! | [`edge`] | the edge in workerd before an origin |
+//! | [`figure`] | what benchmarks measure, and their table |
 //! | [`gate`] | what stands between edge and origin, and may be shut or spoil answers |
+//! | [`pgbench`] | the limit of writes on PostgreSQL |
 //! | [`pictures`] | small valid pictures, and hostile ones |
 //! | [`postgres`] | a PostgreSQL cluster that can be stopped and started |
 //! | [`s3`] | an S3 server with one bucket |
+//! | [`small_disk`] | a disk that can be filled up |
 //! | [`raw`] | requests byte by byte, for what no client would send |
 
 pub mod browser;
 pub mod edge;
+pub mod figure;
 pub mod gate;
 pub mod nats;
+pub mod pgbench;
 pub mod pictures;
 pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod s3;
 pub mod scaled;
+pub mod small_disk;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -122,6 +128,12 @@ impl TestApp {
     /// Where it keeps everything.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// A setting that it was started with.
+    pub fn setting(&self, name: &str) -> String {
+        let found = self.settings.iter().find(|(known, _)| *known == name);
+        found.expect("a setting").1.clone()
     }
 
     /// The running program's process id.

@@ -1,5 +1,5 @@
 //! Photolog scaled out, as processes: API nodes and projectors over one PostgreSQL, one folder of
-//! pictures and one NATS server.
+//! pictures, and one NATS server or three.
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -10,6 +10,10 @@ use tempfile::TempDir;
 use crate::nats::Nats;
 use crate::postgres::Cluster;
 use crate::process::{PATIENCE, Process, free_port, program};
+use crate::small_disk::SmallDisk;
+
+/// Enough for the small pictures of a thousand rounds.
+const PICTURES_MEGABYTES: u32 = 256;
 
 /// An API node.
 pub struct Node {
@@ -35,6 +39,8 @@ pub struct Scaled {
     pub key: (String, String),
     /// A client with no state but its connections.
     pub client: Client,
+    /// Where the pictures are.
+    pub pictures: SmallDisk,
     settings: Vec<(String, String)>,
     folder: TempDir,
 }
@@ -42,24 +48,29 @@ pub struct Scaled {
 impl Scaled {
     /// Starts two API nodes and two projectors with one NATS server, and opens an account.
     pub async fn start() -> Self {
-        Self::with_nats(vec![Nats::start()]).await
+        Self::over(Cluster::start(), vec![Nats::start()]).await
+    }
+
+    /// The same on a database that is as slow as in earnest.
+    pub async fn durable() -> Self {
+        Self::over(Cluster::start_durable(), vec![Nats::start()]).await
     }
 
     /// The same with these NATS servers, all of which keep the stream.
     pub async fn with_nats(nats: Vec<Nats>) -> Self {
-        let postgres = Cluster::start();
+        Self::over(Cluster::start(), nats).await
+    }
+
+    async fn over(postgres: Cluster, nats: Vec<Nats>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let pictures = folder.path().join("pictures");
-        std::fs::create_dir(&pictures).expect("a folder for the pictures");
-        std::fs::create_dir_all(folder.path().join("operator")).expect("a folder");
-        let _ = std::os::unix::fs::symlink(&pictures, folder.path().join("operator/blobs"));
+        let pictures = SmallDisk::of_megabytes(PICTURES_MEGABYTES);
         let settings = [
             ("PHOTOLOG_DATABASE_URL", postgres.new_database().await),
             ("PHOTOLOG_NATS_URL", nats_urls(&nats)),
             ("PHOTOLOG_NATS_REPLICAS", nats.len().to_string()),
             (
                 "PHOTOLOG_BLOB_URL",
-                format!("file://{}", pictures.display()),
+                format!("file://{}", pictures.path().display()),
             ),
             ("PHOTOLOG_IMAGES_PER_ACCOUNT", "1000000".to_owned()),
         ];
@@ -71,6 +82,7 @@ impl Scaled {
             account: String::new(),
             key: Default::default(),
             client: crate::client(),
+            pictures,
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .into(),

@@ -10,6 +10,7 @@ use crate::workspace::cargo;
 
 /// The service, or one part of it.
 pub(crate) fn run_benchmarks(what: &str) -> Result<()> {
+    setup::for_tests()?;
     setup::programs(setup::BENCHMARK_PROGRAMS)?;
     measure(what)
 }
@@ -22,6 +23,19 @@ pub(crate) fn run_edge_benchmarks() -> Result<()> {
     measure("edge")
 }
 
+/// Commands by themselves, without the service around them.
+pub(crate) fn run_command_benchmarks() -> Result<()> {
+    setup::for_tests()?;
+    run(&mut cargo(&[
+        "bench",
+        "--locked",
+        "--package",
+        "photolog-projector",
+        "--bench",
+        "commands",
+    ]))
+}
+
 fn measure(what: &str) -> Result<()> {
     run(&mut cargo(&[
         "build",
@@ -29,6 +43,8 @@ fn measure(what: &str) -> Result<()> {
         "--locked",
         "--package",
         "photolog-api",
+        "--package",
+        "photolog-projector",
     ]))?;
     run(&mut cargo(&[
         "bench",

@@ -69,6 +69,12 @@ enum Benchmark {
     Writes,
     /// Metadata writes on PostgreSQL
     Postgres,
+    /// Commands without HTTP, and long streams
+    Commands,
+    /// Rebuild of a million events, and lists of a million images
+    Projections,
+    /// From the log to subscribers
+    Delivery,
     /// Reads of one metadata key
     Http,
     /// Cached public pictures
@@ -99,12 +105,15 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
         Task::Soak { rounds } => check::soak(rounds),
         Task::Bench { what } => match what {
-            None => bench::run_benchmarks("service"),
+            None => bench::run_benchmarks("service").and_then(|()| bench::run_command_benchmarks()),
             Some(Benchmark::Edge) => {
                 bench_edge::run_benchmark().and_then(|()| bench::run_edge_benchmarks())
             }
             Some(Benchmark::Writes) => bench::run_benchmarks("writes"),
             Some(Benchmark::Postgres) => bench::run_benchmarks("postgres"),
+            Some(Benchmark::Commands) => bench::run_command_benchmarks(),
+            Some(Benchmark::Projections) => bench::run_benchmarks("projections"),
+            Some(Benchmark::Delivery) => bench::run_benchmarks("delivery"),
             Some(Benchmark::Http) => bench::run_benchmarks("http"),
             Some(Benchmark::Public) => bench::run_benchmarks("public"),
             Some(Benchmark::Memory) => bench::run_benchmarks("memory"),

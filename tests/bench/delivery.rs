@@ -1,0 +1,202 @@
+//! The way of an event to its subscribers: how long it takes, and how many go in a second against
+//! bare publishing to JetStream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::{self, stream};
+use futures::StreamExt;
+use photolog_tests::figure::{Figure, Target, median};
+use photolog_tests::nats::Nats;
+use photolog_tests::postgres::Cluster;
+use photolog_tests::process::Process;
+use photolog_tests::scaled::Scaled;
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::pictures::photograph;
+use crate::seed;
+
+const EVENTS_PER_SECOND: u32 = 500;
+const EVENTS: usize = 5_000;
+const IMAGES: u32 = 64;
+
+const BACKLOG: i64 = 100_000;
+const ROUNDS: usize = 3;
+/// As many as the relay has.
+const OUTSTANDING: usize = 1_000;
+
+pub(crate) async fn measure() -> Vec<Figure> {
+    let delivery = Figure {
+        name: "commit to subscriber at 500 events/s, p99 : 25 ms",
+        unit: "ms",
+        measured: p99_of_deliveries().await,
+        limit: 25.0,
+        target: Target::AtMost(1.0),
+    };
+    let cluster = Cluster::start();
+    let (mut app, mut database) = seed::server(&cluster).await;
+    seed::uploads(&mut database, &app.account, BACKLOG).await;
+    seed::shown(&mut database).await;
+    app.kill();
+    let url = app.setting("PHOTOLOG_DATABASE_URL");
+    let (mut relayed, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let nats = Nats::start();
+        relayed.push(relayed_per_second(&url, &nats).await);
+        let messages = all_messages(&nats).await;
+        bare.push(published_per_second(&Nats::start(), messages).await);
+    }
+    let relay = Figure {
+        name: "relay of a backlog : bare JetStream publishing",
+        unit: "events/s",
+        measured: median(relayed),
+        limit: median(bare),
+        target: Target::AtLeast(0.7),
+    };
+    vec![delivery, relay]
+}
+
+/// From the moment at which the command was decided, just before its commit, to the one at which
+/// a subscriber has it. Two API nodes take the writes, another process relays.
+async fn p99_of_deliveries() -> f64 {
+    let scaled = Arc::new(Scaled::durable().await);
+    let mut images = Vec::new();
+    for seed in 0..IMAGES {
+        let part = Part::bytes(photograph(seed)).file_name("p");
+        let request = scaled.request(0, Method::POST, "/images");
+        let answer = request.multipart(Form::new().part("image", part)).send();
+        let image: Value = answer.await.expect("an answer").json().await.expect("JSON");
+        images.push(image["imageID"].as_str().expect("imageID").to_owned());
+    }
+    let mut messages = messages(&scaled.nats[0]).await;
+    for _ in 0..IMAGES {
+        messages
+            .next()
+            .await
+            .expect("an upload")
+            .expect("a message");
+    }
+    let subscriber = tokio::spawn(async move {
+        let mut times = Vec::new();
+        while times.len() < EVENTS {
+            let message = messages.next().await.expect("a stream").expect("a message");
+            let now = SystemTime::now();
+            let event: Value = serde_json::from_slice(&message.payload).expect("an event");
+            let happened = event["time"].as_str().expect("a time");
+            times.push(milliseconds_between(happened, now));
+        }
+        times
+    });
+    let mut ticks = interval(Duration::from_secs(1) / EVENTS_PER_SECOND);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut writes = JoinSet::new();
+    for number in 0..EVENTS {
+        ticks.tick().await;
+        let path = format!("/images/{}/metadata", images[number % images.len()]);
+        let request = scaled.request(number % 2, Method::PUT, &path);
+        let request = request.json(&json!({ "altText": format!("text {number}") }));
+        writes.spawn(async move { request.send().await.expect("an answer").status() });
+    }
+    assert!(writes.join_all().await.iter().all(|status| *status == 200));
+    let mut times = subscriber.await.expect("all events");
+    times.sort_by(f64::total_cmp);
+    println!(
+        "commit to subscriber: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms",
+        times[EVENTS / 2],
+        times[EVENTS * 9 / 10],
+        times[EVENTS * 99 / 100]
+    );
+    times[EVENTS * 99 / 100]
+}
+
+fn milliseconds_between(happened: &str, now: SystemTime) -> f64 {
+    let format = &time::format_description::well_known::Rfc3339;
+    let happened = time::OffsetDateTime::parse(happened, format).expect("a time");
+    (time::OffsetDateTime::from(now) - happened).as_seconds_f64() * 1_000.0
+}
+
+/// A projector with nothing else to do publishes a log.
+async fn relayed_per_second(database_url: &str, nats: &Nats) -> f64 {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = vec![
+        ("PHOTOLOG_DATABASE_URL".to_owned(), database_url.to_owned()),
+        ("PHOTOLOG_NATS_URL".to_owned(), nats.url()),
+    ];
+    let log = folder.path().join("log");
+    let _projector = Process::start("photolog-projector", &[], settings, log);
+    let mut began = None;
+    loop {
+        let there = messages_in(nats).await;
+        if there >= BACKLOG.unsigned_abs() {
+            let (at, before): (Instant, u64) = began.expect("a beginning");
+            return (there - before) as f64 / at.elapsed().as_secs_f64();
+        }
+        if there > 0 && began.is_none() {
+            began = Some((Instant::now(), there));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn messages_in(nats: &Nats) -> u64 {
+    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("NATS"));
+    let stream = context.get_stream("PHOTOLOG").await;
+    stream.map_or(0, |stream| stream.cached_info().state.messages)
+}
+
+async fn messages(nats: &Nats) -> pull::Stream {
+    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("NATS"));
+    let stream = context.get_stream("PHOTOLOG").await.expect("a stream");
+    let config = pull::Config {
+        ack_policy: AckPolicy::None,
+        ..Default::default()
+    };
+    let consumer: PullConsumer = stream.create_consumer(config).await.expect("a consumer");
+    consumer.messages().await.expect("messages")
+}
+
+async fn all_messages(nats: &Nats) -> Vec<jetstream::Message> {
+    let messages = messages(nats).await.take(messages_in(nats).await as usize);
+    messages
+        .map(|message| message.expect("a message"))
+        .collect()
+        .await
+}
+
+/// The same subjects and payloads, without headers, as many at once as the relay has.
+async fn published_per_second(nats: &Nats, messages: Vec<jetstream::Message>) -> f64 {
+    let client = async_nats::connect(nats.url()).await.expect("NATS");
+    let context = ContextBuilder::new()
+        .max_ack_inflight(OUTSTANDING)
+        .build(client);
+    let config = stream::Config {
+        name: "BARE".to_owned(),
+        subjects: vec!["photolog.v1.>".to_owned()],
+        ..Default::default()
+    };
+    context.create_stream(config).await.expect("a stream");
+    let count = messages.len();
+    let began = Instant::now();
+    let mut outstanding = VecDeque::new();
+    for message in messages {
+        if outstanding.len() == OUTSTANDING {
+            let oldest: jetstream::context::PublishAckFuture =
+                outstanding.pop_front().expect("one of them");
+            oldest.await.expect("an acknowledgement");
+        }
+        let (subject, payload) = (message.subject.clone(), message.payload.clone());
+        let sent = context.publish(subject, payload).await;
+        outstanding.push_back(sent.expect("a message on its way"));
+    }
+    for sent in outstanding {
+        sent.await.expect("an acknowledgement");
+    }
+    count as f64 / began.elapsed().as_secs_f64()
+}

@@ -1,0 +1,85 @@
+//! A disk of a few megabytes that a story can fill up.
+//!
+//! It is memory, mounted where only one process of ours sees it, which needs no rights. The others
+//! reach it through `/proc`, for as long as that process lives.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// Mounts, says so, and waits for the end of its standard input, which we hold.
+const KEEP: &str = r#"mount -t tmpfs -o size="$1" none "$2" && echo mounted && cat >/dev/null"#;
+
+/// A file that takes all space that is left.
+const FILLER: &str = "filler";
+
+/// The disk. Gone when dropped.
+pub struct SmallDisk {
+    path: PathBuf,
+    keeper: Child,
+    _lifeline: ChildStdin,
+    _mount_point: TempDir,
+}
+
+impl SmallDisk {
+    /// Makes an empty one.
+    pub fn of_megabytes(size: u32) -> Self {
+        let mount_point = tempfile::tempdir().expect("a temporary folder");
+        let mut keeper = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount"])
+            .args(["sh", "-c", KEEP, "sh", &format!("{size}m")])
+            .arg(mount_point.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare, of util-linux");
+        let lifeline = keeper.stdin.take().expect("a pipe");
+        let mut answer = String::new();
+        let output = keeper.stdout.take().expect("a pipe");
+        BufReader::new(output)
+            .read_line(&mut answer)
+            .expect("an answer");
+        assert_eq!(answer, "mounted\n", "user namespaces must be allowed");
+        let inside = mount_point.path().strip_prefix("/").expect("from the root");
+        let path = PathBuf::from(format!("/proc/{}/root", keeper.id())).join(inside);
+        Self {
+            path,
+            keeper,
+            _lifeline: lifeline,
+            _mount_point: mount_point,
+        }
+    }
+
+    /// Where every process of this user finds it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves no space.
+    pub fn fill(&self) {
+        let mut filler = fs::File::create(self.path.join(FILLER)).expect("a file");
+        let block = [0; 1 << 16];
+        let full = loop {
+            if let Err(error) = filler.write_all(&block) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    /// Gives the space back.
+    pub fn empty(&self) {
+        fs::remove_file(self.path.join(FILLER)).expect("a filler to remove");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
