@@ -8,12 +8,17 @@ use photolog_domain::event::decode;
 use photolog_domain::{Image, ImageEvent, ImageId, ImageState};
 use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError};
 
+/// Most images kept in memory between steps; a row is commonly below 1 KB.
+const KNOWN: usize = 1_000;
+
 /// The projection and how far it has come.
 #[derive(Debug)]
 pub struct ImageView {
     store: Store,
     /// `None` until read from the database, and again after another projector moved it.
     checkpoint: Option<Position>,
+    /// Rows as of the checkpoint, of images that changed lately: they often change again.
+    known: BTreeMap<ImageId, Fold>,
 }
 
 /// What one step brought.
@@ -38,6 +43,7 @@ impl ImageView {
         Self {
             store,
             checkpoint: None,
+            known: BTreeMap::new(),
         }
     }
 
@@ -63,41 +69,57 @@ impl ImageView {
         };
         let to = last.position;
         let count = entries.len();
-        let rows = self.fold(entries).await?;
+        let folds = self.fold(entries).await?;
+        let rows: Vec<ImageRow> = folds
+            .iter()
+            .filter_map(|(image, fold)| fold.clone().into_row(*image))
+            .collect();
         let saved = self
             .store
             .save_image_rows(Self::NAME, Self::VERSION, from, to, &rows)
             .await?;
         if saved {
             self.checkpoint = Some(to);
+            if self.known.len() >= KNOWN {
+                self.known.clear();
+            }
+            self.known.extend(folds);
             Ok(Step::Advanced(count))
         } else {
             self.checkpoint = None;
+            self.known.clear();
             Ok(Step::Outrun)
         }
     }
 
-    /// The rows as they are after these entries.
-    async fn fold(&self, entries: Vec<LogEntry>) -> Result<Vec<ImageRow>, StoreError> {
+    /// The images of these entries as they are after them.
+    async fn fold(&self, entries: Vec<LogEntry>) -> Result<BTreeMap<ImageId, Fold>, StoreError> {
         let entries = entries
             .into_iter()
             .filter(|entry| entry.aggregate_type == Image::TYPE)
             .map(|entry| Ok((image_of(&entry)?, entry)))
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let touched: Vec<ImageId> = entries.iter().map(|(image, _)| *image).collect();
         let mut folds: BTreeMap<ImageId, Fold> = BTreeMap::new();
-        for row in self.store.image_rows(&touched).await? {
-            folds.insert(row.image, row.into());
+        let mut unknown = Vec::new();
+        for (image, entry) in &entries {
+            match self.known.get(image) {
+                Some(fold) => _ = folds.insert(*image, fold.clone()),
+                // Its first event: there is no row yet.
+                None if entry.sequence == 1 => {}
+                None => unknown.push(*image),
+            }
+        }
+        if !unknown.is_empty() {
+            for row in self.store.image_rows(&unknown).await? {
+                folds.insert(row.image, row.into());
+            }
         }
         for (image, entry) in entries {
             let event = decode(&entry.event_type, &entry.event_version, entry.payload)?;
             let fold = folds.entry(image).or_default();
             fold.apply(entry.position, entry.sequence, event)?;
         }
-        Ok(folds
-            .into_iter()
-            .filter_map(|(image, fold)| fold.into_row(image))
-            .collect())
+        Ok(folds)
     }
 }
 

@@ -68,8 +68,10 @@ async fn read(store: Store, channels: Arc<Channels>) {
     let mut after = 0;
     loop {
         match step(&store, &channels, after).await {
-            Ok(reached) if reached > after => after = reached,
-            Ok(_) => store.log_grew(after).await,
+            Ok(reached) => {
+                after = reached.max(after);
+                store.log_grew(after).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "the feeds pause");
                 tokio::time::sleep(PAUSE).await;

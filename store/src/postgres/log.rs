@@ -12,15 +12,24 @@ use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
 /// The log's columns as `log_rows` reads them, for some of its entries.
+///
+/// Each event is looked up for its entry, by its key: of a plain join the planner believes at
+/// times, when the tables have just grown, that reading all events were cheaper.
 macro_rules! entries_where {
     ($condition:literal) => {
         concat!(
             "SELECT global_position, hash, aggregate_type, aggregate_id, sequence,
                     event_type, event_version, payload::text, metadata::text, account
-             FROM event_log JOIN events USING (aggregate_type, aggregate_id, sequence)
-             WHERE ",
+             FROM (SELECT * FROM event_log WHERE ",
             $condition,
-            " ORDER BY global_position LIMIT $2"
+            " ORDER BY global_position LIMIT $2) AS entry
+             CROSS JOIN LATERAL (
+               SELECT event_type, event_version, payload, metadata FROM events
+               WHERE events.aggregate_type = entry.aggregate_type
+                 AND events.aggregate_id = entry.aggregate_id
+                 AND events.sequence = entry.sequence
+               LIMIT 1) AS event
+             ORDER BY global_position"
         )
     };
 }

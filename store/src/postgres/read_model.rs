@@ -2,11 +2,12 @@
 
 use photolog_domain::{AccountId, ImageId, PublicId};
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
 
 use super::Postgres;
 use super::listener::{self, VIEW_CHANNEL};
-use crate::column::{image_row, view_columns};
+use crate::column::{ViewColumns, image_row, view_columns};
 use crate::image_list::{ImageList, Order, Which};
 use crate::read_model::Step;
 use crate::{ImageRow, Position, StoreError};
@@ -137,30 +138,30 @@ impl Postgres {
         Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
+    /// One statement, and so one round trip, but for the first step of a new version.
     pub(crate) async fn save_image_rows(
         &self,
         step: &Step<'_>,
         rows: &[ImageRow],
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        if !move_checkpoint(&mut transaction, step).await? {
-            transaction.rollback().await?;
-            return Ok(false);
-        }
-        if !rows.is_empty() {
-            write(&mut transaction, "image_view", rows).await?;
-            // Beyond some rows nobody is told: the projection is catching up, and who waits looks
-            // again by itself.
-            for shown in rows.chunks(ROWS_OF_A_NOTIFICATION).take(NOTIFICATIONS) {
-                sqlx::query("SELECT pg_notify($1, $2)")
-                    .bind(VIEW_CHANNEL)
-                    .bind(listener::shown_to_text(shown))
-                    .execute(&mut *transaction)
-                    .await?;
+        let mut transaction = match step.from {
+            0 => Some(self.pool.begin().await?),
+            _ => None,
+        };
+        let saved = match &mut transaction {
+            Some(transaction) => {
+                empty_for_newer_version(transaction, step).await?;
+                move_on(transaction, step, rows).await?
+            }
+            None => move_on(&mut *self.pool.acquire().await?, step, rows).await?,
+        };
+        if let Some(transaction) = transaction {
+            match saved {
+                true => transaction.commit().await?,
+                false => transaction.rollback().await?,
             }
         }
-        transaction.commit().await?;
-        Ok(true)
+        Ok(saved)
     }
 }
 
@@ -168,66 +169,111 @@ impl Postgres {
 const ROWS_OF_A_NOTIFICATION: usize = 100;
 const NOTIFICATIONS: usize = 5;
 
-/// Compares and sets the checkpoint; a newer version empties the view first.
-async fn move_checkpoint(
+async fn empty_for_newer_version(
     connection: &mut PgConnection,
     step: &Step<'_>,
-) -> Result<bool, StoreError> {
-    if step.from == 0 {
-        sqlx::query(
-            "DELETE FROM image_view WHERE EXISTS
-               (SELECT 1 FROM checkpoints WHERE projection = $1 AND version < $2)",
-        )
-        .bind(step.projection)
-        .bind(i64::from(step.version))
-        .execute(&mut *connection)
-        .await?;
-    }
-    let moved = sqlx::query(
-        "INSERT INTO checkpoints AS known (projection, version, position)
-         SELECT $1, $2, $4
-         WHERE $3 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = $1)
-         ON CONFLICT (projection) DO UPDATE SET version = $2, position = $4
-         WHERE (known.version = $2 AND known.position = $3) OR (known.version < $2 AND $3 = 0)",
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM image_view WHERE EXISTS
+           (SELECT 1 FROM checkpoints WHERE projection = $1 AND version < $2)",
     )
     .bind(step.projection)
     .bind(i64::from(step.version))
-    .bind(step.from)
-    .bind(step.to)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
-    Ok(moved.rows_affected() == 1)
+    Ok(())
 }
 
-/// Writes rows to a table of the view's shape; a row never goes back. All travel as arrays: one
-/// statement, however many there are.
+/// Compares and sets the checkpoint; writes the rows and tells of them if that was done.
+async fn move_on(
+    connection: &mut PgConnection,
+    step: &Step<'_>,
+    rows: &[ImageRow],
+) -> Result<bool, StoreError> {
+    // Beyond some rows nobody is told: the projection is catching up, and who waits looks again
+    // by itself.
+    let told: Vec<_> = rows
+        .chunks(ROWS_OF_A_NOTIFICATION)
+        .take(NOTIFICATIONS)
+        .map(listener::shown_to_text)
+        .collect();
+    let written = upsert("image_view", "moved,");
+    let query = format!(
+        "WITH moved AS (
+           INSERT INTO checkpoints AS known (projection, version, position)
+           SELECT $7, $8, $10
+           WHERE $9 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = $7)
+           ON CONFLICT (projection) DO UPDATE SET version = $8, position = $10
+           WHERE (known.version = $8 AND known.position = $9) OR (known.version < $8 AND $9 = 0)
+           RETURNING projection),
+         written AS ({written})
+         SELECT EXISTS (SELECT 1 FROM moved),
+                (SELECT count(pg_notify($11, told)) FROM moved, unnest($12::text[]) AS told)"
+    );
+    let columns = Columns::of(rows)?;
+    let row = columns
+        .bound_to(sqlx::query(&query))
+        .bind(step.projection)
+        .bind(i64::from(step.version))
+        .bind(step.from)
+        .bind(step.to)
+        .bind(VIEW_CHANNEL)
+        .bind(told)
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+/// Writes rows to a table of the view's shape.
 pub(super) async fn write(
     connection: &mut PgConnection,
     table: &str,
     rows: &[ImageRow],
 ) -> Result<(), StoreError> {
-    let columns = rows
-        .iter()
-        .map(view_columns)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let query = format!(
+    let query = upsert(table, "");
+    let columns = Columns::of(rows)?;
+    let query = columns.bound_to(sqlx::query(&query));
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Writes the rows of `$1` to `$6` as often as there are rows in `others`; a row never goes back.
+/// All travel as arrays: one statement, however many there are.
+fn upsert(table: &str, others: &str) -> String {
+    format!(
         "INSERT INTO {table} AS shown
            (image, account, public_id, created_position, sequence, state)
-         SELECT * FROM unnest
-           ($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[])
+         SELECT new.* FROM {others} unnest
+           ($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[]) AS new
          ON CONFLICT (image) DO UPDATE
          SET sequence = excluded.sequence, state = excluded.state
          WHERE excluded.sequence > shown.sequence"
-    );
-    sqlx::query(&query)
-        .bind(columns.iter().map(|row| &*row.0).collect::<Vec<_>>())
-        .bind(columns.iter().map(|row| &*row.1).collect::<Vec<_>>())
-        .bind(columns.iter().map(|row| &*row.2).collect::<Vec<_>>())
-        .bind(columns.iter().map(|row| row.3).collect::<Vec<_>>())
-        .bind(columns.iter().map(|row| row.4).collect::<Vec<_>>())
-        .bind(columns.iter().map(|row| &*row.5).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
+    )
+}
+
+/// Rows, column by column.
+struct Columns(Vec<ViewColumns>);
+
+impl Columns {
+    fn of(rows: &[ImageRow]) -> Result<Self, StoreError> {
+        let columns: Result<_, _> = rows.iter().map(view_columns).collect();
+        columns
+            .map(Self)
+            .map_err(|error: serde_json::Error| StoreError::Corrupt(error.to_string()))
+    }
+
+    /// The first six parameters of a statement by [`upsert`].
+    fn bound_to<'q>(
+        &'q self,
+        query: Query<'q, sqlx::Postgres, PgArguments>,
+    ) -> Query<'q, sqlx::Postgres, PgArguments> {
+        let Self(rows) = self;
+        query
+            .bind(rows.iter().map(|row| &*row.0).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &*row.1).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &*row.2).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.3).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.4).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &*row.5).collect::<Vec<_>>())
+    }
 }

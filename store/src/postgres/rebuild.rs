@@ -47,7 +47,10 @@ impl Postgres {
         position: Position,
     ) -> Result<Swapped, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        // The projector moves its checkpoint first: it waits here, and then finds it moved.
+        // In the order in which the projector locks them; it waits, and then finds the checkpoint
+        // moved.
+        let lock = "LOCK TABLE image_view IN ACCESS EXCLUSIVE MODE";
+        transaction.execute(lock).await?;
         let reached = sqlx::query(
             "INSERT INTO checkpoints AS known (projection, version, position) VALUES ($1, $2, $3)
              ON CONFLICT (projection) DO UPDATE

@@ -4,7 +4,7 @@
 //! Transactions do not become visible in the order in which they took their numbers, so a reader
 //! that remembers "I have seen up to 12" loses number 11 when that commits late. The sealer
 //! remembers nothing: a trigger queues each event in `unsealed` in the event's own transaction, and
-//! sealing moves rows from there to `event_log` in one transaction. What commits late is sealed
+//! sealing moves rows from there to `event_log` in one statement. What commits late is sealed
 //! late; nothing can be skipped or sealed twice, no transaction that stays open holds the others
 //! up, and a restored database needs no care.
 //!
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Row};
 use tokio::sync::Notify;
 
 use super::Postgres;
@@ -132,28 +132,32 @@ async fn tail(connection: &mut PgConnection) -> Result<Tail, sqlx::Error> {
 
 /// Moves the oldest unsealed events into the log; `false` when there are none. An error leaves
 /// the tail behind the truth: the caller begins again.
+///
+/// What is read cannot change before it is moved: only the process with the lead takes rows out.
+/// Should another one believe so too, the log's keys refuse the second.
 async fn seal_batch(connection: &mut PgConnection, tail: &mut Tail) -> Result<bool, StoreError> {
-    let mut transaction = connection.begin().await?;
     let rows = sqlx::query(
-        "WITH taken AS (
-           DELETE FROM unsealed WHERE arrival = ANY (ARRAY(
-             SELECT arrival FROM unsealed ORDER BY arrival LIMIT $1))
-           RETURNING arrival, aggregate_type, aggregate_id, sequence)
-         SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
-                payload::text, metadata::text,
-                coalesce(
-                  (SELECT first.payload ->> 'account' FROM events AS first
-                   WHERE first.aggregate_type = events.aggregate_type
-                     AND first.aggregate_id = events.aggregate_id AND first.sequence = 1),
-                  aggregate_id)
-         FROM taken JOIN events USING (aggregate_type, aggregate_id, sequence)
+        "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
+                payload::text, metadata::text, account, arrival
+         FROM (SELECT * FROM unsealed ORDER BY arrival LIMIT $1) AS waiting
+         CROSS JOIN LATERAL (
+           SELECT event_type, event_version, payload, metadata,
+                  coalesce(
+                    (SELECT first.payload ->> 'account' FROM events AS first
+                     WHERE first.aggregate_type = waiting.aggregate_type
+                       AND first.aggregate_id = waiting.aggregate_id AND first.sequence = 1),
+                    waiting.aggregate_id) AS account
+           FROM events
+           WHERE events.aggregate_type = waiting.aggregate_type
+             AND events.aggregate_id = waiting.aggregate_id
+             AND events.sequence = waiting.sequence
+           LIMIT 1) AS event
          ORDER BY arrival",
     )
     .bind(BATCH)
-    .fetch_all(&mut *transaction)
+    .fetch_all(&mut *connection)
     .await?;
     if rows.is_empty() {
-        transaction.rollback().await?;
         return Ok(false);
     }
     let mut entries = Entries::default();
@@ -163,13 +167,15 @@ async fn seal_batch(connection: &mut PgConnection, tail: &mut Tail) -> Result<bo
         tail.position += 1;
         entries.positions.push(tail.position);
         entries.accounts.push(row.try_get(7)?);
+        entries.arrivals.push(row.try_get(8)?);
         entries.types.push(event.aggregate_type);
         entries.streams.push(event.aggregate_id);
         entries.sequences.push(event.sequence);
         entries.hashes.push(tail.hash.to_vec());
     }
     sqlx::query(
-        "WITH sealed AS (
+        "WITH taken AS (DELETE FROM unsealed WHERE arrival = ANY ($9)),
+         sealed AS (
            INSERT INTO event_log
              (global_position, aggregate_type, aggregate_id, sequence, account, hash)
            SELECT * FROM unnest
@@ -184,15 +190,16 @@ async fn seal_batch(connection: &mut PgConnection, tail: &mut Tail) -> Result<bo
     .bind(entries.hashes)
     .bind(LOG_CHANNEL)
     .bind(tail.position.to_string())
-    .execute(&mut *transaction)
+    .bind(entries.arrivals)
+    .execute(&mut *connection)
     .await?;
-    transaction.commit().await?;
     Ok(true)
 }
 
 /// New entries, column by column, as `unnest` takes them.
 #[derive(Default)]
 struct Entries {
+    arrivals: Vec<i64>,
     positions: Vec<Position>,
     types: Vec<String>,
     streams: Vec<String>,
