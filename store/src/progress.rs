@@ -39,12 +39,22 @@ impl Head {
     }
 }
 
+/// Most images of one generation of those shown last; there are two.
+const SHOWN_LAST: usize = 1_000;
+
 /// Requests that wait for the image view: one channel per image somebody waits for, so that a
 /// projection wakes exactly those it served, however many others wait.
 #[derive(Debug, Default)]
 pub(crate) struct Visibility {
-    waiting: Mutex<HashMap<ImageId, watch::Sender<u64>>>,
+    waiting: Mutex<Waiting>,
     generation: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    channels: HashMap<ImageId, watch::Sender<u64>>,
+    /// For a request that begins to wait a moment too late, which would have to look at the table.
+    shown_last: [HashMap<ImageId, u64>; 2],
 }
 
 /// A wait for one image; ends itself on drop.
@@ -59,7 +69,13 @@ impl Visibility {
     /// Begins to listen for an image.
     pub(crate) fn watch(&self, image: ImageId) -> Watch<'_> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let sequence = Some(waiting.entry(image).or_default().subscribe());
+        let known = waiting.shown(image);
+        let channel = waiting.channels.entry(image);
+        let sequence = Some(
+            channel
+                .or_insert_with(|| watch::Sender::new(known))
+                .subscribe(),
+        );
         Watch {
             visibility: self,
             image,
@@ -75,9 +91,10 @@ impl Visibility {
     /// These images are in the view now, as of these sequences.
     pub(crate) fn show(&self, images: impl Iterator<Item = (ImageId, u64)>) {
         self.changed();
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for (image, sequence) in images {
-            if let Some(waiters) = waiting.get(&image) {
+            waiting.remember(image, sequence);
+            if let Some(waiters) = waiting.channels.get(&image) {
                 waiters.send_if_modified(|shown| {
                     let grew = sequence > *shown;
                     *shown = sequence.max(*shown);
@@ -85,6 +102,22 @@ impl Visibility {
                 });
             }
         }
+    }
+}
+
+impl Waiting {
+    fn shown(&self, image: ImageId) -> u64 {
+        let known = self.shown_last.iter().filter_map(|some| some.get(&image));
+        known.max().copied().unwrap_or(0)
+    }
+
+    fn remember(&mut self, image: ImageId, sequence: u64) {
+        let [young, old] = &mut self.shown_last;
+        if young.len() >= SHOWN_LAST {
+            *old = std::mem::take(young);
+        }
+        let known = young.entry(image).or_default();
+        *known = sequence.max(*known);
     }
 }
 
@@ -118,10 +151,11 @@ impl Drop for Watch<'_> {
             .unwrap_or_else(PoisonError::into_inner);
         self.sequence = None;
         if waiting
+            .channels
             .get(&self.image)
             .is_some_and(|shown| shown.receiver_count() == 0)
         {
-            waiting.remove(&self.image);
+            waiting.channels.remove(&self.image);
         }
     }
 }

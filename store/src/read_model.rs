@@ -43,7 +43,7 @@ impl From<ImageRow> for PublicImage {
 
 /// How often a waiter looks for itself, should the projector live in another process or its
 /// message be lost.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Store {
     /// The image behind a public link.
@@ -72,19 +72,20 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let deadline = tokio::time::Instant::now() + timeout;
         let image = ImageId::new(appended.stream);
-        // Listening begins before the look at the table, so that no message falls in between.
         let mut shown = self.visibility.watch(image);
         loop {
+            let look = deadline.min(tokio::time::Instant::now() + LOOK);
+            let told = tokio::time::timeout_at(look, shown.reaches(appended.sequence)).await;
+            if told.is_ok() {
+                return Ok(true);
+            }
             if self.visible_sequence(image).await? >= appended.sequence {
-                // The rows may be there a moment before `show` says so.
+                // Nobody said so, or will a moment later.
                 self.visibility.changed();
                 return Ok(true);
             }
-            let look_again = deadline.min(tokio::time::Instant::now() + LOOK_AGAIN);
-            match tokio::time::timeout_at(look_again, shown.reaches(appended.sequence)).await {
-                Ok(()) => return Ok(true),
-                Err(_) if look_again == deadline => return Ok(false),
-                Err(_) => {}
+            if look == deadline {
+                return Ok(false);
             }
         }
     }
