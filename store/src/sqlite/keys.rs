@@ -15,7 +15,7 @@ impl Sqlite {
              FROM keys WHERE key_id = ?1",
         )
         .bind(key_id.as_str())
-        .fetch_optional(&self.readers)
+        .fetch_optional(self.hot.take().await?.connection()?)
         .await?
         .map(|row| key_record(&row))
         .transpose()

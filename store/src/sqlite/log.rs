@@ -47,7 +47,7 @@ impl Sqlite {
         .bind(aggregate_type)
         .bind(stream)
         .bind(sequence as i64)
-        .fetch_all(&self.readers)
+        .fetch_all(self.hot.take().await?.connection()?)
         .await?;
         rows.iter()
             .map(|row| {

@@ -5,12 +5,14 @@
 //! | one writer | FULL | `writer`: appends, many in one commit |
 //! | one projection writer | NORMAL | `read_model`: rows and their checkpoint |
 //! | a few readers | read-only | everything that only asks |
+//! | a few more | read-only | `hot`: what every request asks |
 //!
 //! SQLite has one write lock. Inside this process the two writing connections take turns by a fair
 //! mutex (`turn`), so neither meets SQLite's sleeping busy handler; that is left for other
 //! processes, such as the command line.
 
 mod append;
+mod hot;
 mod import;
 mod inline;
 mod keys;
@@ -34,6 +36,7 @@ use tokio::sync::Mutex;
 use crate::StoreError;
 use crate::event_store::Append;
 use crate::progress::Head;
+use hot::HotReaders;
 pub(crate) use import::SqliteImport;
 use writer::Writer;
 
@@ -47,6 +50,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     readers: SqlitePool,
+    hot: HotReaders,
     writer: Writer,
     turn: Arc<Mutex<Turn>>,
     durable: SqliteConnectOptions,
@@ -86,11 +90,13 @@ impl Sqlite {
         let relaxed = options.clone().synchronous(SqliteSynchronous::Normal);
         let projection = Some(relaxed.connect().await?);
 
+        let reading = options.read_only(true);
+        let hot = HotReaders::open(&reading).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY_TIMEOUT)
             .test_before_acquire(false)
-            .connect_with(options.read_only(true))
+            .connect_with(reading)
             .await?;
 
         let turn = Arc::new(Mutex::new(Turn { projection }));
@@ -98,6 +104,7 @@ impl Sqlite {
         let writer = Writer::start(connection, durable.clone(), turn.clone(), head.clone());
         let store = Self {
             readers,
+            hot,
             writer,
             turn,
             durable,
@@ -123,6 +130,7 @@ impl Sqlite {
         {
             tracing::warn!(%error, "closing the database");
         }
+        self.hot.close().await;
         self.readers.close().await;
     }
 }
