@@ -18,7 +18,7 @@ WITH known AS (
            jsonb_set(payload, '{account}', to_jsonb($1)),
            '{public_id}',
            to_jsonb(left(md5($1 || number), length(payload ->> 'public_id'))))::json,
-         metadata
+         jsonb_set(metadata::jsonb, '{event_id}', to_jsonb(gen_random_uuid()))::json
   FROM known, generate_series(1, $2) AS number
   RETURNING aggregate_id
 )
