@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
-use photolog_store::{LogEntry, Position, Store, StoreError};
-use tokio::task::JoinHandle;
+use photolog_store::{LogEntry, Position, Store};
 
 use super::RelayError;
 use super::stream::{POSITION_HEADER, Place, remember};
@@ -27,8 +26,6 @@ const REMEMBER_EVERY: Duration = Duration::from_secs(1);
 /// Messages on their way, oldest first.
 type Outstanding = VecDeque<(Place, PublishAckFuture)>;
 
-type Reading = JoinHandle<Result<Vec<LogEntry>, StoreError>>;
-
 /// Publishes whatever the log holds after `place`, for ever.
 pub(super) async fn publish(
     store: &Store,
@@ -40,12 +37,8 @@ pub(super) async fn publish(
     let mut remembered = (Instant::now(), place.position);
     // How far the log was read; ahead of `place` by entries that are not published.
     let mut read = place.position;
-    let mut ahead = None;
     loop {
-        let entries = match ahead.take() {
-            Some(reading) => finished(reading).await?,
-            None => store.read_log(read, BATCH).await?,
-        };
+        let entries = store.read_log(read, BATCH).await?;
         let Some(last) = entries.last() else {
             while acknowledge(&mut outstanding, relayed).await? {}
             if remembered.1 != place.position {
@@ -56,9 +49,6 @@ pub(super) async fn publish(
             continue;
         };
         read = last.position;
-        if entries.len() == BATCH as usize {
-            ahead = Some(read_ahead(store, read));
-        }
         for entry in entries {
             if outstanding.len() >= SIZE {
                 acknowledge(&mut outstanding, relayed).await?;
@@ -73,17 +63,6 @@ pub(super) async fn publish(
             remembered = (Instant::now(), *relayed);
         }
     }
-}
-
-/// Reads and parses what follows while the entries before it are published.
-fn read_ahead(store: &Store, after: Position) -> Reading {
-    let store = store.clone();
-    tokio::spawn(async move { store.read_log(after, BATCH).await })
-}
-
-async fn finished(reading: Reading) -> Result<Vec<LogEntry>, StoreError> {
-    let read = reading.await;
-    read.unwrap_or_else(|problem| Err(StoreError::Corrupt(problem.to_string())))
 }
 
 /// Sends an entry as the message after `place`; `None` when it is not for subscribers.
