@@ -240,65 +240,114 @@ where
     A::Error: Into<ApiError>,
     C: Clone,
 {
+    // What is remembered may be old. An append says so; a refusal or "nothing to do" would not.
+    if let Some(remembered) = store.remembered(stream)
+        && admit(&remembered).is_ok()
+        && let Ok(decision) = decide(remembered, command, context).await
+        && !decision.events.is_empty()
+    {
+        match append(store, stream, decision, conditions).await {
+            Err(StoreError::Conflict) => {}
+            done => return Ok(done?),
+        }
+    }
     let mut attempt = 1;
     loop {
         let loaded = store.load::<A>(stream).await?;
         admit(&loaded)?;
-        let at = now();
-        let mut aggregate = loaded.aggregate;
-        let sink = EventSink::default();
-        let dated = Dated {
-            at,
-            command: command.clone(),
-        };
-        aggregate
-            .handle(dated, &(), &sink)
-            .await
-            .map_err(Into::into)?;
-        let events = sink.collect().await;
-        if events.is_empty() {
-            return Ok(Done {
-                aggregate,
-                sequence: loaded.sequence,
-                appended: None,
-            });
-        }
-        let causation_id = Uuid::now_v7();
-        let recorded = events
-            .into_iter()
-            .map(|event| {
-                let metadata = EventMetadata {
-                    event_id: Uuid::now_v7(),
-                    occurred_at: at,
-                    actor: context.actor.clone(),
-                    dialect: context.dialect,
-                    request_id: context.request_id.clone(),
-                    correlation_id: context.correlation_id.clone(),
-                    causation_id,
-                    reason: context.reason.clone(),
-                };
-                (event, metadata)
-            })
-            .collect();
-        match store
-            .append::<A>(stream, loaded.sequence, recorded, conditions)
-            .await
-        {
-            Ok(appended) => {
-                return Ok(Done {
-                    aggregate,
-                    sequence: appended.sequence,
-                    appended: Some(appended),
-                });
-            }
+        let decision = decide(loaded, command, context).await?;
+        match append(store, stream, decision, conditions).await {
             Err(StoreError::Conflict) if attempt < ATTEMPTS => {
                 metrics::counter!(metric::CONFLICTS).increment(1);
                 // Grows with each loss and differs between racers, who would else collide again.
-                let pause = u64::from(attempt) * (1 + u64::from(causation_id.as_bytes()[15]) % 4);
+                let chance = u64::from(Uuid::now_v7().as_bytes()[15]);
+                let pause = u64::from(attempt) * (1 + chance % 4);
                 tokio::time::sleep(Duration::from_millis(pause)).await;
                 attempt += 1;
             }
-            Err(error) => return Err(error.into()),
+            done => return Ok(done?),
         }
     }
+}
+
+/// What a command leads to, if the stream stands where it was loaded.
+struct Decision<A: Aggregate> {
+    /// With the events applied.
+    aggregate: A,
+    /// The sequence the stream must have.
+    expected: u64,
+    events: Vec<(A::Event, EventMetadata)>,
+}
+
+async fn decide<A, C>(
+    loaded: Loaded<A>,
+    command: &C,
+    context: &CommandContext,
+) -> Result<Decision<A>, ApiError>
+where
+    A: Recordable + Aggregate<Command = Dated<C>>,
+    A::Error: Into<ApiError>,
+    C: Clone,
+{
+    let at = now();
+    let mut aggregate = loaded.aggregate;
+    let sink = EventSink::default();
+    let dated = Dated {
+        at,
+        command: command.clone(),
+    };
+    let handled = aggregate.handle(dated, &(), &sink).await;
+    handled.map_err(Into::into)?;
+    let causation_id = Uuid::now_v7();
+    let events = sink.collect().await.into_iter().map(|event| {
+        let metadata = EventMetadata {
+            event_id: Uuid::now_v7(),
+            occurred_at: at,
+            actor: context.actor.clone(),
+            dialect: context.dialect,
+            request_id: context.request_id.clone(),
+            correlation_id: context.correlation_id.clone(),
+            causation_id,
+            reason: context.reason.clone(),
+        };
+        (event, metadata)
+    });
+    Ok(Decision {
+        aggregate,
+        expected: loaded.sequence,
+        events: events.collect(),
+    })
+}
+
+async fn append<A: Recordable>(
+    store: &Store,
+    stream: Uuid,
+    decision: Decision<A>,
+    conditions: &Conditions,
+) -> Result<Done<A>, StoreError> {
+    let Decision {
+        aggregate,
+        expected,
+        events,
+    } = decision;
+    if events.is_empty() {
+        return Ok(Done {
+            aggregate,
+            sequence: expected,
+            appended: None,
+        });
+    }
+    let appended = store
+        .append::<A>(stream, expected, events, conditions)
+        .await?;
+    let now = Loaded {
+        aggregate,
+        sequence: appended.sequence,
+    };
+    store.remember(stream, &now);
+    Ok(Done {
+        aggregate: now.aggregate,
+        sequence: now.sequence,
+        appended: Some(appended),
+    })
 }

@@ -24,9 +24,9 @@ pub struct ImageView {
 /// What one step brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// So many entries were projected.
-    Advanced(usize),
-    /// The log holds no more.
+    /// As many entries as asked for were projected: the log may hold more.
+    Advanced,
+    /// All entries there were are projected.
     AtTheEnd,
     /// Another projector is at work.
     Outrun,
@@ -84,7 +84,10 @@ impl ImageView {
                 self.known.clear();
             }
             self.known.extend(folds);
-            Ok(Step::Advanced(count))
+            Ok(match count < limit as usize {
+                true => Step::AtTheEnd,
+                false => Step::Advanced,
+            })
         } else {
             self.checkpoint = None;
             self.known.clear();

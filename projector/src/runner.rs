@@ -106,7 +106,7 @@ impl Projector {
                     self.status
                         .send_if_modified(|status| std::mem::take(status) != Status::Running);
                     match step {
-                        Step::Advanced(_) => {}
+                        Step::Advanced => {}
                         Step::AtTheEnd => self.store.log_grew(view.checkpoint()).await,
                         Step::Outrun => tokio::time::sleep(STAND_BY).await,
                     }

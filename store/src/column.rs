@@ -20,7 +20,11 @@ where
     usize: ColumnIndex<R>,
     for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let text: &str = row.try_get(index)?;
+    parse(row.try_get(index)?)
+}
+
+/// A stored text, parsed.
+pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, StoreError> {
     text.parse()
         .map_err(|error| StoreError::Corrupt(format!("{text:?}: {error}")))
 }

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use photolog_domain::{AccountId, EventMetadata, Timestamp};
 
 use crate::chain::{Hash, link};
+use crate::column::parse;
 use crate::postgres::PostgresLead;
 use crate::stored_event::StoredEvent;
 use crate::{Backend, Store, StoreError};
@@ -143,6 +144,14 @@ impl Store {
         }))
     }
 
+    /// The newest position that this process knows of; the log may reach further.
+    pub fn known_log_head(&self) -> Position {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.head.known(),
+            Backend::Postgres(postgres) => postgres.head.known(),
+        }
+    }
+
     /// Returns once the log may have grown beyond `after`, at the latest after a short poll interval.
     pub async fn log_grew(&self, after: Position) {
         match &self.backend {
@@ -172,17 +181,17 @@ impl Lead {
 }
 
 /// One entry of the log as the database has it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LogRow {
     pub(crate) position: Position,
     pub(crate) hash: Hash,
     pub(crate) event: StoredEvent,
-    pub(crate) account: AccountId,
+    pub(crate) account: String,
 }
 
 impl LogRow {
     fn into_entry(self) -> Result<LogEntry, StoreError> {
-        self.event
-            .into_log_entry(self.position, self.account, self.hash)
+        let account = parse(&self.account)?;
+        self.event.into_log_entry(self.position, account, self.hash)
     }
 }

@@ -155,6 +155,18 @@ impl Store {
         Ok(loaded)
     }
 
+    /// A stream as this process knew it last, without asking; it may have moved on. For a decision
+    /// that an append will confirm, which says what sequence it expects.
+    pub fn remembered<A: Recordable>(&self, stream: Uuid) -> Option<Loaded<A>> {
+        let loaded = self.folds.get::<A>(stream);
+        (loaded.sequence > 0).then_some(loaded)
+    }
+
+    /// Remembers a stream after an append.
+    pub fn remember<A: Recordable>(&self, stream: Uuid, loaded: &Loaded<A>) {
+        self.folds.put(stream, loaded);
+    }
+
     /// All events of an image's stream in order, with their envelopes.
     ///
     /// # Errors

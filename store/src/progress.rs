@@ -31,6 +31,11 @@ impl Head {
         });
     }
 
+    /// As far as is known.
+    pub(crate) fn known(&self) -> Position {
+        *self.0.borrow()
+    }
+
     /// Returns once the log is known to reach beyond `after`, or after a short while.
     pub(crate) async fn grew(&self, after: Position) {
         let mut head = self.0.subscribe();

@@ -20,7 +20,7 @@ pub(super) const SIZE: usize = 1_000;
 /// Entries read at once.
 const BATCH: u32 = 1_000;
 
-/// How often the checkpoint is written while there is much to publish.
+/// How often the checkpoint is written, which others only look at.
 const REMEMBER_EVERY: Duration = Duration::from_secs(1);
 
 /// Messages on their way, oldest first.
@@ -39,16 +39,8 @@ pub(super) async fn publish(
     let mut read = place.position;
     loop {
         let entries = store.read_log(read, BATCH).await?;
-        let Some(last) = entries.last() else {
-            while acknowledge(&mut outstanding, relayed).await? {}
-            if remembered.1 != place.position {
-                remember(store, place.position).await?;
-                remembered = (Instant::now(), place.position);
-            }
-            store.log_grew(read).await;
-            continue;
-        };
-        read = last.position;
+        let at_the_end = entries.len() < BATCH as usize;
+        read = entries.last().map_or(read, |last| last.position);
         for entry in entries {
             if outstanding.len() >= SIZE {
                 acknowledge(&mut outstanding, relayed).await?;
@@ -58,9 +50,15 @@ pub(super) async fn publish(
                 outstanding.push_back(sent);
             }
         }
+        if at_the_end {
+            while acknowledge(&mut outstanding, relayed).await? {}
+        }
         if *relayed > remembered.1 && remembered.0.elapsed() > REMEMBER_EVERY {
             remember(store, *relayed).await?;
             remembered = (Instant::now(), *relayed);
+        }
+        if at_the_end {
+            store.log_grew(read).await;
         }
     }
 }

@@ -12,15 +12,15 @@ use crate::stored_event::StoredEvent;
 
 impl Postgres {
     pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
-        self.commit(append).await?;
-        self.sealing.appended();
-        Ok(())
+        let _appending = self.sealing.append();
+        self.commit(append).await
     }
 
     async fn commit(&self, append: Append) -> Result<(), StoreError> {
         if append.changes.is_empty() && append.idempotency.is_none() {
-            let mut connection = self.pool.acquire().await?;
-            return insert(&mut connection, &append.events).await;
+            let mut hot = self.hot.take().await?;
+            let inserted = insert(hot.connection(), &append.events).await;
+            return hot.answered(inserted);
         }
         let mut transaction = self.pool.begin().await?;
         // A retry is recognised first: it should learn what it did, not that its content is there.

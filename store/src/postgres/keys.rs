@@ -10,15 +10,17 @@ use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError};
 
 impl Postgres {
     pub(crate) async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        sqlx::query(
+        let mut hot = self.hot.take().await?;
+        let found = sqlx::query(
             "SELECT key_id, account, secret_sha256, signing_sha1, scopes
              FROM keys WHERE key_id = $1",
         )
         .bind(key_id.as_str())
-        .fetch_optional(&self.pool)
-        .await?
-        .map(|row| key_record(&row))
-        .transpose()
+        .fetch_optional(hot.connection())
+        .await;
+        hot.answered(found.map_err(StoreError::from))?
+            .map(|row| key_record(&row))
+            .transpose()
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {

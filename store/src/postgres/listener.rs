@@ -33,6 +33,8 @@ pub(super) async fn run(
 ) {
     let hear = |notification: PgNotification| match notification.channel() {
         EVENTS_CHANNEL => sealing.unsealed.notify_one(),
+        // What this process seals it says itself, once its own readers can have it from memory.
+        LOG_CHANNEL if sealing.here.load(Ordering::Relaxed) => {}
         LOG_CHANNEL => {
             if let Ok(position) = notification.payload().parse() {
                 head.reached(position);

@@ -49,16 +49,18 @@ impl Postgres {
         stream: &str,
         sequence: usize,
     ) -> Result<Vec<SerializedEvent>, StoreError> {
-        let rows = sqlx::query(
+        let mut hot = self.hot.take().await?;
+        let found = sqlx::query(
             "SELECT sequence, event_type, event_version, payload, metadata FROM events
              WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 ORDER BY sequence",
         )
         .bind(aggregate_type)
         .bind(stream)
         .bind(sequence as i64)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
+        .fetch_all(hot.connection())
+        .await;
+        hot.answered(found.map_err(StoreError::from))?
+            .iter()
             .map(|row| {
                 Ok(SerializedEvent::new(
                     stream.to_owned(),
@@ -79,6 +81,11 @@ impl Postgres {
         after: Position,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
+        if of.is_none()
+            && let Some(rows) = self.recent.after(after, limit)
+        {
+            return Ok(rows);
+        }
         let query = match of {
             None => sqlx::query(WHOLE_LOG),
             Some(_) => sqlx::query(LOG_OF_ACCOUNT),
@@ -95,7 +102,7 @@ impl Postgres {
                     position: row.try_get(0)?,
                     hash: hash(row.try_get(1)?)?,
                     event: stored_event(row, 2)?,
-                    account: parsed(row, 9)?,
+                    account: row.try_get(9)?,
                 })
             })
             .collect()
@@ -140,8 +147,13 @@ impl Postgres {
     pub(crate) async fn oldest_unsealed(&self) -> Result<Option<Timestamp>, StoreError> {
         sqlx::query(
             "SELECT metadata ->> 'occurred_at'
-             FROM unsealed JOIN events USING (aggregate_type, aggregate_id, sequence)
-             ORDER BY arrival LIMIT 1",
+             FROM (SELECT * FROM unsealed ORDER BY arrival LIMIT 1) AS waiting
+             CROSS JOIN LATERAL (
+               SELECT metadata FROM events
+               WHERE events.aggregate_type = waiting.aggregate_type
+                 AND events.aggregate_id = waiting.aggregate_id
+                 AND events.sequence = waiting.sequence
+               LIMIT 1) AS event",
         )
         .fetch_optional(&self.pool)
         .await?

@@ -3,7 +3,9 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `append` | events and inline tables in one transaction; one round trip where nothing else changes |
+//! | `hot` | connections for the statements that every write needs |
 //! | `sealer` | gives committed events their place in the log; one process at a time |
+//! | `recent_log` | what this process sealed last, for its own readers |
 //! | `listener` | hears what other processes write, and wakes who waits in this one |
 //! | `import` | a whole log in one transaction |
 //! | `log`, `keys`, `read_model` | the questions |
@@ -12,6 +14,7 @@
 //! answers. Each step is also polled for, so a lost notification costs time, never an event.
 
 mod append;
+mod hot;
 mod import;
 mod inline;
 mod keys;
@@ -20,6 +23,7 @@ mod log;
 mod migrate;
 mod read_model;
 mod rebuild;
+mod recent_log;
 mod sealer;
 
 use std::str::FromStr;
@@ -30,7 +34,9 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 use tokio::task::AbortHandle;
 
+use self::hot::HotConnections;
 pub(crate) use self::import::PostgresImport;
+use self::recent_log::RecentLog;
 pub(crate) use self::sealer::PostgresLead;
 use self::sealer::Sealing;
 use crate::StoreError;
@@ -43,8 +49,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Postgres {
     pool: PgPool,
+    hot: HotConnections,
     options: PgConnectOptions,
     pub(crate) head: Arc<Head>,
+    recent: Arc<RecentLog>,
     sealing: Arc<Sealing>,
     helpers: [AbortHandle; 2],
 }
@@ -67,10 +75,11 @@ impl Postgres {
         migrate::run(&mut connection).await?;
         connection.close().await?;
 
+        let hot = HotConnections::new(&options, (connections / 2).max(1));
         // No ping before each use: it would double the round trips. A connection that died with
         // the server fails once, as unavailable.
         let pool = PgPoolOptions::new()
-            .max_connections(connections)
+            .max_connections((connections - connections / 2).max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
             .connect_with(options.clone())
@@ -81,8 +90,10 @@ impl Postgres {
         let announcing = listener::announce(pool.clone(), sealing.clone());
         let store = Self {
             pool,
+            hot,
             options,
             head,
+            recent: Arc::default(),
             helpers: [
                 tokio::spawn(listening).abort_handle(),
                 tokio::spawn(announcing).abort_handle(),
@@ -106,6 +117,7 @@ impl Postgres {
 
     pub(crate) async fn close(&self) {
         self.stop_helpers();
+        self.hot.close();
         self.pool.close().await;
     }
 }

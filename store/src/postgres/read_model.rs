@@ -153,7 +153,11 @@ impl Postgres {
                 empty_for_newer_version(transaction, step).await?;
                 move_on(transaction, step, rows).await?
             }
-            None => move_on(&mut *self.pool.acquire().await?, step, rows).await?,
+            None => {
+                let mut hot = self.hot.take().await?;
+                let saved = move_on(hot.connection(), step, rows).await;
+                hot.answered(saved)?
+            }
         };
         if let Some(transaction) = transaction {
             match saved {
@@ -185,6 +189,9 @@ async fn empty_for_newer_version(
 }
 
 /// Compares and sets the checkpoint; writes the rows and tells of them if that was done.
+///
+/// Does not wait for the disk: should the server crash, checkpoint and rows go back together, and
+/// are projected again.
 async fn move_on(
     connection: &mut PgConnection,
     step: &Step<'_>,
@@ -208,7 +215,8 @@ async fn move_on(
            RETURNING projection),
          written AS ({written})
          SELECT EXISTS (SELECT 1 FROM moved),
-                (SELECT count(pg_notify($11, told)) FROM moved, unnest($12::text[]) AS told)"
+                (SELECT count(pg_notify($11, told)) FROM moved, unnest($12::text[]) AS told),
+                set_config('synchronous_commit', 'off', true)"
     );
     let columns = Columns::of(rows)?;
     let row = columns

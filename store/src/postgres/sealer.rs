@@ -13,7 +13,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
@@ -22,11 +22,13 @@ use tokio::sync::Notify;
 
 use super::Postgres;
 use super::listener::LOG_CHANNEL;
+use super::recent_log::RecentLog;
+use crate::StoreError;
 use crate::chain::link;
 use crate::column::{hash, stored_event};
+use crate::event_log::LogRow;
 use crate::import::Tail;
 use crate::progress::Head;
-use crate::{Position, StoreError};
 
 /// The advisory lock of the lead: any number, the same in every program.
 const LOCK: i64 = 7_105_821_002;
@@ -36,6 +38,9 @@ const BATCH: i64 = 1_000;
 
 /// How often to look for unsealed events, should no notification come.
 const POLL: Duration = Duration::from_millis(500);
+
+/// How long the first of several appends waits for the others at most.
+const GATHERING: Duration = Duration::from_millis(2);
 
 /// How often to ask whether another process still leads.
 const STAND_BY: Duration = Duration::from_secs(1);
@@ -49,13 +54,43 @@ pub(super) struct Sealing {
     pub(super) appended: Notify,
     /// Whether this process seals.
     pub(super) here: AtomicBool,
+    begun: AtomicU64,
+    ended: AtomicU64,
 }
 
+/// An append of this process that is under way; ends when dropped.
+pub(super) struct Appending<'a>(&'a Sealing);
+
 impl Sealing {
-    /// Events were appended by this process.
-    pub(super) fn appended(&self) {
-        self.unsealed.notify_one();
-        self.appended.notify_one();
+    /// An append begins.
+    pub(super) fn append(&self) -> Appending<'_> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Appending(self)
+    }
+
+    /// Waits for something to seal; an elapsed pause means the same as a notification: go and look.
+    ///
+    /// One seal costs as much for many events as for one. So appends that are under way when the
+    /// first of them is through are waited for, as a group commit does.
+    async fn gather(&self) {
+        let told = tokio::time::timeout(POLL, self.unsealed.notified()).await;
+        let begun = self.begun.load(Ordering::Relaxed);
+        let all = async {
+            while self.ended.load(Ordering::Relaxed) < begun {
+                self.unsealed.notified().await;
+            }
+        };
+        if told.is_ok() {
+            let _ = tokio::time::timeout(GATHERING, all).await;
+        }
+    }
+}
+
+impl Drop for Appending<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+        self.0.unsealed.notify_one();
+        self.0.appended.notify_one();
     }
 }
 
@@ -68,6 +103,7 @@ pub(crate) struct PostgresLead {
     connection: PgConnection,
     sealing: Arc<Sealing>,
     head: Arc<Head>,
+    recent: Arc<RecentLog>,
 }
 
 impl Postgres {
@@ -82,6 +118,7 @@ impl Postgres {
             connection,
             sealing: self.sealing.clone(),
             head: self.head.clone(),
+            recent: self.recent.clone(),
         })
     }
 }
@@ -91,11 +128,12 @@ impl PostgresLead {
     pub(crate) async fn seal(&mut self) -> Result<Infallible, StoreError> {
         let mut tail = tail(&mut self.connection).await?;
         loop {
-            if seal_batch(&mut self.connection, &mut tail).await? {
-                self.head.reached(tail.position);
-            } else {
-                // An elapsed pause means the same as a notification: go and look.
-                let _ = tokio::time::timeout(POLL, self.sealing.unsealed.notified()).await;
+            let sealed = seal_batch(&mut self.connection, &mut tail).await?;
+            let is_all = sealed.len() < BATCH as usize;
+            self.recent.extend(sealed);
+            self.head.reached(tail.position);
+            if is_all {
+                self.sealing.gather().await;
             }
         }
     }
@@ -130,12 +168,15 @@ async fn tail(connection: &mut PgConnection) -> Result<Tail, sqlx::Error> {
     })
 }
 
-/// Moves the oldest unsealed events into the log; `false` when there are none. An error leaves
-/// the tail behind the truth: the caller begins again.
+/// Moves the oldest unsealed events into the log; their entries. An error leaves the tail behind
+/// the truth: the caller begins again.
 ///
 /// What is read cannot change before it is moved: only the process with the lead takes rows out.
 /// Should another one believe so too, the log's keys refuse the second.
-async fn seal_batch(connection: &mut PgConnection, tail: &mut Tail) -> Result<bool, StoreError> {
+async fn seal_batch(
+    connection: &mut PgConnection,
+    tail: &mut Tail,
+) -> Result<Vec<LogRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
                 payload::text, metadata::text, account, arrival
@@ -158,21 +199,23 @@ async fn seal_batch(connection: &mut PgConnection, tail: &mut Tail) -> Result<bo
     .fetch_all(&mut *connection)
     .await?;
     if rows.is_empty() {
-        return Ok(false);
+        return Ok(Vec::new());
     }
-    let mut entries = Entries::default();
+    let mut sealed = Vec::with_capacity(rows.len());
+    let mut arrivals: Vec<i64> = Vec::with_capacity(rows.len());
     for row in &rows {
         let event = stored_event(row, 0)?;
         tail.hash = link(&tail.hash, &event);
         tail.position += 1;
-        entries.positions.push(tail.position);
-        entries.accounts.push(row.try_get(7)?);
-        entries.arrivals.push(row.try_get(8)?);
-        entries.types.push(event.aggregate_type);
-        entries.streams.push(event.aggregate_id);
-        entries.sequences.push(event.sequence);
-        entries.hashes.push(tail.hash.to_vec());
+        arrivals.push(row.try_get(8)?);
+        sealed.push(LogRow {
+            position: tail.position,
+            hash: tail.hash,
+            event,
+            account: row.try_get(7)?,
+        });
     }
+    let texts = |column: fn(&LogRow) -> &str| sealed.iter().map(column).collect::<Vec<_>>();
     sqlx::query(
         "WITH taken AS (DELETE FROM unsealed WHERE arrival = ANY ($9)),
          sealed AS (
@@ -182,28 +225,26 @@ async fn seal_batch(connection: &mut PgConnection, tail: &mut Tail) -> Result<bo
              ($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[]))
          SELECT pg_notify($7, $8)",
     )
-    .bind(entries.positions)
-    .bind(entries.types)
-    .bind(entries.streams)
-    .bind(entries.sequences)
-    .bind(entries.accounts)
-    .bind(entries.hashes)
+    .bind(sealed.iter().map(|row| row.position).collect::<Vec<_>>())
+    .bind(texts(|row| &row.event.aggregate_type))
+    .bind(texts(|row| &row.event.aggregate_id))
+    .bind(
+        sealed
+            .iter()
+            .map(|row| row.event.sequence)
+            .collect::<Vec<_>>(),
+    )
+    .bind(texts(|row| &row.account))
+    .bind(
+        sealed
+            .iter()
+            .map(|row| row.hash.as_slice())
+            .collect::<Vec<_>>(),
+    )
     .bind(LOG_CHANNEL)
     .bind(tail.position.to_string())
-    .bind(entries.arrivals)
+    .bind(arrivals)
     .execute(&mut *connection)
     .await?;
-    Ok(true)
-}
-
-/// New entries, column by column, as `unnest` takes them.
-#[derive(Default)]
-struct Entries {
-    arrivals: Vec<i64>,
-    positions: Vec<Position>,
-    types: Vec<String>,
-    streams: Vec<String>,
-    sequences: Vec<i64>,
-    accounts: Vec<String>,
-    hashes: Vec<Vec<u8>>,
+    Ok(sealed)
 }

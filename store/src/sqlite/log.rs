@@ -6,7 +6,7 @@ use sqlite_es::SqliteEventRepository;
 use sqlx::Row;
 
 use super::Sqlite;
-use crate::column::{hash, parsed, stored_event};
+use crate::column::{hash, stored_event};
 use crate::event_log::LogRow;
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
@@ -86,7 +86,7 @@ impl Sqlite {
                     position: row.try_get(0)?,
                     hash: hash(row.try_get(1)?)?,
                     event: stored_event(row, 2)?,
-                    account: parsed(row, 9)?,
+                    account: row.try_get(9)?,
                 })
             })
             .collect()
