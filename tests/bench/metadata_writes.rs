@@ -2,15 +2,14 @@
 //! inserted in a loop into a SQLite file with the same settings.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use photolog_tests::TestApp;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use tokio::task::JoinSet;
 
 use crate::pictures::photograph;
+use crate::wrk::writes_per_second;
 use photolog_tests::figure::{Figure, Target, median};
 
 const CLIENTS: u32 = 8;
@@ -19,7 +18,7 @@ const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(4);
 
 pub(crate) async fn measure() -> Figure {
-    let app = Arc::new(TestApp::spawn().await);
+    let app = TestApp::spawn().await;
     let mut images = Vec::new();
     for seed in 0..CLIENTS * IMAGES_PER_CLIENT {
         let image = app.uploaded(photograph(seed)).await;
@@ -27,7 +26,7 @@ pub(crate) async fn measure() -> Figure {
     }
     let (mut measured, mut limit) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        measured.push(writes_per_second(&app, &images, CLIENTS).await);
+        measured.push(writes_per_second(&app, &images, CLIENTS));
         limit.push(inserts_per_second(&app.data_dir().join("photolog.sqlite")).await);
     }
     Figure {
@@ -37,32 +36,6 @@ pub(crate) async fn measure() -> Figure {
         limit: median(limit),
         target: Target::AtLeast(0.35),
     }
-}
-
-/// Every client writes to its own images, one request after the other.
-pub(crate) async fn writes_per_second(app: &Arc<TestApp>, images: &[String], clients: u32) -> f64 {
-    let share = images.len() / clients as usize;
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for images in images.chunks(share.max(1)) {
-        let (app, images) = (app.clone(), images.to_vec());
-        tasks.spawn(async move {
-            let mut writes = 0;
-            for image in images.iter().cycle() {
-                if began.elapsed() > ROUND {
-                    break;
-                }
-                // Another text each time: a write that changes nothing makes no event.
-                let text = format!("after {} nanoseconds", began.elapsed().as_nanos());
-                let answer = app.set_alt_text(image, &text).await;
-                assert_eq!(answer.status(), 200);
-                answer.bytes().await.expect("the whole answer");
-                writes += 1;
-            }
-            writes
-        });
-    }
-    per_second(tasks.join_all().await.iter().sum(), began)
 }
 
 /// One INSERT after the other, each its own transaction, of an event that the server wrote,
@@ -128,9 +101,5 @@ async fn insert_for_a_round(database: &Path, table: &str, event: Event) -> sqlx:
         .execute(&mut connection)
         .await?;
     }
-    Ok(per_second(inserts, began))
-}
-
-fn per_second(count: u32, began: Instant) -> f64 {
-    f64::from(count) / began.elapsed().as_secs_f64()
+    Ok(f64::from(inserts) / began.elapsed().as_secs_f64())
 }

@@ -1,14 +1,12 @@
 //! Metadata writes per second over HTTP with PostgreSQL, against `pgbench` on the same server.
 
-use std::sync::Arc;
-
 use photolog_tests::TestApp;
 use photolog_tests::figure::{Figure, Target, median};
 use photolog_tests::pgbench::transactions_per_second;
 use photolog_tests::postgres::Cluster;
 
-use crate::metadata_writes::writes_per_second;
 use crate::pictures::photograph;
+use crate::wrk::writes_per_second;
 
 const ROUNDS: usize = 3;
 const IMAGES: u32 = 128;
@@ -22,7 +20,6 @@ pub(crate) async fn measure() -> Vec<Figure> {
         let image = app.uploaded(photograph(seed)).await;
         images.push(image["imageID"].as_str().expect("imageID").to_owned());
     }
-    let app = Arc::new(app);
     let mut figures = Vec::new();
     for (name, clients, target) in [
         (
@@ -43,7 +40,7 @@ pub(crate) async fn measure() -> Vec<Figure> {
     ] {
         let (mut measured, mut limit) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            measured.push(writes_per_second(&app, &images, clients).await);
+            measured.push(writes_per_second(&app, &images, clients));
             limit.push(transactions_per_second(&cluster, clients).await);
         }
         figures.push(Figure {

@@ -12,12 +12,11 @@ use reqwest::header::HeaderValue;
 
 use crate::pictures::photograph;
 use crate::public_reads::Nginx;
-use crate::wrk::requests_per_second;
+use crate::wrk::{in_turn, requests_per_second};
 use photolog_tests::figure::{Figure, Target, median};
 
 const ANSWERS: usize = 2_001;
 const COLD_STARTS: usize = 5;
-const ROUNDS: usize = 3;
 const REPLACES: u32 = 200;
 /// Where each waits for most of a second, so many images are replaced side by side.
 const SIDE_BY_SIDE: u32 = 8;
@@ -116,16 +115,15 @@ async fn against_nginx(edge: &Edge, path: &str) -> Figure {
     let nginx = Nginx::serve(&picture(edge, path).await, "1");
     let ours = format!("{}{path}", edge.url);
     let theirs = format!("http://{}/picture.jpg", nginx.address);
-    let (mut measured, mut limit) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        measured.push(requests_per_second(&ours, &[]));
-        limit.push(requests_per_second(&theirs, &[]));
-    }
+    let (measured, limit) = in_turn(
+        || requests_per_second(&ours, &[]),
+        || requests_per_second(&theirs, &[]),
+    );
     Figure {
         name: "edge, cached 400x400 on one core : nginx on one",
         unit: "requests/s",
-        measured: median(measured),
-        limit: median(limit),
+        measured,
+        limit,
         target: Target::None,
     }
 }

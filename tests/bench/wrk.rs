@@ -1,22 +1,63 @@
-//! The load: `wrk` with one thread and 32 connections.
+//! The load: `wrk` with one thread.
 
 use std::process::{Command, Stdio};
 
-/// What `wrk` measures; answers that are no success spoil the measurement.
+use photolog_tests::TestApp;
+use photolog_tests::figure::median;
+use photolog_tests::raw::authorization;
+
+const ROUNDS: usize = 3;
+
+/// What `wrk` measures with 32 connections.
 pub(crate) fn requests_per_second(url: &str, headers: &[&str]) -> f64 {
-    let output = Command::new("wrk")
-        .args(["-t1", "-c32", "-d4s", url])
-        .args(headers.iter().flat_map(|header| ["-H", header]))
+    let headers = headers.iter().flat_map(|header| ["-H", header]);
+    rate(wrk(32).arg(url).args(headers))
+}
+
+/// What `wrk` measures of so many clients that write to these images.
+pub(crate) fn writes_per_second(app: &TestApp, images: &[String], clients: u32) -> f64 {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = folder.path().join("metadata_writes.lua");
+    std::fs::write(&script, include_str!("metadata_writes.lua")).expect("a script");
+    let paths = images
+        .iter()
+        .map(|image| format!("/accounts/{}/images/{image}/metadata", app.account));
+    let mut wrk = wrk(clients);
+    wrk.arg("-s").arg(&script);
+    wrk.args(["-H", authorization(app).trim_end()]);
+    wrk.args(["-H", "Content-Type: application/json"]);
+    rate(wrk.arg(&app.url).arg("--").args(paths))
+}
+
+fn wrk(connections: u32) -> Command {
+    let mut wrk = Command::new("wrk");
+    wrk.args(["-t1", "-d4s", &format!("-c{connections}")]);
+    wrk
+}
+
+/// Answers that are no success spoil the measurement.
+fn rate(wrk: &mut Command) -> f64 {
+    let output = wrk
         .stdin(Stdio::null())
         .output()
         .expect("wrk, which `cargo xtask setup` brings");
     let report = String::from_utf8_lossy(&output.stdout);
     let is_clean =
         output.status.success() && !report.contains("Non-2xx") && !report.contains("Socket errors");
-    assert!(is_clean, "wrk {url} failed:\n{report}");
+    assert!(is_clean, "wrk failed:\n{report}");
     report
         .lines()
         .find_map(|line| line.strip_prefix("Requests/sec:"))
         .and_then(|rate| rate.trim().parse().ok())
         .unwrap_or_else(|| panic!("wrk does not tell the rate:\n{report}"))
+}
+
+/// The medians of two rates that take turns, since the machine is not equally fast at all times.
+pub(crate) fn in_turn(ours: impl Fn() -> f64, theirs: impl Fn() -> f64) -> (f64, f64) {
+    let (mut measured, mut limit) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        measured.push(ours());
+        limit.push(theirs());
+    }
+    (median(measured), median(limit))
 }
