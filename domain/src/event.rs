@@ -166,8 +166,29 @@ pub fn decode<E: DeserializeOwned>(
     payload: serde_json::Value,
 ) -> Result<E, UpcastError> {
     let payload = upcast::to_current(upcast::STEPS, event_type, event_version, payload)?;
-    serde_json::from_value(payload).map_err(|source| UpcastError::Payload {
+    serde_json::from_value(payload).map_err(|source| not_an_event(event_type, source))
+}
+
+/// As [`decode`], from the text of a payload; one of today's version is read without a detour.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_text<E: DeserializeOwned>(
+    event_type: &str,
+    event_version: &str,
+    payload: &str,
+) -> Result<E, UpcastError> {
+    let not_an_event = |source| not_an_event(event_type, source);
+    if event_version.parse() == Ok(upcast::CURRENT_VERSION) {
+        return serde_json::from_str(payload).map_err(not_an_event);
+    }
+    let payload = serde_json::from_str(payload).map_err(not_an_event)?;
+    decode(event_type, event_version, payload)
+}
+
+fn not_an_event(event_type: &str, source: serde_json::Error) -> UpcastError {
+    UpcastError::Payload {
         event_type: event_type.to_owned(),
         source,
-    })
+    }
 }

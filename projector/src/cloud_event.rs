@@ -7,6 +7,7 @@
 use photolog_domain::{AccountId, Dialect, Timestamp};
 use photolog_store::{LogEntry, Position};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// The media type of one event.
@@ -46,7 +47,7 @@ struct Data {
     causation_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    event: serde_json::Value,
+    event: Box<RawValue>,
 }
 
 impl CloudEvent {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
-use photolog_domain::event::decode;
 use photolog_domain::{Image, ImageEvent, ImageId, ImageState};
 use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError};
 
@@ -118,7 +117,7 @@ impl ImageView {
             }
         }
         for (image, entry) in entries {
-            let event = decode(&entry.event_type, &entry.event_version, entry.payload)?;
+            let event = entry.event()?;
             let fold = folds.entry(image).or_default();
             fold.apply(entry.position, entry.sequence, event)?;
         }

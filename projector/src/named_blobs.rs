@@ -1,7 +1,7 @@
 //! Which blobs an event names: what must be there for as long as the event is, which is for ever.
 
 use cqrs_es::Aggregate;
-use photolog_domain::event::decode;
+use photolog_domain::event::decode_text;
 use photolog_domain::{Digest, Image, ImageEvent};
 use photolog_store::{ArchivedEvent, StoreError};
 
@@ -25,9 +25,6 @@ pub(crate) fn of_archived(event: &ArchivedEvent) -> Result<Option<[Digest; 2]>, 
     if event.aggregate_type != Image::TYPE {
         return Ok(None);
     }
-    let payload = serde_json::from_str(&event.payload).map_err(|error| {
-        StoreError::Corrupt(format!("payload of position {}: {error}", event.position))
-    })?;
-    let event: ImageEvent = decode(&event.event_type, &event.event_version, payload)?;
+    let event: ImageEvent = decode_text(&event.event_type, &event.event_version, &event.payload)?;
     Ok(of_event(&event))
 }

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cqrs_es::Aggregate;
-use photolog_domain::event::decode;
 use photolog_domain::{Image, ImageEvent, ImageId};
 use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError, Swapped};
 
@@ -88,7 +87,7 @@ impl Folds {
             return Ok(());
         }
         let image = image_of(&entry)?;
-        let event: ImageEvent = decode(&entry.event_type, &entry.event_version, entry.payload)?;
+        let event: ImageEvent = entry.event()?;
         let fold = self.images.entry(image).or_default();
         self.touched.insert(image);
         fold.apply(entry.position, entry.sequence, event)

@@ -4,7 +4,10 @@
 
 use std::convert::Infallible;
 
+use photolog_domain::event::decode_text;
 use photolog_domain::{AccountId, EventMetadata, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::chain::{Hash, link};
 use crate::column::parse;
@@ -16,7 +19,7 @@ use crate::{Backend, Store, StoreError};
 pub type Position = i64;
 
 /// One event at its place in the log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LogEntry {
     /// Its place among all events.
     pub position: Position,
@@ -32,12 +35,26 @@ pub struct LogEntry {
     pub event_type: String,
     /// The stored version.
     pub event_version: String,
-    /// The stored payload; decode with `photolog_domain::event::decode`.
-    pub payload: serde_json::Value,
+    /// The stored payload, as it is.
+    pub payload: Box<RawValue>,
     /// Who, when and why.
     pub metadata: EventMetadata,
     /// SHA-256 chained over this entry and the one before.
     pub hash: Hash,
+}
+
+impl LogEntry {
+    /// The fact, lifted to today's shape.
+    ///
+    /// # Errors
+    /// When this program cannot read it.
+    pub fn event<E: DeserializeOwned>(&self) -> Result<E, StoreError> {
+        Ok(decode_text(
+            &self.event_type,
+            &self.event_version,
+            self.payload.get(),
+        )?)
+    }
 }
 
 impl Store {

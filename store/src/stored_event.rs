@@ -1,9 +1,10 @@
 //! An event as a row of the `events` table: texts, before or after they mean anything.
 
 use cqrs_es::persist::SerializedEvent;
-use photolog_domain::event::decode;
+use photolog_domain::event::decode_text;
 use photolog_domain::{AccountId, EventMetadata};
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::chain::Hash;
 use crate::{LogEntry, Position, StoreError};
@@ -23,8 +24,11 @@ pub(crate) struct StoredEvent {
 impl StoredEvent {
     /// The fact, lifted to today's shape.
     pub(crate) fn event<E: DeserializeOwned>(&self) -> Result<E, StoreError> {
-        let payload = self.json("payload", &self.payload)?;
-        Ok(decode(&self.event_type, &self.event_version, payload)?)
+        Ok(decode_text(
+            &self.event_type,
+            &self.event_version,
+            &self.payload,
+        )?)
     }
 
     /// Who, when and why.
@@ -48,8 +52,9 @@ impl StoredEvent {
             position,
             account,
             sequence: self.sequence(),
-            payload: self.json("payload", &self.payload)?,
             metadata: self.metadata()?,
+            payload: RawValue::from_string(self.payload)
+                .map_err(|error| StoreError::Corrupt(format!("position {position}: {error}")))?,
             aggregate_type: self.aggregate_type,
             aggregate_id: self.aggregate_id,
             event_type: self.event_type,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
-use photolog_domain::event::decode;
 use photolog_domain::{Account, AccountId, Digest, Image, ImageId};
 use photolog_store::chain::{GENESIS, Hash};
 use photolog_store::{Claims, KeyRecord, LogEntry, Position, Store, StoreError};
@@ -71,7 +70,7 @@ impl Replay {
     fn apply(&mut self, entry: LogEntry) -> Result<(), StoreError> {
         if entry.aggregate_type == Image::TYPE {
             let image = image_of(&entry)?;
-            let event = decode(&entry.event_type, &entry.event_version, entry.payload)?;
+            let event = entry.event()?;
             for digest in named_blobs::of_event(&event).into_iter().flatten() {
                 self.blobs.entry(digest).or_insert(entry.position);
             }
@@ -82,7 +81,7 @@ impl Replay {
             .aggregate_id
             .parse()
             .map_err(|error| StoreError::Corrupt(format!("{} {error}", entry.aggregate_type)))?;
-        let event = decode(&entry.event_type, &entry.event_version, entry.payload)?;
+        let event = entry.event()?;
         let (state, sequence) = self.accounts.entry(account).or_default();
         if entry.sequence != *sequence + 1 {
             return Err(StoreError::Corrupt(format!(

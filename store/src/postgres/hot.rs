@@ -33,11 +33,13 @@ pub(super) struct HotConnection<'a> {
 
 impl HotConnections {
     pub(super) fn new(options: &PgConnectOptions, most: u32) -> Self {
-        // All these statements find their rows by a key. Left to itself the planner ponders each
-        // time anew, and reads whole tables while they are small or their statistics old.
+        // All these statements find their rows by a key, each once. Left to itself the planner
+        // ponders each time anew, and reads whole tables while they are small or their statistics
+        // old.
         let options = options.clone().options([
             ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            ("enable_memoize", "off"),
         ]);
         Self {
             options,

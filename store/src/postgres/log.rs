@@ -95,8 +95,10 @@ impl Postgres {
             None => query,
             Some(account) => query.bind(account.to_string()),
         };
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter()
+        let mut hot = self.hot.take().await?;
+        let found = query.fetch_all(hot.connection()).await;
+        hot.answered(found.map_err(StoreError::from))?
+            .iter()
             .map(|row| {
                 Ok(LogRow {
                     position: row.try_get(0)?,
