@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
-use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, stream};
 use futures::StreamExt;
@@ -149,9 +149,10 @@ async fn relayed_per_second(database_url: &str, nats: &Nats) -> f64 {
     ];
     let log = folder.path().join("log");
     let _projector = Process::start("photolog-projector", &[], settings, log);
+    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("NATS"));
     let mut began = None;
     loop {
-        let there = messages_in(nats).await;
+        let there = messages_in(&context).await;
         if there >= BACKLOG.unsigned_abs() {
             let (at, before): (Instant, u64) = began.expect("a beginning");
             return (there - before) as f64 / at.elapsed().as_secs_f64();
@@ -159,12 +160,11 @@ async fn relayed_per_second(database_url: &str, nats: &Nats) -> f64 {
         if there > 0 && began.is_none() {
             began = Some((Instant::now(), there));
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-async fn messages_in(nats: &Nats) -> u64 {
-    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("NATS"));
+async fn messages_in(context: &Context) -> u64 {
     let stream = context.get_stream("PHOTOLOG").await;
     stream.map_or(0, |stream| stream.cached_info().state.messages)
 }
@@ -181,7 +181,7 @@ async fn messages(nats: &Nats) -> pull::Stream {
 }
 
 async fn all_messages(nats: &Nats) -> Vec<jetstream::Message> {
-    let messages = messages(nats).await.take(messages_in(nats).await as usize);
+    let messages = messages(nats).await.take(BACKLOG as usize);
     messages
         .map(|message| message.expect("a message"))
         .collect()

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderValue, StatusCode};
-use photolog_domain::{Digest, PublicId};
+use photolog_domain::Digest;
 use photolog_rendition as rendition;
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::auth::secret;
 use crate::error::ApiError;
 use crate::http::response::{empty, json, set, with_body};
 use crate::http::{Request, Response};
-use crate::picture::to_rendition;
+use crate::picture::{pointers, to_rendition};
 
 /// A pointer is asked for again every second; a copy in between would only make it older.
 const POINTER: &str = "private, no-cache";
@@ -71,19 +71,10 @@ struct Pointer {
 /// 401 without the secret, 404 for an unknown link.
 pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     admit(&app, &request)?;
-    let public_id: PublicId = request.id_of("image")?;
-    let image = app
-        .pictures
-        .pointers
-        .find(&app.store, &public_id)
-        .await?
-        .ok_or_else(|| ApiError::not_found("image not found"))?;
+    let (_, image) = pointers::find(&app, &request).await?;
     let master = &image.master;
     let etag = format!("\"{}\"", master.digest);
-    let unchanged = request
-        .header("if-none-match")
-        .is_some_and(|known| rendition::if_none_match(known, &etag));
-    let mut response = if unchanged {
+    let mut response = if request.knows(&etag) {
         empty(StatusCode::NOT_MODIFIED)
     } else {
         json(

@@ -79,6 +79,13 @@ impl Request {
         header(&self.headers, name)
     }
 
+    /// Whether the client has what this ETag names already (`If-None-Match`, RFC 9110, section
+    /// 13.1.2).
+    pub fn knows(&self, etag: &str) -> bool {
+        self.header("if-none-match")
+            .is_some_and(|known| photolog_rendition::if_none_match(known, etag))
+    }
+
     /// Who asks.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ use http::header::{
     VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
-use photolog_domain::PublicId;
 use photolog_rendition as rendition;
 use photolog_rendition::{RenditionSpec, RequestedSize};
 
@@ -14,7 +13,7 @@ use crate::app::SharedApp;
 use crate::error::{ApiError, Kind};
 use crate::http::response::{empty, set, with_body};
 use crate::http::{Request, Response};
-use crate::picture::master_info;
+use crate::picture::{master_info, pointers};
 
 /// A minute in browsers, revalidated by ETag; a replaced picture shows at the next revalidation.
 const CURRENT: &str = "public, max-age=60, stale-while-revalidate=300";
@@ -30,13 +29,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
         Some(text) => RequestedSize::parse(text)
             .map_err(|_| ApiError::malformed("size must look like 400x400"))?,
     };
-    let public_id: PublicId = request.id_of("image")?;
-    let image = app
-        .pictures
-        .pointers
-        .find(&app.store, &public_id)
-        .await?
-        .ok_or_else(|| ApiError::not_found("image not found"))?;
+    let (public_id, image) = pointers::find(&app, &request).await?;
     let info = master_info(&image.master, image.has_alpha);
     let media_type = rendition::negotiate(request.header("accept"), &info).ok_or_else(|| {
         ApiError::new(
@@ -49,10 +42,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
         media_type,
     };
     let etag = rendition::etag(&image.master.digest.to_string(), &spec);
-    let unchanged = request
-        .header("if-none-match")
-        .is_some_and(|known| rendition::if_none_match(known, &etag));
-    let mut response = if unchanged {
+    let mut response = if request.knows(&etag) {
         empty(StatusCode::NOT_MODIFIED)
     } else {
         let bytes = app
