@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use photolog_tests::pictures;
 use photolog_tests::scaled::Scaled;
 use reqwest::Method;
+use reqwest::header::HeaderValue;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
@@ -41,6 +42,43 @@ async fn a_list_on_any_node_shows_what_another_has_just_taken() {
         let list: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(list[0]["imageID"], image["imageID"], "trial {trial}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_remembers_an_older_state_decides_by_the_present_one() {
+    let scaled = Scaled::start().await;
+    let image = upload(&scaled, 0, 0).await;
+    let path = format!("/images/{}", image["imageID"].as_str().unwrap());
+    let metadata = format!("{path}/metadata");
+    let set = async |node, text: &str, version: Option<&HeaderValue>| {
+        let request = scaled.request(node, Method::PUT, &metadata);
+        let request = version.iter().fold(request, |request, version| {
+            request.header("if-match", *version)
+        });
+        let request = request.json(&json!({ "altText": text }));
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(set(0, "first", None).await, 200);
+    assert_eq!(set(1, "second", None).await, 200);
+    // As the node remembers it, this would change nothing.
+    assert_eq!(set(0, "first", None).await, 200);
+    assert_eq!(set(1, "third", None).await, 200);
+    // As the node remembers it, this would be too new a version.
+    let shown = scaled.request(1, Method::GET, &path).send().await.unwrap();
+    let version = shown.headers()["etag"].clone();
+    assert_eq!(set(0, "fourth", Some(&version)).await, 200);
+    assert_eq!(set(1, "fifth", Some(&version)).await, 412);
+    let disabled = scaled.request(1, Method::DELETE, &path).send().await;
+    assert_eq!(disabled.unwrap().status(), 204);
+    // As the node remembers it, this would be allowed.
+    assert_ne!(set(0, "sixth", None).await, 200);
+
+    let history = scaled.request(0, Method::GET, &format!("{path}/history"));
+    let history: Value = history.send().await.unwrap().json().await.unwrap();
+    let types = history["events"].as_array().unwrap().iter();
+    let types: Vec<_> = types.map(|event| event["type"].as_str().unwrap()).collect();
+    let set = "MetadataSet";
+    assert_eq!(types, ["Uploaded", set, set, set, set, set, "Disabled"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
