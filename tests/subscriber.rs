@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{
-    self,
-    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-};
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::pull;
 use futures::StreamExt;
+use photolog_tests::nats::messages;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,25 +29,12 @@ impl Subscriber {
     async fn to(url: &str, subjects: &str) -> Self {
         let began = std::time::Instant::now();
         loop {
-            if let Some(messages) = Self::try_connect(url, subjects).await {
+            if let Some(messages) = messages(url, subjects).await {
                 return Self { messages };
             }
             assert!(began.elapsed() < PATIENCE, "there is no stream at {url}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-
-    async fn try_connect(url: &str, subjects: &str) -> Option<pull::Stream> {
-        let jetstream = jetstream::new(async_nats::connect(servers(url)).await.ok()?);
-        let stream = jetstream.get_stream("PHOTOLOG").await.ok()?;
-        let config = pull::Config {
-            deliver_policy: DeliverPolicy::All,
-            ack_policy: AckPolicy::None,
-            filter_subject: subjects.to_owned(),
-            ..Default::default()
-        };
-        let consumer: PullConsumer = stream.create_consumer(config).await.ok()?;
-        consumer.messages().await.ok()
     }
 
     /// The next events.
@@ -79,10 +65,6 @@ impl Subscriber {
         let next = tokio::time::timeout(Duration::from_millis(300), self.messages.next()).await;
         assert!(next.is_err(), "there is one more");
     }
-}
-
-fn servers(urls: &str) -> Vec<&str> {
-    urls.split(',').collect()
 }
 
 /// The event in a message, after a look at what is around it.

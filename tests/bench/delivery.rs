@@ -5,13 +5,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, stream};
 use futures::StreamExt;
 use photolog_tests::figure::{Figure, Target, median};
-use photolog_tests::nats::Nats;
+use photolog_tests::nats::{Nats, messages};
 use photolog_tests::postgres::Cluster;
 use photolog_tests::process::Process;
 use photolog_tests::scaled::Scaled;
@@ -28,6 +27,7 @@ const EVENTS_PER_SECOND: u32 = 500;
 const EVENTS: usize = 5_000;
 const IMAGES: u32 = 64;
 
+const ALL: &str = "photolog.v1.>";
 const BACKLOG: i64 = 100_000;
 const ROUNDS: usize = 3;
 /// As many as the relay has.
@@ -93,7 +93,7 @@ async fn p99_of_deliveries() -> f64 {
         let image: Value = answer.await.expect("an answer").json().await.expect("JSON");
         images.push(image["imageID"].as_str().expect("imageID").to_owned());
     }
-    let mut messages = messages(&scaled.nats[0]).await;
+    let mut messages = messages(&scaled.nats_url(), ALL).await.expect("a stream");
     for _ in 0..IMAGES {
         messages
             .next()
@@ -169,20 +169,10 @@ async fn messages_in(context: &Context) -> u64 {
     stream.map_or(0, |stream| stream.cached_info().state.messages)
 }
 
-async fn messages(nats: &Nats) -> pull::Stream {
-    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("NATS"));
-    let stream = context.get_stream("PHOTOLOG").await.expect("a stream");
-    let config = pull::Config {
-        ack_policy: AckPolicy::None,
-        ..Default::default()
-    };
-    let consumer: PullConsumer = stream.create_consumer(config).await.expect("a consumer");
-    consumer.messages().await.expect("messages")
-}
-
 async fn all_messages(nats: &Nats) -> Vec<jetstream::Message> {
-    let messages = messages(nats).await.take(BACKLOG as usize);
+    let messages = messages(&nats.url(), ALL).await.expect("a stream");
     messages
+        .take(BACKLOG as usize)
         .map(|message| message.expect("a message"))
         .collect()
         .await

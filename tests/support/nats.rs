@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use tempfile::TempDir;
 
 use crate::process::{PATIENCE, Process, free_port, python_program};
@@ -79,4 +81,19 @@ impl Nats {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// The relay's stream on these servers (URLs separated by commas), from its first message on;
+/// `None` while there is no such stream.
+pub async fn messages(urls: &str, subjects: &str) -> Option<pull::Stream> {
+    let servers: Vec<_> = urls.split(',').collect();
+    let jetstream = jetstream::new(async_nats::connect(servers).await.ok()?);
+    let stream = jetstream.get_stream("PHOTOLOG").await.ok()?;
+    let config = pull::Config {
+        ack_policy: AckPolicy::None,
+        filter_subject: subjects.to_owned(),
+        ..Default::default()
+    };
+    let consumer: PullConsumer = stream.create_consumer(config).await.ok()?;
+    consumer.messages().await.ok()
 }

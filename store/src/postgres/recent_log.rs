@@ -15,13 +15,18 @@ const KEPT: usize = 256;
 pub(super) struct RecentLog(Mutex<VecDeque<LogRow>>);
 
 impl RecentLog {
+    /// Forgets all: another process has led meanwhile, perhaps on a server that took over and
+    /// lacks the newest entries.
+    pub(super) fn forget(&self) {
+        self.kept().clear();
+    }
+
     /// Takes in entries that were committed.
     pub(super) fn extend(&self, rows: Vec<LogRow>) {
         let mut kept = self.kept();
         if let Some((last, first)) = kept.back().zip(rows.first())
             && first.position != last.position + 1
         {
-            // Another process sealed in between.
             kept.clear();
         }
         kept.extend(rows);
@@ -92,6 +97,8 @@ mod tests {
         recent.extend(rows(12..14));
         assert_eq!(positions(&recent, 7, 10), None);
         assert_eq!(positions(&recent, 11, 10), Some(vec![12, 13]));
+        recent.forget();
+        assert_eq!(positions(&recent, 11, 10), None);
     }
 
     #[test]

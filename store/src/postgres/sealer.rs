@@ -113,6 +113,7 @@ impl Postgres {
         while !try_lock(&mut connection).await? {
             tokio::time::sleep(STAND_BY).await;
         }
+        self.recent.forget();
         self.sealing.here.store(true, Ordering::Relaxed);
         Ok(PostgresLead {
             connection,
