@@ -37,19 +37,30 @@ pub(super) async fn publish(
     let mut remembered = (Instant::now(), place.position);
     // How far the log was read; ahead of `place` by entries that are not published.
     let mut read = place.position;
+    let mut entries = store.read_log(read, BATCH).await?;
     loop {
-        let entries = store.read_log(read, BATCH).await?;
         let at_the_end = entries.len() < BATCH as usize;
         read = entries.last().map_or(read, |last| last.position);
-        for entry in entries {
-            if outstanding.len() >= SIZE {
-                acknowledge(&mut outstanding, relayed).await?;
+        let sending = async {
+            for entry in entries {
+                if outstanding.len() >= SIZE {
+                    acknowledge(&mut outstanding, relayed).await?;
+                }
+                if let Some(sent) = send(jetstream, entry, place).await? {
+                    place = sent.0;
+                    outstanding.push_back(sent);
+                }
             }
-            if let Some(sent) = send(jetstream, entry, place).await? {
-                place = sent.0;
-                outstanding.push_back(sent);
+            Ok(())
+        };
+        // Of a backlog, the next batch is read while this one is sent.
+        let reading = async {
+            match at_the_end {
+                true => Ok(Vec::new()),
+                false => store.read_log(read, BATCH).await.map_err(RelayError::from),
             }
-        }
+        };
+        ((), entries) = tokio::try_join!(sending, reading)?;
         if at_the_end {
             while acknowledge(&mut outstanding, relayed).await? {}
         }
@@ -59,6 +70,7 @@ pub(super) async fn publish(
         }
         if at_the_end {
             store.log_grew(read).await;
+            entries = store.read_log(read, BATCH).await?;
         }
     }
 }
