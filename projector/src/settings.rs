@@ -19,7 +19,7 @@ pub struct DatabaseSettings {
     )]
     pub database_url: Option<String>,
 
-    /// Most connections of this process to PostgreSQL
+    /// Most connections of this process to PostgreSQL, besides two that seal and listen
     #[arg(
         long,
         env = "PHOTOLOG_DATABASE_CONNECTIONS",

@@ -63,7 +63,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn read_log(&self, after: Position, limit: u32) -> Result<Vec<LogEntry>, StoreError> {
-        let rows = self.log_rows(None, after, limit).await?;
+        let known = match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => postgres.sealed_here(after, limit),
+        };
+        let rows = match known {
+            Some(rows) => rows,
+            None => self.log_rows(None, after, limit).await?,
+        };
         rows.into_iter().map(LogRow::into_entry).collect()
     }
 
@@ -82,7 +89,7 @@ impl Store {
         rows.into_iter().map(LogRow::into_entry).collect()
     }
 
-    /// Like [`Store::read_log`], and each entry with whether its hash is the one that follows
+    /// Like [`Store::read_log`], always from the table, and each entry with whether its hash is the one that follows
     /// from its event and the hash before it; `previous` is the hash of the entry at `after`.
     ///
     /// # Errors

@@ -75,17 +75,17 @@ impl Postgres {
             .collect()
     }
 
+    /// What follows `after`, if this process has just sealed it.
+    pub(crate) fn sealed_here(&self, after: Position, limit: u32) -> Option<Vec<LogRow>> {
+        self.recent.after(after, limit)
+    }
+
     pub(crate) async fn log_rows(
         &self,
         of: Option<AccountId>,
         after: Position,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        if of.is_none()
-            && let Some(rows) = self.recent.after(after, limit)
-        {
-            return Ok(rows);
-        }
         let query = match of {
             None => sqlx::query(WHOLE_LOG),
             Some(_) => sqlx::query(LOG_OF_ACCOUNT),

@@ -86,7 +86,10 @@ impl Postgres {
             .await?;
         let head = Arc::new(Head::default());
         let sealing = Arc::new(Sealing::default());
-        let listening = listener::run(pool.clone(), head.clone(), visibility, sealing.clone());
+        // A listener keeps the connection it takes from a pool.
+        let own = PgPoolOptions::new().max_connections(1);
+        let own = own.connect_lazy_with(options.clone());
+        let listening = listener::run(own, head.clone(), visibility, sealing.clone());
         let announcing = listener::announce(pool.clone(), sealing.clone());
         let store = Self {
             pool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
 use photolog_domain::Image;
 use photolog_store::chain::GENESIS;
-use photolog_store::{Store, StoreConfig, StoreError};
+use photolog_store::{LogEntry, Store, StoreConfig, StoreError};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::given::*;
@@ -94,6 +94,54 @@ async fn a_transaction_held_open_is_sealed_late_and_holds_nobody_up() {
     assert!(log.iter().all(|(_, intact)| *intact));
     assert_eq!(log.last().unwrap().0.aggregate_id, slow);
     assert!(store.log_is_complete().await.unwrap());
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_fewest_connections_are_enough_for_many_writers() {
+    let config = StoreConfig::Postgres {
+        url: photolog_tests::postgres::new_database().await,
+        connections: 2,
+    };
+    let store = Store::open(&config).await.unwrap();
+    let sealer = seals(&store);
+    let account = account();
+    in_parallel(16, |writer| {
+        let store = store.clone();
+        async move {
+            let image = image();
+            let upload = uploaded(account, writer as u8);
+            append(&store, image, 0, [upload]).await.unwrap();
+            append(&store, image, 1, [set("a", "b")]).await.unwrap();
+        }
+    })
+    .await;
+    settle(&store, 32).await;
+    assert_eq!(store.read_log(0, 100).await.unwrap().len(), 32);
+    sealer.abort();
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_just_sealed_is_read_as_the_table_has_it() {
+    let database = Database::postgres().await;
+    let store = &database.store;
+    for seed in 0..10 {
+        let image = image();
+        append(store, image, 0, [uploaded(account(), seed)])
+            .await
+            .unwrap();
+        append(store, image, 1, [set("a", "\u{e4} \"\\")])
+            .await
+            .unwrap();
+    }
+    settle(store, 20).await;
+    let read = store.read_log(3, 10).await.unwrap();
+    let table = store.read_log_checked(3, GENESIS, 10).await.unwrap();
+    let texts = |entries: &[LogEntry]| format!("{entries:#?}");
+    let table: Vec<_> = table.into_iter().map(|(entry, _)| entry).collect();
+    assert_eq!(read.len(), 10);
+    assert_eq!(texts(&read), texts(&table));
     database.close().await;
 }
 
