@@ -17,8 +17,11 @@ use crate::cloud_event::{CloudEvent, MEDIA_TYPE};
 /// Most messages that wait for their acknowledgement; further ones are held back.
 pub(super) const SIZE: usize = 1_000;
 
-/// Entries read at once.
-const BATCH: u32 = 1_000;
+/// Entries read at once: two batches fit into a processor's cache.
+const BATCH: u32 = 250;
+
+/// Room for an event as it is sent, in bytes; most are smaller.
+const PAYLOAD: usize = 2_048;
 
 /// How often the checkpoint is written, which others only look at.
 const REMEMBER_EVERY: Duration = Duration::from_secs(1);
@@ -84,8 +87,9 @@ async fn send(
     let Some(event) = CloudEvent::of(entry) else {
         return Ok(None);
     };
-    let payload =
-        serde_json::to_vec(&event).map_err(|error| RelayError::Refused(error.to_string()))?;
+    let mut payload = Vec::with_capacity(PAYLOAD);
+    serde_json::to_writer(&mut payload, &event)
+        .map_err(|error| RelayError::Refused(error.to_string()))?;
     let position = event.position();
     let message = PublishMessage::build()
         .message_id(event.id.to_string())
