@@ -89,8 +89,9 @@ impl Store {
         rows.into_iter().map(LogRow::into_entry).collect()
     }
 
-    /// Like [`Store::read_log`], always from the table, and each entry with whether its hash is the one that follows
-    /// from its event and the hash before it; `previous` is the hash of the entry at `after`.
+    /// Like [`Store::read_log`], always from the table, and each entry with whether its hash is the
+    /// one that follows from its event and the hash before it; `previous` is the hash of the entry
+    /// at `after`.
     ///
     /// # Errors
     /// When the database fails.

@@ -4,8 +4,8 @@
 //! An entry is never trusted alone: it says "this is the fold up to sequence n", and whoever takes
 //! it reads the events after n and folds them on top, or appends with n as the sequence that the
 //! stream must have. So nothing stale gets through, whatever other process wrote in between, and
-//! an entry may vanish at any time. It holds what `apply` made from
-//! events and is never stored, so a new shape of the state needs no care either.
+//! an entry may vanish at any time. It holds what `apply` made from events and is never stored, so
+//! a new shape of the state needs no care either.
 //!
 //! (cqrs-es brings snapshots for this. Its 0.5.0 applies the events of a commit twice before it
 //! serialises the snapshot, so they are not used.)

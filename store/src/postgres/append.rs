@@ -13,7 +13,9 @@ use crate::stored_event::StoredEvent;
 impl Postgres {
     pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
         let _appending = self.sealing.append();
-        self.commit(append).await
+        self.commit(append).await?;
+        self.sealing.appended.notify_one();
+        Ok(())
     }
 
     async fn commit(&self, append: Append) -> Result<(), StoreError> {

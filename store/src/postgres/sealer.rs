@@ -90,7 +90,6 @@ impl Drop for Appending<'_> {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Ordering::Relaxed);
         self.0.unsealed.notify_one();
-        self.0.appended.notify_one();
     }
 }
 
