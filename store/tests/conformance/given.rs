@@ -4,15 +4,16 @@ use photolog_domain::{
     AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageEvent, ImageId, Master,
     MediaType, Timestamp,
 };
-use photolog_store::{Appended, Conditions, Store, StoreConfig, StoreError};
+use photolog_store::{Appended, Conditions, MasterKeyFile, Store, StoreConfig, StoreError};
 use uuid::Uuid;
 
 /// An empty database of its own, gone with the value. On Postgres a sealer runs.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
+    pub(crate) master_key: MasterKeyFile,
     sealer: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Database {
@@ -32,13 +33,20 @@ impl Database {
     }
 
     async fn open(config: StoreConfig, folder: tempfile::TempDir) -> Self {
-        let store = Store::open(&config).await.unwrap();
+        let master_key = MasterKeyFile::in_data_folder(folder.path());
+        let store = Store::open(&config, master_key.clone()).await.unwrap();
         Self {
             sealer: seals(&store),
             store,
             config,
-            _folder: folder,
+            master_key,
+            folder,
         }
+    }
+
+    /// As another process opens it.
+    pub(crate) async fn open_again(&self) -> Result<Store, StoreError> {
+        Store::open(&self.config, self.master_key.clone()).await
     }
 
     /// As when the process that seals dies.
