@@ -24,6 +24,7 @@ mod rebuild;
 mod refusals;
 mod scaled;
 mod sdk;
+mod secrets;
 mod settings;
 mod subscriber;
 mod telemetry;
