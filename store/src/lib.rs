@@ -16,7 +16,7 @@
 //! | [`inline`] | which event changes which of the tables kept in the append's transaction |
 //! | [`chain`] | the hash chain over the log, as an outsider may check it |
 //! | `fold_cache`, `progress` | folded streams in memory; who waits for what |
-//! | `stored_event`, `column` | a row of the `events` table; columns into domain types |
+//! | `stored_event`, `column`, `compute` | a row of the `events` table; columns into domain types; many rows off the async threads |
 //! | `sqlite/`, `postgres/` | the two backends |
 //!
 //! Start with `Store::append` in [`event_store`], then follow it into `sqlite/writer.rs`.
@@ -26,6 +26,7 @@
 pub mod blob;
 pub mod chain;
 mod column;
+mod compute;
 pub mod config;
 pub mod error;
 pub mod event_log;
@@ -52,7 +53,7 @@ pub use event_log::{Lead, LogEntry, Position};
 pub use event_store::{
     Appended, Conditions, Idempotency, IdempotencyRecord, Loaded, Recordable, Recorded,
 };
-pub use image_list::{ImageList, Order, Start, Which};
+pub use image_list::{ImageList, ImagePage, Order, Start, Which};
 pub use import::{ArchivedEvent, Import, Tail};
 pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use read_model::{ImageRow, PublicImage};

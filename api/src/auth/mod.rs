@@ -1,5 +1,6 @@
 //! Who asks: credentials become a [`Caller`], and a caller meets its limits.
 
+pub mod failures;
 pub mod rate;
 pub mod secret;
 pub mod token;

@@ -174,7 +174,7 @@ fn newest_first(account: AccountId) -> ImageList {
 }
 
 async fn positions(store: &Store, list: &ImageList) -> Vec<Position> {
-    let page = store.list_images(list).await.unwrap();
+    let page = store.list_images(list).await.unwrap().rows;
     page.iter().map(|row| row.created_position).collect()
 }
 

@@ -13,7 +13,7 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use crate::app::App;
 use crate::auth::{self, Caller};
 use crate::error::ApiError;
-use crate::http::{Request, RequestBody};
+use crate::http::Request;
 
 /// How far a signed request's clock may be from ours.
 const WINDOW_SECONDS: i64 = 15 * 60;
@@ -84,7 +84,7 @@ async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
     }
     let body = request.body.collect(MAX_BODY_BYTES).await?;
     let digest = hex::encode(Md5::digest(&body));
-    request.body = RequestBody::of(body);
+    request.body.restore(body);
     let content_type = request.header("content-type").unwrap_or_default();
     Ok(format!(
         "{}\n{digest}\n{content_type}\n{date}\n{}",
