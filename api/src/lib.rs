@@ -35,6 +35,8 @@ pub mod edge;
 pub mod error;
 pub mod executor;
 pub mod feed;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod history;
 pub mod http;
 pub mod limits;

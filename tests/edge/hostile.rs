@@ -20,15 +20,15 @@ use super::memory::noise;
 const NO_HANG: Duration = Duration::from_secs(15);
 
 /// A master that the origin names.
-struct Master {
+pub(crate) struct Master {
     bytes: Bytes,
-    digest: String,
+    pub(crate) digest: String,
     media_type: &'static str,
     side: u32,
 }
 
 impl Master {
-    fn new(bytes: Vec<u8>, media_type: &'static str, side: u32) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>, media_type: &'static str, side: u32) -> Self {
         let digest = Sha256::digest(&bytes);
         Self {
             digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -39,7 +39,7 @@ impl Master {
     }
 
     /// What the origin answers to whoever asks for a pointer or a master.
-    fn answer(&self, path: &str) -> Verdict {
+    pub(crate) fn answer(&self, path: &str) -> Verdict {
         let body = if path.starts_with("/edge/pointers/") {
             let pointer = json!({
                 "digest": self.digest, "mediaType": self.media_type,

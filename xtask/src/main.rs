@@ -51,6 +51,14 @@ enum Task {
         #[arg(long, default_value_t = 100)]
         rounds: u32,
     },
+    /// Feed parsers with bytes that nobody would send; a finding goes to `fuzz/regressions`
+    Fuzz {
+        /// How long, for each target
+        #[arg(long, default_value_t = 1)]
+        minutes: u64,
+        /// Which ones; all unless said
+        targets: Vec<String>,
+    },
     /// Measure the release build against its targets
     Bench {
         /// What to measure; the whole service unless said
@@ -104,6 +112,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Edge { twice: false } => edge::build(),
         Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
         Task::Soak { rounds } => check::soak(rounds),
+        Task::Fuzz { minutes, targets } => check::fuzz(60 * minutes, &targets),
         Task::Bench { what } => match what {
             None => bench::run_benchmarks("service").and_then(|()| bench::run_command_benchmarks()),
             Some(Benchmark::Edge) => {

@@ -113,15 +113,18 @@ pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiEr
 
 /// `GET /edge/masters/{digest}`: a master's bytes.
 ///
+/// The blob store holds uploads under their digests as well, with all that a camera wrote into
+/// them; so the image view must name the digest as a master.
+///
 /// # Errors
-/// 401 without the secret, 404 for an unknown digest.
+/// 401 without the secret, 404 for a digest that no image's master has.
 pub async fn master(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let digest: Digest = request.id_of("digest")?;
-    let bytes = app
-        .blobs
-        .get(&digest)
-        .await?
-        .ok_or_else(|| ApiError::not_found("master not found"))?;
+    let missing = || ApiError::not_found("master not found");
+    if !app.store.is_master(&digest).await? {
+        return Err(missing());
+    }
+    let bytes = app.blobs.get(&digest).await?.ok_or_else(missing)?;
     let media_type = rendition::MediaType::sniff(&bytes)
         .map_or("application/octet-stream", rendition::MediaType::as_str);
     let mut response = with_body(StatusCode::OK, media_type, bytes);

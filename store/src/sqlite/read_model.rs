@@ -1,7 +1,7 @@
 //! The image view and the checkpoints.
 
 use futures::TryStreamExt;
-use photolog_domain::{AccountId, ImageId, PublicId};
+use photolog_domain::{AccountId, Digest, ImageId, PublicId};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
@@ -87,6 +87,16 @@ impl Sqlite {
         .await?
         .map(|row| image_row(&row))
         .transpose()
+    }
+
+    pub(crate) async fn is_master(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM image_view WHERE state ->> '$.master.digest' = ?1)",
+        )
+        .bind(digest.to_string())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get(0)?)
     }
 
     pub(crate) async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {

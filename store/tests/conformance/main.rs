@@ -76,6 +76,7 @@ conformance! {
         lists_are_newest_first_and_paged,
         lists_are_filtered_turned_and_resumed,
         a_public_link_finds_its_image,
+        only_a_master_that_an_image_shows_is_one,
         a_writer_waits_until_its_write_is_visible,
         a_newer_version_begins_anew;
 }

@@ -92,7 +92,7 @@ async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
     ))
 }
 
-fn verifies(signing_sha1: &str, text: &str, signature: &str) -> bool {
+pub(crate) fn verifies(signing_sha1: &str, text: &str, signature: &str) -> bool {
     let Ok(key) = hex::decode(signing_sha1) else {
         return false;
     };
@@ -107,7 +107,7 @@ fn verifies(signing_sha1: &str, text: &str, signature: &str) -> bool {
 }
 
 /// RFC 2822, and what one of the vendor's clients makes of it: a comma after the year.
-fn parse_date(text: &str) -> Option<OffsetDateTime> {
+pub(crate) fn parse_date(text: &str) -> Option<OffsetDateTime> {
     let with_comma = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year], [hour]:[minute]:[second] GMT"
     );
