@@ -16,9 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::auth::issuer::TokenIssuer;
 use crate::auth::rate::RateLimiter;
-use crate::auth::secret::{NewKey, random};
-use crate::auth::token::TokenSigner;
+use crate::auth::secret::NewKey;
 use crate::cli::{open_account, open_blobs, open_store};
 use crate::config::Config;
 use crate::edge::push;
@@ -58,7 +58,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         .local_addr()
         .context("the address cannot be read")?;
     let app = Arc::new(App {
-        tokens: TokenSigner::new(store.token_secret(random()?).await?),
+        tokens: TokenIssuer::open(store.clone()).await?,
         rates: RateLimiter::new(config.rate_limit),
         load: Load::new(config.requests_in_flight),
         pictures: Pictures::open(

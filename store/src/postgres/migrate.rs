@@ -9,7 +9,10 @@ use sqlx::{Connection, Executor, Row};
 use crate::StoreError;
 
 /// In order; a released one is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_events.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_events.sql"),
+    include_str!("../../migrations/postgres/0003_token_families.sql"),
+];
 
 /// The advisory lock of migrations: any number, the same in every program.
 const LOCK: i64 = 7_105_821_001;

@@ -9,7 +9,10 @@ use sqlx::{Executor, Row};
 use crate::StoreError;
 
 /// In order; a released one is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_events.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_events.sql"),
+    include_str!("../../migrations/sqlite/0003_token_families.sql"),
+];
 
 pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     sqlx::query("BEGIN IMMEDIATE")
