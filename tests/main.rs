@@ -27,3 +27,4 @@ mod sdk;
 mod settings;
 mod subscriber;
 mod telemetry;
+mod tokens;

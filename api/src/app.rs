@@ -6,8 +6,8 @@ use photolog_domain::Timestamp;
 use photolog_store::{Blobs, Store};
 use time::OffsetDateTime;
 
+use crate::auth::issuer::TokenIssuer;
 use crate::auth::rate::RateLimiter;
-use crate::auth::token::TokenSigner;
 use crate::edge::EdgeSecret;
 use crate::feed::live::LiveFeed;
 use crate::http::fair_queue::FairQueue;
@@ -27,8 +27,8 @@ pub struct App {
     pub pictures: Pictures,
     /// What is new in the log, for those who listen.
     pub live_feed: LiveFeed,
-    /// Signs and checks access tokens.
-    pub tokens: TokenSigner,
+    /// Gives tokens out, checks and ends them.
+    pub tokens: TokenIssuer,
     /// Counts the requests of each key.
     pub rates: RateLimiter,
     /// The requests in flight.

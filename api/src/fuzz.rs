@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures::{FutureExt, stream};
 use http::{HeaderMap, HeaderValue};
-use photolog_domain::{Image, ImageEvent, KeyId, Scope, Timestamp};
-use photolog_store::Recorded;
+use photolog_domain::{Image, ImageEvent, Scope, Timestamp};
+use photolog_store::{Recorded, TokenSecret};
+use uuid::Uuid;
 
 use crate::auth::decode_basic;
-use crate::auth::token::{TokenSigner, Use};
+use crate::auth::token::{ACCESS_MILLIS, Token, TokenKind, TokenSigner, Unverified};
 use crate::dialect::moov::wire::MetadataRequest;
 use crate::dialect::openstack::{identity, wire};
 use crate::dialect::unique::UniqueMembers;
@@ -98,22 +99,29 @@ const THEN: i64 = 1_800_000_000_000;
 
 /// A token that holds.
 pub fn issued_token() -> String {
-    let key_id: Option<KeyId> = "plk_abcdefghijklmnop".parse().ok();
-    let then = Timestamp::from_unix_millis(THEN);
-    let issued = key_id.zip(then).map(|(key_id, then)| {
-        signer().issue(Use::Access, &key_id, &BTreeSet::from(Scope::ALL), then)
-    });
-    issued.unwrap_or_default()
+    let token = Token {
+        family: Uuid::nil(),
+        secret_version: 1,
+        issued_at: THEN,
+        expires_at: THEN + ACCESS_MILLIS,
+        kind: TokenKind::Access {
+            scopes: BTreeSet::from(Scope::ALL),
+        },
+    };
+    signer().sign(&token).unwrap_or_default()
 }
 
 fn signer() -> TokenSigner {
-    TokenSigner::new([7; 32])
+    TokenSigner::new(TokenSecret {
+        version: 1,
+        secret: [7; 32],
+    })
 }
 
 /// A token; only the one that was given out holds.
 pub fn token(text: &str) -> bool {
-    let then = Timestamp::from_unix_millis(THEN);
-    let holds = then.is_some_and(|then| signer().read(text, Use::Access, then).is_some());
+    let token = Unverified::read(text).and_then(|token| token.verify(&signer()));
+    let holds = token.is_some_and(|token| token.holds_at(THEN));
     assert!(!holds || text == issued_token(), "a forged token holds");
     holds
 }

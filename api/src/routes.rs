@@ -45,6 +45,7 @@ pub const ROUTES: &[Route] = &[
     route!(DELETE "/accounts/{account}/images/{image}", Moov, WRITE, moov::images::disable),
     route!(PUT    "/accounts/{account}/images/{image}/metadata", Moov, WRITE, moov::metadata::replace),
     route!(POST   "/oauth2/token", Moov, Open, moov::token::issue),
+    route!(POST   "/oauth2/revoke", Moov, Open, moov::revoke::revoke),
 
     // Uploadcare file metadata.
     route!(GET    "/files", Uploadcare, READ, uploadcare::list::list),

@@ -16,9 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::auth::issuer::TokenIssuer;
 use crate::auth::rate::RateLimiter;
-use crate::auth::secret::{NewKey, random};
-use crate::auth::token::TokenSigner;
+use crate::auth::secret::NewKey;
 use crate::cli::{open_account, open_blobs, open_store};
 use crate::config::Config;
 use crate::edge::push;
@@ -66,7 +66,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         .local_addr()
         .context("the address cannot be read")?;
     let app = Arc::new(App {
-        tokens: TokenSigner::new(store.token_secret(random()?).await?),
+        tokens: TokenIssuer::open(store.clone()).await?,
         rates: RateLimiter::new(config.limits.rate_limit),
         places: Places::new(&config.limits),
         bodies: Memory::new(config.limits.body_bytes()),

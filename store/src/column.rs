@@ -10,7 +10,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::chain::Hash;
 use crate::stored_event::StoredEvent;
-use crate::{ImageRow, KeyRecord, StoreError};
+use crate::{ImageRow, KeyRecord, StoreError, TokenFamily, TokenSecret};
 
 /// The text in column `index`, parsed.
 pub(crate) fn parsed<T, R>(row: &R, index: usize) -> Result<T, StoreError>
@@ -76,16 +76,57 @@ where
         account: parsed(row, 1)?,
         secret_sha256: parsed(row, 2)?,
         signing_sha1: row.try_get(3)?,
-        scopes: row
-            .try_get::<&str, _>(4)?
-            .split_ascii_whitespace()
-            .map(|scope| {
-                scope
-                    .parse()
-                    .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
-            })
-            .collect::<Result<_, _>>()?,
+        scopes: scopes_from_text(row.try_get(4)?)?,
     })
+}
+
+/// `family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at`, the present
+/// moment, the version of the secret.
+pub(crate) fn token_family<R>(row: &R) -> Result<TokenFamily, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(TokenFamily {
+        family: parsed(row, 0)?,
+        key_id: parsed(row, 1)?,
+        account: parsed(row, 2)?,
+        key_scopes: scopes_from_text(row.try_get(3)?)?,
+        scope: row.try_get(4)?,
+        expires_at: row.try_get(5)?,
+        refresh_number: row.try_get(6)?,
+        refreshed_at: row.try_get(7)?,
+        now: row.try_get(8)?,
+        secret_version: row.try_get(9)?,
+    })
+}
+
+/// `version, value`.
+pub(crate) fn token_secret<R>(row: &R) -> Result<TokenSecret, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let damaged = |_| StoreError::Corrupt("the token secret is not 32 bytes".to_owned());
+    Ok(TokenSecret {
+        version: row.try_get(0)?,
+        secret: row.try_get::<&[u8], _>(1)?.try_into().map_err(damaged)?,
+    })
+}
+
+fn scopes_from_text(text: &str) -> Result<BTreeSet<Scope>, StoreError> {
+    text.split_ascii_whitespace()
+        .map(|scope| {
+            scope
+                .parse()
+                .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
+        })
+        .collect()
 }
 
 /// Scopes as OAuth writes them: separated by spaces.

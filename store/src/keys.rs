@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use photolog_domain::{AccountId, Digest, ImageId, KeyId, Scope};
 
-use crate::{Backend, Store, StoreError};
+use crate::{Backend, Store, StoreError, TokenSecret};
 
 /// An access key that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,12 +102,12 @@ impl Store {
         }
     }
 
-    /// The secret by which this installation signs access tokens: 32 random bytes, made
-    /// once (`fresh` is kept when there is none yet) and shared by all nodes.
+    /// The secret by which this installation signs tokens: shared by all nodes, made when there is
+    /// none yet (then `fresh` is kept).
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+    pub async fn token_secret(&self, fresh: [u8; 32]) -> Result<TokenSecret, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.token_secret(fresh).await,
             Backend::Postgres(postgres) => postgres.token_secret(fresh).await,

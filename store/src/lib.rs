@@ -11,6 +11,7 @@
 //! | [`image_list`] | which of an account's images, in which order, from where on |
 //! | [`rebuild`] | the image view built anew beside the one in use |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
+//! | [`tokens`] | which tokens still count, and the secret that signs them |
 //! | [`blob`] | bytes by digest, in a directory or a bucket |
 //! | [`mod@import`] | a whole log, as it leaves one installation and enters another |
 //! | [`inline`] | which event changes which of the tables kept in the append's transaction |
@@ -43,6 +44,7 @@ pub mod read_model;
 pub mod rebuild;
 mod sqlite;
 mod stored_event;
+pub mod tokens;
 
 use std::sync::Arc;
 
@@ -58,6 +60,7 @@ pub use import::{ArchivedEvent, Import, Tail};
 pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use read_model::{ImageRow, PublicImage};
 pub use rebuild::Swapped;
+pub use tokens::{NewTokenFamily, Refreshed, TokenFamily, TokenSecret};
 
 use fold_cache::FoldCache;
 use postgres::Postgres;

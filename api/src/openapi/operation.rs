@@ -74,6 +74,15 @@ impl Operation {
         self
     }
 
+    /// The same body as a form.
+    pub(super) fn or_form(mut self) -> Self {
+        if let Some(body) = &mut self.body {
+            let content = body["content"]["application/json"].clone();
+            body["content"]["application/x-www-form-urlencoded"] = content;
+        }
+        self
+    }
+
     /// An answer in the dialect's JSON.
     pub(super) fn answer(self, status: u16, description: &str, schema: Value) -> Self {
         let answer = json!({ "description": description, "content": { "": { "schema": schema } } });

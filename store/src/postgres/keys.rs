@@ -4,9 +4,11 @@ use photolog_domain::{AccountId, Digest, ImageId, KeyId};
 use sqlx::{Executor, Row};
 
 use super::Postgres;
-use crate::column::{key_record, parsed};
+use crate::column::{key_record, parsed, token_secret};
 use crate::event_store::oldest_idempotency_key;
-use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError};
+use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError, TokenSecret};
+
+const TOKEN_SECRET: &str = "SELECT version, value FROM installation WHERE name = 'token_secret'";
 
 impl Postgres {
     pub(crate) async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
@@ -94,7 +96,11 @@ impl Postgres {
     }
 
     /// Of many nodes that come with a fresh one, the first wins.
-    pub(crate) async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+    pub(crate) async fn token_secret(&self, fresh: [u8; 32]) -> Result<TokenSecret, StoreError> {
+        let known = sqlx::query(TOKEN_SECRET).fetch_optional(&self.pool).await?;
+        if let Some(row) = known {
+            return token_secret(&row);
+        }
         sqlx::query(
             "INSERT INTO installation (name, value) VALUES ('token_secret', $1)
              ON CONFLICT DO NOTHING",
@@ -102,13 +108,8 @@ impl Postgres {
         .bind(fresh.as_slice())
         .execute(&self.pool)
         .await?;
-        let row = sqlx::query("SELECT value FROM installation WHERE name = 'token_secret'")
-            .fetch_one(&self.pool)
-            .await?;
-        let value: &[u8] = row.try_get(0)?;
-        value
-            .try_into()
-            .map_err(|_| StoreError::Corrupt("the token secret is not 32 bytes".to_owned()))
+        let row = sqlx::query(TOKEN_SECRET).fetch_one(&self.pool).await?;
+        token_secret(&row)
     }
 }
 

@@ -25,6 +25,7 @@ mod read_model;
 mod rebuild;
 mod recent_log;
 mod sealer;
+mod tokens;
 
 use std::str::FromStr;
 use std::sync::Arc;

@@ -4,9 +4,11 @@ use photolog_domain::{AccountId, Digest, ImageId, KeyId};
 use sqlx::{Executor, Row};
 
 use super::Sqlite;
-use crate::column::{key_record, parsed};
+use crate::column::{key_record, parsed, token_secret};
 use crate::event_store::oldest_idempotency_key;
-use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError};
+use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError, TokenSecret};
+
+const TOKEN_SECRET: &str = "SELECT version, value FROM installation WHERE name = 'token_secret'";
 
 impl Sqlite {
     pub(crate) async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
@@ -88,20 +90,24 @@ impl Sqlite {
     }
 
     /// Written by the projection's connection: should a power cut take it, clients log in again.
-    pub(crate) async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+    pub(crate) async fn token_secret(&self, fresh: [u8; 32]) -> Result<TokenSecret, StoreError> {
+        let known = sqlx::query(TOKEN_SECRET)
+            .fetch_optional(self.hot.take().await?.connection()?)
+            .await?;
+        if let Some(row) = known {
+            return token_secret(&row);
+        }
         let mut turn = self.turn.lock().await;
-        let row = sqlx::query(
+        let connection = turn.connection()?;
+        sqlx::query(
             "INSERT INTO installation (name, value) VALUES ('token_secret', ?1)
-             ON CONFLICT DO NOTHING;
-             SELECT value FROM installation WHERE name = 'token_secret'",
+             ON CONFLICT DO NOTHING",
         )
         .bind(fresh.as_slice())
-        .fetch_one(turn.connection()?)
+        .execute(&mut *connection)
         .await?;
-        let value: &[u8] = row.try_get(0)?;
-        value
-            .try_into()
-            .map_err(|_| StoreError::Corrupt("the token secret is not 32 bytes".to_owned()))
+        let row = sqlx::query(TOKEN_SECRET).fetch_one(connection).await?;
+        token_secret(&row)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::StoreError;
 /// In order; a released one is never changed.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_events.sql"),
+    include_str!("../../migrations/sqlite/0003_token_families.sql"),
     include_str!("../../migrations/sqlite/0004_master_index.sql"),
 ];
 

@@ -20,6 +20,7 @@ mod log;
 mod migrate;
 mod read_model;
 mod rebuild;
+mod tokens;
 mod writer;
 
 use std::path::Path;
