@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures::{FutureExt, stream};
 use http::{HeaderMap, HeaderValue};
-use photolog_domain::{Image, ImageEvent, Scope, Timestamp};
+use photolog_domain::{Image, ImageEvent, Scope};
 use photolog_store::{Recorded, TokenSecret};
 use uuid::Uuid;
 
