@@ -7,7 +7,8 @@ use fastrand::Rng;
 const MOST_CHANGES: usize = 8;
 /// Longest piece that is moved or repeated.
 const LONGEST_PIECE: usize = 256;
-/// How often a piece may be repeated: what is quadratic shows by this.
+/// How often a piece is repeated: now and then so often that what is quadratic shows.
+const FEW_REPEATS: usize = 8;
 const MOST_REPEATS: usize = 4_096;
 
 const NUMBERS: [u64; 12] = [
@@ -94,7 +95,12 @@ impl Mutator<'_> {
             8 => {
                 let piece = self.piece(bytes).to_vec();
                 let room = self.longest.saturating_sub(bytes.len());
-                let times = self.random.usize(1..=MOST_REPEATS);
+                let most = if self.random.u8(..16) == 0 {
+                    MOST_REPEATS
+                } else {
+                    FEW_REPEATS
+                };
+                let times = self.random.usize(1..=most);
                 let times = times.min(room / piece.len().max(1));
                 self.insert(bytes, &piece.repeat(times));
             }
