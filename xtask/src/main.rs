@@ -89,6 +89,8 @@ enum Benchmark {
     Public,
     /// The memory of uploads
     Memory,
+    /// A search for the pictures that cost most
+    Hostile,
 }
 
 fn main() -> ExitCode {
@@ -126,6 +128,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
             Some(Benchmark::Http) => bench::run_benchmarks("http"),
             Some(Benchmark::Public) => bench::run_benchmarks("public"),
             Some(Benchmark::Memory) => bench::run_benchmarks("memory"),
+            Some(Benchmark::Hostile) => bench::run_hostile_benchmarks(),
         },
         Task::Fmt => check::format(),
     }
