@@ -2,7 +2,7 @@
 //! pixels are too many for its kind.
 //!
 //! `tests/memory.rs` holds every bound against what is really allocated; `benches/hostile.rs`
-//! searches for files that break one. `docs/adr/0008-bounded-pictures.md` has the reasons.
+//! searches for files that break one. `docs/adr/0009-bounded-pictures.md` has the reasons.
 
 use std::ops::Range;
 
