@@ -243,6 +243,9 @@ impl From<StoreError> for ApiError {
             StoreError::Unavailable(_) => {
                 Self::busy("the database is unavailable").caused_by(error)
             }
+            StoreError::MasterKey(_) => {
+                Self::busy("the secrets in the database cannot be opened").caused_by(error)
+            }
             StoreError::NewerDatabase(_)
             | StoreError::ReadOnlyDatabase
             | StoreError::NotEmpty

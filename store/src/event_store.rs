@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cqrs_es::persist::SerializedEvent;
 use cqrs_es::{Aggregate, DomainEvent};
 use photolog_domain::event::decode;
-use photolog_domain::{AccountId, Digest, EventMetadata, Image, ImageEvent, ImageId, Timestamp};
+use photolog_domain::{
+    AccountId, Digest, EventMetadata, Image, ImageEvent, ImageId, KeyVerifiers, Timestamp,
+};
 use uuid::Uuid;
 
 use crate::compute::compute;
@@ -78,6 +80,8 @@ pub struct Conditions {
     pub image_limit: Option<u32>,
     /// Take this append only once.
     pub idempotency: Option<Idempotency>,
+    /// The verifiers of the key that this append issues: kept, wrapped, in the same transaction.
+    pub verifiers: Option<KeyVerifiers>,
 }
 
 /// An idempotency key and what it stands for.
@@ -336,6 +340,7 @@ impl Append {
             changes: events
                 .iter()
                 .filter_map(|(event, _)| A::change(stream, event))
+                .map(|change| change.with_verifiers(conditions.verifiers.as_ref()))
                 .collect(),
             image_limit: conditions.image_limit,
             idempotency: idempotency.map(|(idempotency, (_, metadata))| NewIdempotencyKey {

@@ -99,7 +99,7 @@ pub(crate) async fn nothing_of_a_refused_append_stays(database: &Database) {
 pub(crate) async fn a_known_stream_equals_its_full_fold(database: &Database) {
     let store = &database.store;
     // Another process: it shares the database, not the memory.
-    let other = Store::open(&database.config).await.unwrap();
+    let other = database.open_again().await.unwrap();
     let image = image();
     append(store, image, 0, [uploaded(account(), 1)])
         .await

@@ -255,7 +255,7 @@ pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Databas
     let seen = store.wait_until_visible(&never, Duration::from_millis(50));
     assert!(!seen.await.unwrap());
     // Written by a projector of another process, of which this one hears nothing.
-    let other = photolog_store::Store::open(&database.config).await.unwrap();
+    let other = database.open_again().await.unwrap();
     let later = row(
         rows[0].image,
         1,

@@ -103,6 +103,7 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
     let conditions = Conditions {
         image_limit: Some(app.limits.images_per_account),
         idempotency: idempotency.clone(),
+        ..Conditions::default()
     };
     let image = ImageId::new(Uuid::now_v7());
     let written = execute(
