@@ -14,16 +14,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::auth::issuer::TokenIssuer;
 use crate::auth::rate::RateLimiter;
-use crate::auth::secret::{NewKey, random};
-use crate::auth::token::TokenSigner;
+use crate::auth::secret::NewKey;
 use crate::cli::{open_account, open_blobs, open_store};
 use crate::config::Config;
 use crate::edge::push;
 use crate::feed::live::LiveFeed;
-use crate::http::load::Load;
-use crate::http::server;
+use crate::http::fair_queue::{FairQueue, QueueLimits};
+use crate::http::memory::Memory;
+use crate::http::places::Places;
+use crate::http::{poll_watch, server};
+use crate::limits::Limits;
+use crate::ops::Readiness;
 use crate::picture::Pictures;
+use crate::pipeline;
 
 /// How long to wait for the read models before serving without them.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +50,9 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     if config.edge_secret.is_empty() && !config.edges.is_empty() {
         anyhow::bail!("--edges needs --edge-secret, by which edges know that it is us");
     }
+    if config.watch_polls {
+        poll_watch::turn_on();
+    }
     let address = config.data_dir.join("address");
     private::remove_if_there(&address)
         .context("the file `address` of the last run cannot be removed")?;
@@ -57,9 +65,11 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         .local_addr()
         .context("the address cannot be read")?;
     let app = Arc::new(App {
-        tokens: TokenSigner::new(store.token_secret(random()?).await?.secret),
-        rates: RateLimiter::new(config.rate_limit),
-        load: Load::new(config.requests_in_flight),
+        tokens: TokenIssuer::open(store.clone()).await?,
+        rates: RateLimiter::new(config.limits.rate_limit),
+        places: Places::new(&config.limits),
+        bodies: Memory::new(config.limits.body_bytes()),
+        reads: reads(&config.limits),
         pictures: Pictures::open(
             blobs.clone(),
             config.cache_directory(),
@@ -67,9 +77,10 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         )
         .await
         .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?,
+        readiness: Readiness::default(),
         public_url: config.public_url(bound),
         edge_secret: config.edge_secret.clone(),
-        limits: config.limits(),
+        limits: config.limits.clone(),
         live_feed: LiveFeed::start(store.clone()),
         store: store.clone(),
         blobs,
@@ -105,7 +116,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         asked.await;
         ending.live_feed.close();
     };
-    server::serve(listener, app, config.server_limits(), shutdown).await;
+    server::serve(listener, pipeline::service(app), &config.limits, shutdown).await;
     if let Some(push) = push {
         push.abort();
     }
@@ -115,6 +126,17 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     }
     store.close().await;
     Ok(())
+}
+
+/// Reads of much data: as many as there is memory for.
+fn reads(limits: &Limits) -> Arc<FairQueue> {
+    let allowed = QueueLimits {
+        workers: 64,
+        bytes: limits.reading_bytes(),
+        waiting: limits.requests_per_account.max(1),
+        longest_wait: limits.handler(),
+    };
+    FairQueue::new("read", allowed)
 }
 
 /// Lets the projection come to the end of the log, so that the first list after a crash shows

@@ -12,7 +12,7 @@ use crate::chain::Hash;
 use crate::master_key::MasterKey;
 use crate::secrets::open_verifiers;
 use crate::stored_event::StoredEvent;
-use crate::{ImageRow, KeyRecord, StoreError};
+use crate::{ImageRow, KeyRecord, StoreError, TokenFamily};
 
 /// The text in column `index`, parsed.
 pub(crate) fn parsed<T, R>(row: &R, index: usize) -> Result<T, StoreError>
@@ -87,20 +87,12 @@ where
             .map(|wrapped| open_verifiers(master_key, &key_id, wrapped))
             .transpose()?,
         key_id,
-        scopes: row
-            .try_get::<&str, _>(3)?
-            .split_ascii_whitespace()
-            .map(|scope| {
-                scope
-                    .parse()
-                    .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
-            })
-            .collect::<Result<_, _>>()?,
+        scopes: scopes_from_text(row.try_get(3)?)?,
     })
 }
 
-/// `key_id, secret_sha256, signing_sha1`, as tables kept them in clear once. The texts are not told
-/// when they are damaged.
+/// `key_id, secret_sha256, signing_sha1`, as tables kept them in clear once. The error does not show
+/// the texts when they are damaged.
 pub(crate) fn clear_verifiers_of<R>(row: &R) -> Result<(KeyId, KeyVerifiers), StoreError>
 where
     R: Row,
@@ -117,6 +109,40 @@ where
         signing_sha1,
     };
     Ok((key_id, verifiers))
+}
+
+/// `family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at`, the present
+/// moment, the version of the secret.
+pub(crate) fn token_family<R>(row: &R) -> Result<TokenFamily, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(TokenFamily {
+        family: parsed(row, 0)?,
+        key_id: parsed(row, 1)?,
+        account: parsed(row, 2)?,
+        key_scopes: scopes_from_text(row.try_get(3)?)?,
+        scope: row.try_get(4)?,
+        expires_at: row.try_get(5)?,
+        refresh_number: row.try_get(6)?,
+        refreshed_at: row.try_get(7)?,
+        now: row.try_get(8)?,
+        secret_version: row.try_get(9)?,
+    })
+}
+
+fn scopes_from_text(text: &str) -> Result<BTreeSet<Scope>, StoreError> {
+    text.split_ascii_whitespace()
+        .map(|scope| {
+            scope
+                .parse()
+                .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
+        })
+        .collect()
 }
 
 /// Scopes as OAuth writes them: separated by spaces.

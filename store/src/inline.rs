@@ -131,6 +131,14 @@ impl Recordable for Image {
             ImageEvent::MetadataSet { .. } | ImageEvent::MetadataKeyDeleted { .. } => None,
         }
     }
+
+    fn size_bytes(&self) -> usize {
+        let metadata = self.state().into_iter().flat_map(|image| &image.metadata);
+        let texts = metadata.map(|(key, value)| {
+            size_of_val(key) + size_of_val(value) + key.as_str().len() + value.as_str().len()
+        });
+        size_of::<Self>() + texts.sum::<usize>()
+    }
 }
 
 impl Recordable for Account {
@@ -161,5 +169,14 @@ impl Recordable for Account {
                 image_limit: *image_limit,
             },
         })
+    }
+
+    fn size_bytes(&self) -> usize {
+        /// A key with its scopes, and what a map adds.
+        const KEY: usize = 512;
+        let keys = self
+            .state()
+            .map_or(0, |account| account.keys.len() + account.revoked.len());
+        size_of::<Self>() + keys * KEY
     }
 }

@@ -66,6 +66,21 @@ impl Store {
         }
     }
 
+    /// The enabled image of an account that holds these bytes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn content_holder(
+        &self,
+        account: AccountId,
+        digest: &Digest,
+    ) -> Result<Option<ImageId>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.content_holder(account, digest).await,
+            Backend::Postgres(postgres) => postgres.content_holder(account, digest).await,
+        }
+    }
+
     /// Who holds which bytes, and how many images that makes an account, for `verify`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! | [`image_list`] | which of an account's images, in which order, from where on |
 //! | [`rebuild`] | the image view built anew beside the one in use |
 //! | [`keys`] | access keys and accounts, kept in the append's own transaction |
+//! | [`tokens`] | which tokens still count |
 //! | [`secrets`] | what nobody may read who has the database alone, in a table of its own |
 //! | [`master_key`] | the key that wraps them, in a file |
 //! | [`private`] | files that only their owner may read, and reading without detours |
@@ -19,7 +20,7 @@
 //! | [`inline`] | which event changes which of the tables kept in the append's transaction |
 //! | [`chain`] | the hash chain over the log, as an outsider may check it |
 //! | `fold_cache`, `progress` | folded streams in memory; who waits for what |
-//! | `stored_event`, `column` | a row of the `events` table; columns into domain types |
+//! | `stored_event`, `column`, `compute` | a row of the `events` table; columns into domain types; many rows off the async threads |
 //! | `sqlite/`, `postgres/` | the two backends |
 //!
 //! Start with `Store::append` in [`event_store`], then follow it into `sqlite/writer.rs`.
@@ -29,6 +30,7 @@
 pub mod blob;
 pub mod chain;
 mod column;
+mod compute;
 pub mod config;
 pub mod error;
 pub mod event_log;
@@ -48,6 +50,7 @@ pub mod rebuild;
 pub mod secrets;
 mod sqlite;
 mod stored_event;
+pub mod tokens;
 
 use std::sync::Arc;
 
@@ -58,13 +61,14 @@ pub use event_log::{Lead, LogEntry, Position};
 pub use event_store::{
     Appended, Conditions, Idempotency, IdempotencyRecord, Loaded, Recordable, Recorded,
 };
-pub use image_list::{ImageList, Order, Start, Which};
+pub use image_list::{ImageList, ImagePage, Order, Start, Which};
 pub use import::{ArchivedEvent, Import, Tail};
 pub use keys::{AccountRecord, Claims, KeyRecord};
 pub use master_key::{MasterKeyError, MasterKeyFile};
 pub use read_model::{ImageRow, PublicImage};
 pub use rebuild::Swapped;
 pub use secrets::{TokenSecret, WrappedSecrets};
+pub use tokens::{NewTokenFamily, Refreshed, TokenFamily};
 
 use fold_cache::FoldCache;
 use master_key::MasterKey;

@@ -130,7 +130,8 @@ impl Store {
         self.put_token_secret(fresh, false).await
     }
 
-    /// Replaces the secret by `fresh`, as the next version: every token ends.
+    /// Replaces the secret by `fresh`, as the next version, and ends every family: no node takes a
+    /// token of before.
     ///
     /// # Errors
     /// When the database fails.

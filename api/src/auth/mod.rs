@@ -1,5 +1,7 @@
 //! Who asks: credentials become a [`Caller`], and a caller meets its limits.
 
+pub mod failures;
+pub mod issuer;
 pub mod rate;
 pub mod secret;
 pub mod token;
@@ -12,7 +14,7 @@ use http::HeaderMap;
 use photolog_domain::{AccountId, KeyId, Scope};
 use photolog_store::KeyRecord;
 
-use crate::app::{App, now};
+use crate::app::App;
 use crate::error::ApiError;
 use crate::http::request::header;
 
@@ -105,23 +107,14 @@ pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, A
     })
 }
 
-/// Checks an access token, and that its key still works.
+/// Checks an access token, and that it and its key still work.
 ///
 /// # Errors
-/// `Unauthenticated` when it is forged, expired, or its key was revoked.
+/// `Unauthenticated` when it is forged, expired or revoked, or its key was revoked.
 pub async fn by_token(app: &App, text: &str) -> Result<Caller, ApiError> {
-    let token = app
-        .tokens
-        .read(text, token::Use::Access, now())
-        .ok_or_else(ApiError::unauthenticated)?;
-    let key = app
-        .store
-        .key(&token.key_id)
-        .await?
-        .ok_or_else(ApiError::unauthenticated)?;
-    Ok(Caller {
-        account: key.account,
-        key_id: key.key_id,
-        scopes: key.scopes.intersection(&token.scopes).copied().collect(),
-    })
+    let checked = app.tokens.check(text).await?;
+    checked.map_or_else(
+        || Err(ApiError::unauthenticated()),
+        |checked| Ok(checked.caller),
+    )
 }

@@ -17,6 +17,8 @@ use crate::secrets::{of_key, verifiers_to_bytes};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_events.sql"),
     include_str!("../../migrations/postgres/0002_secrets.sql"),
+    include_str!("../../migrations/postgres/0003_token_families.sql"),
+    include_str!("../../migrations/postgres/0004_master_index.sql"),
 ];
 
 /// The migration that takes the verifiers of keys out of their table.

@@ -27,6 +27,7 @@ mod rebuild;
 mod recent_log;
 mod sealer;
 mod secrets;
+mod tokens;
 
 use std::str::FromStr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Questions about keys, accounts and used idempotency keys.
 
-use photolog_domain::{AccountId, KeyId};
+use photolog_domain::{AccountId, Digest, ImageId, KeyId};
 use sqlx::{Executor, Row};
 
 use super::Sqlite;
@@ -25,6 +25,20 @@ impl Sqlite {
             .iter()
             .map(|row| key_record(row, &self.master_key))
             .collect()
+    }
+
+    pub(crate) async fn content_holder(
+        &self,
+        account: AccountId,
+        digest: &Digest,
+    ) -> Result<Option<ImageId>, StoreError> {
+        sqlx::query("SELECT image FROM claims WHERE account = ?1 AND digest = ?2")
+            .bind(account.to_string())
+            .bind(digest.to_string())
+            .fetch_optional(self.hot.take().await?.connection()?)
+            .await?
+            .map(|row| parsed(&row, 0))
+            .transpose()
     }
 
     pub(crate) async fn claims(&self) -> Result<Claims, StoreError> {

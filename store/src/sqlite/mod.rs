@@ -21,6 +21,7 @@ mod migrate;
 mod read_model;
 mod rebuild;
 mod secrets;
+mod tokens;
 mod writer;
 
 use std::path::Path;

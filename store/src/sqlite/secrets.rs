@@ -27,6 +27,11 @@ impl Sqlite {
             rotates,
         )
         .await?;
+        if rotates {
+            sqlx::query("DELETE FROM token_families")
+                .execute(&mut *transaction)
+                .await?;
+        }
         let row = sqlx::query("SELECT name, version, wrapped FROM secrets WHERE name = $1")
             .bind(TOKEN_SECRET)
             .fetch_one(&mut *transaction)

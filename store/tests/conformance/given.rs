@@ -5,6 +5,8 @@ use photolog_domain::{
     MediaType, Timestamp,
 };
 use photolog_store::{Appended, Conditions, MasterKeyFile, Store, StoreConfig, StoreError};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
 
 /// An empty database of its own, gone with the value. On Postgres a sealer runs.
@@ -47,6 +49,39 @@ impl Database {
     /// As another process opens it.
     pub(crate) async fn open_again(&self) -> Result<Store, StoreError> {
         Store::open(&self.config, self.master_key.clone()).await
+    }
+
+    /// Runs a statement beside the store.
+    pub(crate) async fn execute(&self, statement: &str) {
+        match &self.config {
+            StoreConfig::Sqlite { path } => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = options.connect().await.unwrap();
+                connection.execute(statement).await.unwrap();
+            }
+            StoreConfig::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                connection.execute(statement).await.unwrap();
+            }
+        }
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let query = format!("SELECT count(*) FROM {table}");
+        match &self.config {
+            StoreConfig::Sqlite { path } => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = options.connect().await.unwrap();
+                let row = connection.fetch_one(query.as_str()).await.unwrap();
+                row.get(0)
+            }
+            StoreConfig::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                let row = connection.fetch_one(query.as_str()).await.unwrap();
+                row.get(0)
+            }
+        }
     }
 
     /// As when the process that seals dies.

@@ -13,7 +13,7 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use crate::app::App;
 use crate::auth::{self, Caller};
 use crate::error::ApiError;
-use crate::http::{Request, RequestBody};
+use crate::http::Request;
 
 /// How far a signed request's clock may be from ours.
 const WINDOW_SECONDS: i64 = 15 * 60;
@@ -92,7 +92,7 @@ async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
     }
     let body = request.body.collect(MAX_BODY_BYTES).await?;
     let digest = hex::encode(Md5::digest(&body));
-    request.body = RequestBody::of(body);
+    request.body.restore(body);
     let content_type = request.header("content-type").unwrap_or_default();
     Ok(format!(
         "{}\n{digest}\n{content_type}\n{date}\n{}",
@@ -100,7 +100,7 @@ async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
     ))
 }
 
-fn verifies(signing_sha1: &[u8], text: &str, signature: &str) -> bool {
+pub(crate) fn verifies(signing_sha1: &[u8], text: &str, signature: &str) -> bool {
     let Ok(signature) = hex::decode(signature) else {
         return false;
     };
@@ -112,7 +112,7 @@ fn verifies(signing_sha1: &[u8], text: &str, signature: &str) -> bool {
 }
 
 /// RFC 2822, and what one of the vendor's clients makes of it: a comma after the year.
-fn parse_date(text: &str) -> Option<OffsetDateTime> {
+pub(crate) fn parse_date(text: &str) -> Option<OffsetDateTime> {
     let with_comma = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year], [hour]:[minute]:[second] GMT"
     );
