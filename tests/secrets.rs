@@ -12,6 +12,7 @@ use hmac::{Hmac, Mac};
 use md5::Md5;
 use photolog_tests::postgres::Cluster;
 use photolog_tests::process::{PATIENCE, Process, program};
+use photolog_tests::scaled::Scaled;
 use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, StatusCode};
 use sha1::Sha1;
@@ -703,9 +704,55 @@ async fn passwords_of_services_that_are_away_are_not_logged() {
     }
 }
 
-#[tokio::test]
-async fn every_token_ends_by_one_command() {
-    let app = TestApp::spawn().await;
-    let said = succeeded(&app.command(&["key", "rotate-token-secret"]));
+/// An access token.
+async fn log_in(scaled: &Scaled, node: usize) -> String {
+    let answer = scaled
+        .client
+        .post(format!("{}/oauth2/token", scaled.nodes[node].url))
+        .basic_auth(&scaled.key.0, Some(&scaled.key.1))
+        .json(&serde_json::json!({"grant_type": "client_credentials"}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn by_token(scaled: &Scaled, node: usize, token: &str) -> StatusCode {
+    let url = format!(
+        "{}/accounts/{}/images",
+        scaled.nodes[node].url, scaled.account
+    );
+    let request = scaled.client.get(url).bearer_auth(token);
+    request.send().await.unwrap().status()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_token_ends_on_every_node_by_one_command() {
+    let scaled = Scaled::start().await;
+    let old = log_in(&scaled, 0).await;
+    for node in [0, 1] {
+        assert_eq!(by_token(&scaled, node, &old).await, StatusCode::OK);
+    }
+    let said = succeeded(&scaled.command(&["key", "rotate-token-secret"]));
     assert!(said.contains("version 2"), "{said}");
+    for node in [0, 1] {
+        assert_eq!(
+            by_token(&scaled, node, &old).await,
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    let new = log_in(&scaled, 1).await;
+    for node in [0, 1] {
+        assert_eq!(
+            by_token(&scaled, node, &new).await,
+            StatusCode::OK,
+            "{node}"
+        );
+        assert_eq!(
+            by_token(&scaled, node, &old).await,
+            StatusCode::UNAUTHORIZED
+        );
+    }
 }
