@@ -16,6 +16,7 @@ mod full_disk;
 mod garbage;
 mod history;
 mod hostile;
+mod hostile_clients;
 mod limits;
 mod moov;
 mod operator;

@@ -73,15 +73,6 @@ pub enum Refreshed {
     Unknown,
 }
 
-/// The secret that signs tokens.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct TokenSecret {
-    /// Grows by one with each rotation.
-    pub version: i64,
-    /// 32 random bytes.
-    pub secret: [u8; 32],
-}
-
 /// What to do about a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshStep {
@@ -172,18 +163,6 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.end_token_family(family, key_id).await,
             Backend::Postgres(postgres) => postgres.end_token_family(family, key_id).await,
-        }
-    }
-
-    /// Signs tokens with another secret from now on, and ends every family: no node takes a token
-    /// of before.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn rotate_token_secret(&self, fresh: [u8; 32]) -> Result<TokenSecret, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.rotate_token_secret(fresh).await,
-            Backend::Postgres(postgres) => postgres.rotate_token_secret(fresh).await,
         }
     }
 }

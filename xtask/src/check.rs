@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::edge;
 use crate::setup;
 use crate::step::{Steps, run};
-use crate::workspace::{cargo, python_environment};
+use crate::workspace::{cargo, python_environment, target};
 
 /// `cargo xtask test`
 pub(crate) fn everything() -> Result<()> {
@@ -21,8 +21,11 @@ pub(crate) fn everything() -> Result<()> {
     edge::build_within(&mut steps)?;
     steps.take("edge, built elsewhere", edge::is_reproducible)?;
     steps.take("tests", || {
-        run(&mut cargo(&["test", "--workspace", "--locked"]))
+        let mut tests = cargo(&["test", "--workspace", "--locked"]);
+        run(tests.args(["--", "--skip", ATTACKS]))
     })?;
+    steps.take("fuzzing", || fuzz(FUZZ_SECONDS, &[]))?;
+    steps.take("attacks", attacks)?;
     steps.summarize();
     Ok(())
 }
@@ -35,6 +38,44 @@ pub(crate) fn stories(filter: &str) -> Result<()> {
         edge::build_within(&mut Steps::default())?;
     }
     run(cargo(STORIES).arg(filter))
+}
+
+/// `cargo xtask test hostile`
+pub(crate) fn hostile() -> Result<()> {
+    setup::for_tests()?;
+    build()?;
+    attacks()
+}
+
+/// One after the other: what an attack costs must not be another story's memory or time.
+fn attacks() -> Result<()> {
+    run(cargo(STORIES).args([ATTACKS, "--test-threads", "1"]))
+}
+
+/// `cargo xtask soak hostile`: every attack at full size against the release build.
+pub(crate) fn soak_hostile() -> Result<()> {
+    setup::for_tests()?;
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "photolog-api",
+    ]))?;
+    run(&mut cargo(&[
+        "test",
+        "--release",
+        "--locked",
+        "--package",
+        "photolog-tests",
+        "--test",
+        "photolog",
+        "--",
+        "--exact",
+        "hostile_clients::soak",
+        "--ignored",
+        "--nocapture",
+    ]))
 }
 
 /// `cargo xtask soak`: the stories about faults, at length.
@@ -59,6 +100,21 @@ const STORIES: &[&str] = &[
     "photolog",
     "--",
 ];
+
+/// Enough to replay what is kept and to notice what breaks at once.
+const FUZZ_SECONDS: u64 = 5;
+
+/// `cargo xtask fuzz`: with the profile of the tests, in which overflows are findings. All of the
+/// workspace is built, because that is what the tests have built already.
+pub(crate) fn fuzz(seconds: u64, targets: &[String]) -> Result<()> {
+    run(&mut cargo(&["build", "--workspace", "--locked"]))?;
+    let mut fuzz = Command::new(target().join("debug/photolog-fuzz"));
+    fuzz.args(["--seconds", &seconds.to_string()]);
+    run(fuzz.args(targets))
+}
+
+/// The stories of attackers, by the beginning of their names.
+const ATTACKS: &str = "hostile_clients::";
 
 /// `cargo xtask deny`
 pub(crate) fn dependencies() -> Result<()> {

@@ -1,5 +1,6 @@
 //! Who asks: credentials become a [`Caller`], and a caller meets its limits.
 
+pub mod failures;
 pub mod issuer;
 pub mod rate;
 pub mod secret;
@@ -11,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use photolog_domain::{AccountId, KeyId, Scope};
+use photolog_store::KeyRecord;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -85,20 +87,24 @@ pub fn decode_basic(credentials: &str) -> Option<(String, String)> {
 /// Checks a key's secret.
 ///
 /// # Errors
-/// `Unauthenticated` when the key is unknown, revoked, or the secret is wrong.
+/// `Unauthenticated` when the key is unknown, revoked, without verifiers, or the secret is wrong.
 pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, ApiError> {
     let known = match key_id.parse::<KeyId>() {
         Ok(key_id) => app.store.key(&key_id).await?,
         Err(_) => None,
     };
-    match known {
-        Some(key) if secret::matches(given, &key.secret_sha256) => Ok(Caller {
-            account: key.account,
-            key_id: key.key_id,
-            scopes: key.scopes,
-        }),
-        _ => Err(ApiError::unauthenticated()),
-    }
+    let matches = |key: &KeyRecord| {
+        let verifiers = key.verifiers.as_ref();
+        verifiers.is_some_and(|verifiers| secret::matches(given, &verifiers.secret_sha256))
+    };
+    let key = known
+        .filter(matches)
+        .ok_or_else(ApiError::unauthenticated)?;
+    Ok(Caller {
+        account: key.account,
+        key_id: key.key_id,
+        scopes: key.scopes,
+    })
 }
 
 /// Checks an access token, and that it and its key still work.

@@ -15,15 +15,13 @@ CREATE TABLE token_families
 CREATE INDEX token_families_of_key ON token_families (key_id, began_at);
 CREATE INDEX token_families_by_end ON token_families (expires_at);
 
--- Grows with each rotation of a secret.
-ALTER TABLE installation ADD COLUMN version bigint NOT NULL DEFAULT 1;
-
 -- What a role needs to run Photolog, and no more: it can neither change nor remove an event.
 CREATE OR REPLACE FUNCTION grant_photolog_to(role_name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('GRANT SELECT, INSERT ON events, event_log TO %I', role_name);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON unsealed, claims, image_counts,
-    accounts, keys, idempotency_keys, checkpoints, image_view, installation, token_families TO %I',
+    accounts, keys, secrets, token_families, idempotency_keys, checkpoints, image_view,
+    installation TO %I',
     role_name);
   EXECUTE format('GRANT SELECT ON photolog_migrations TO %I', role_name);
 END

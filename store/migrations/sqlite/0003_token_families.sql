@@ -14,6 +14,3 @@ CREATE TABLE token_families
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX token_families_of_key ON token_families (key_id, began_at);
 CREATE INDEX token_families_by_end ON token_families (expires_at);
-
--- Grows with each rotation of a secret.
-ALTER TABLE installation ADD COLUMN version integer NOT NULL DEFAULT 1;

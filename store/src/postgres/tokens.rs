@@ -1,18 +1,16 @@
-//! Token families, and the secret that signs their tokens.
+//! Token families.
 //!
 //! Log-ins with one key take turns by its row, refreshes of one family by the family's.
 
 use photolog_domain::KeyId;
-use sqlx::Executor;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::Postgres;
 use crate::StoreError;
-use crate::column::{token_family, token_secret};
+use crate::column::token_family;
 use crate::tokens::{
     FAMILIES_PER_KEY, NewTokenFamily, REMOVED_AT_ONCE, RefreshStep, Refreshed, TokenFamily,
-    TokenSecret,
 };
 
 /// Milliseconds since 1970. Not `now()`, which is when the transaction began: it may have waited.
@@ -29,7 +27,7 @@ macro_rules! family {
             "SELECT family, key_id, account, scopes, scope, expires_at, refresh_number,
                     refreshed_at, ",
             now!(),
-            ", (SELECT version FROM installation WHERE name = 'token_secret')
+            ", (SELECT version FROM secrets WHERE name = 'token_secret')
              FROM token_families JOIN keys USING (key_id) WHERE family = $1"
         )
     };
@@ -66,11 +64,6 @@ const ADVANCE: &str = concat!(
 );
 
 const END: &str = "DELETE FROM token_families WHERE family = $1 AND key_id = $2";
-
-const ROTATE: &str = "
-    INSERT INTO installation (name, value) VALUES ('token_secret', $1)
-    ON CONFLICT (name) DO UPDATE SET value = excluded.value, version = installation.version + 1
-    RETURNING version, value";
 
 impl Postgres {
     pub(crate) async fn begin_token_family(
@@ -154,21 +147,6 @@ impl Postgres {
         key_id: &KeyId,
     ) -> Result<(), StoreError> {
         end(&mut *self.pool.acquire().await?, family, key_id).await
-    }
-
-    pub(crate) async fn rotate_token_secret(
-        &self,
-        fresh: [u8; 32],
-    ) -> Result<TokenSecret, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let row = sqlx::query(ROTATE)
-            .bind(fresh.as_slice())
-            .fetch_one(&mut *transaction)
-            .await?;
-        let secret = token_secret(&row)?;
-        transaction.execute("DELETE FROM token_families").await?;
-        transaction.commit().await?;
-        Ok(secret)
     }
 }
 

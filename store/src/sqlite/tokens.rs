@@ -1,4 +1,4 @@
-//! Token families, and the secret that signs their tokens.
+//! Token families.
 //!
 //! A log-in that a power cut takes is asked for again, so it is written by the projection's
 //! connection. An end must hold, so what ends or spends tokens waits for the disk.
@@ -10,17 +10,16 @@ use uuid::Uuid;
 
 use super::Sqlite;
 use crate::StoreError;
-use crate::column::{token_family, token_secret};
+use crate::column::token_family;
 use crate::tokens::{
     FAMILIES_PER_KEY, NewTokenFamily, REMOVED_AT_ONCE, RefreshStep, Refreshed, TokenFamily,
-    TokenSecret,
 };
 
 /// Needs `family`.
 const FAMILY: &str = "
     SELECT family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at,
            CAST(unixepoch('subsec') * 1000 AS INTEGER),
-           (SELECT version FROM installation WHERE name = 'token_secret')
+           (SELECT version FROM secrets WHERE name = 'token_secret')
     FROM token_families JOIN keys USING (key_id) WHERE family = ?1";
 
 const REMOVE_ENDED: &str = "
@@ -47,12 +46,6 @@ const ADVANCE: &str = "
     WHERE family = ?1";
 
 const END: &str = "DELETE FROM token_families WHERE family = ?1 AND key_id = ?2";
-
-const ROTATE: &str = "
-    DELETE FROM token_families;
-    INSERT INTO installation (name, value) VALUES ('token_secret', ?1)
-    ON CONFLICT (name) DO UPDATE SET value = excluded.value, version = version + 1
-    RETURNING version, value";
 
 impl Sqlite {
     pub(crate) async fn begin_token_family(
@@ -135,22 +128,6 @@ impl Sqlite {
         let _turn = self.turn.lock().await;
         let mut connection = self.durable.connect().await?;
         end(&mut connection, family, key_id).await
-    }
-
-    pub(crate) async fn rotate_token_secret(
-        &self,
-        fresh: [u8; 32],
-    ) -> Result<TokenSecret, StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut connection = self.durable.connect().await?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let row = sqlx::query(ROTATE)
-            .bind(fresh.as_slice())
-            .fetch_one(&mut *transaction)
-            .await?;
-        let secret = token_secret(&row)?;
-        transaction.commit().await?;
-        Ok(secret)
     }
 }
 

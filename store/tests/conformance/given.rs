@@ -4,7 +4,7 @@ use photolog_domain::{
     AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageEvent, ImageId, Master,
     MediaType, Timestamp,
 };
-use photolog_store::{Appended, Conditions, Store, StoreConfig, StoreError};
+use photolog_store::{Appended, Conditions, MasterKeyFile, Store, StoreConfig, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
@@ -13,8 +13,9 @@ use uuid::Uuid;
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
+    pub(crate) master_key: MasterKeyFile,
     sealer: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Database {
@@ -34,13 +35,20 @@ impl Database {
     }
 
     async fn open(config: StoreConfig, folder: tempfile::TempDir) -> Self {
-        let store = Store::open(&config).await.unwrap();
+        let master_key = MasterKeyFile::in_data_folder(folder.path());
+        let store = Store::open(&config, master_key.clone()).await.unwrap();
         Self {
             sealer: seals(&store),
             store,
             config,
-            _folder: folder,
+            master_key,
+            folder,
         }
+    }
+
+    /// As another process opens it.
+    pub(crate) async fn open_again(&self) -> Result<Store, StoreError> {
+        Store::open(&self.config, self.master_key.clone()).await
     }
 
     /// Runs a statement beside the store.
@@ -48,13 +56,8 @@ impl Database {
         match &self.config {
             StoreConfig::Sqlite { path } => {
                 let options = SqliteConnectOptions::new().filename(path);
-                options
-                    .connect()
-                    .await
-                    .unwrap()
-                    .execute(statement)
-                    .await
-                    .unwrap();
+                let mut connection = options.connect().await.unwrap();
+                connection.execute(statement).await.unwrap();
             }
             StoreConfig::Postgres { url, .. } => {
                 let mut connection = PgConnection::connect(url).await.unwrap();

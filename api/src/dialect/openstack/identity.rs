@@ -61,6 +61,12 @@ struct ApplicationCredential {
     secret: String,
 }
 
+/// Whether a body has the shape of a request for a token.
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_request(body: &[u8]) -> bool {
+    serde_json::from_slice::<TokenRequest>(body).is_ok()
+}
+
 /// `POST /v3/auth/tokens`
 pub async fn issue_token(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let body: TokenRequest = request.json(MAX_BODY_BYTES).await?;
