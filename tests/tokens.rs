@@ -169,19 +169,20 @@ async fn scopes_are_the_vendors_or_ours_and_come_back_as_they_were_asked() {
     let own = |name: &str| format!("/accounts/{}/{name}", app.account);
     let (other, _) = app.open_account();
     let history = format!("{}/accounts/{}/events", app.url, app.account);
-    let uploads = format!("{}/accounts/{}/images", app.url, app.account);
+    let missing = "00000000-0000-4000-8000-000000000000";
+    let missing = format!("{}/accounts/{}/images/{missing}", app.url, app.account);
     for (asked, given, read, write, audit) in [
         ("images.read".to_owned(), None, 200, 403, 403),
         ("/accounts.read".to_owned(), None, 200, 403, 200),
-        ("/accounts.write".to_owned(), None, 200, 400, 403),
+        ("/accounts.write".to_owned(), None, 200, 404, 403),
         (own("images.read"), None, 200, 403, 200),
-        (own("images.write"), None, 200, 400, 403),
-        (own("files.write"), None, 200, 400, 403),
+        (own("images.write"), None, 200, 404, 403),
+        (own("files.write"), None, 200, 404, 403),
         (
             format!("{} {} ping", own("images.write"), own("profile.read")),
             Some(own("images.write")),
             200,
-            400,
+            404,
             403,
         ),
         (own("profile.read"), Some(String::new()), 403, 403, 403),
@@ -189,7 +190,7 @@ async fn scopes_are_the_vendors_or_ours_and_come_back_as_they_were_asked() {
             String::new(),
             Some("images.read images.write history.read".to_owned()),
             200,
-            400,
+            404,
             200,
         ),
     ] {
@@ -197,10 +198,10 @@ async fn scopes_are_the_vendors_or_ours_and_come_back_as_they_were_asked() {
         let expected = given.as_ref().unwrap_or(&asked);
         assert_eq!(tokens["scope"], json!(expected), "{asked}");
         let token = tokens["access_token"].as_str().unwrap();
-        let upload = app.client.post(&uploads).bearer_auth(token).body("");
+        let disable = app.client.delete(&missing).bearer_auth(token);
         let audited = app.client.get(&history).bearer_auth(token);
         assert_eq!(client.list(&tokens["access_token"]).await, read, "{asked}");
-        assert_eq!(upload.send().await.unwrap().status(), write, "{asked}");
+        assert_eq!(disable.send().await.unwrap().status(), write, "{asked}");
         assert_eq!(audited.send().await.unwrap().status(), audit, "{asked}");
         // Refreshed, it is the same.
         assert_eq!(client.refreshed(&tokens).await["scope"], tokens["scope"]);

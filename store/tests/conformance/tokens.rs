@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use photolog_domain::{Account, AccountEvent, AccountId, Key, KeyId, Scope};
+use photolog_domain::{Account, AccountEvent, AccountId, Key, KeyId, KeyVerifiers, Scope};
 use photolog_store::tokens::{FAMILIES_PER_KEY, REPEAT_MILLIS};
 use photolog_store::{Conditions, NewTokenFamily, Refreshed, Store, TokenFamily};
 use uuid::Uuid;
@@ -22,17 +22,23 @@ async fn key(store: &Store, name: char) -> (AccountId, KeyId) {
         name: "demo".to_owned(),
         image_limit: None,
     };
+    let verifiers = KeyVerifiers {
+        secret_sha256: digest(3),
+        signing_sha1: [3; 20],
+    };
     let issued = AccountEvent::KeyIssued {
         at: at(),
         key_id: key_id.clone(),
-        key: Key {
-            secret_sha256: digest(3),
-            signing_sha1: "03".repeat(20),
-            scopes: BTreeSet::from([Scope::ImagesRead]),
-        },
+        key: Key::new(&verifiers, [Scope::ImagesRead]),
     };
     append_to(store, account, 0, opened).await;
-    append_to(store, account, 1, issued).await;
+    let conditions = Conditions {
+        verifiers: Some(verifiers),
+        ..Conditions::default()
+    };
+    let events = vec![(issued, metadata())];
+    let issued = store.append::<Account>(account.uuid(), 1, events, &conditions);
+    issued.await.unwrap();
     (account, key_id)
 }
 
