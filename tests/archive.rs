@@ -60,7 +60,7 @@ fn lose_everything(app: &mut TestApp) -> PathBuf {
 }
 
 /// A new data folder, with the master key of another one.
-fn with_the_master_key_of(known: &Path, new: &Path) {
+pub(crate) fn with_the_master_key_of(known: &Path, new: &Path) {
     fs::create_dir(new).unwrap();
     fs::copy(known.join("master.key"), new.join("master.key")).unwrap();
 }
