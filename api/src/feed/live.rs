@@ -8,6 +8,7 @@ use std::time::Duration;
 use photolog_domain::AccountId;
 use photolog_projector::CloudEvent;
 use photolog_store::{Position, Store, StoreError};
+use photolog_telemetry::metric;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 
@@ -31,6 +32,8 @@ pub struct LiveFeed {
 impl LiveFeed {
     /// Begins to follow the log.
     pub fn start(store: Store) -> Self {
+        // Shown from the start: an absent metric looks like one that is not measured.
+        metrics::gauge!(metric::FEEDS).set(0.0);
         let channels = Arc::<Channels>::default();
         let reader = tokio::spawn(read(store, channels.clone()));
         Self { channels, reader }
