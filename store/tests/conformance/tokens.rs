@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use photolog_domain::{Account, AccountEvent, AccountId, Key, KeyId, Scope};
+use photolog_domain::{Account, AccountEvent, AccountId, Key, KeyId, KeyVerifiers, Scope};
 use photolog_store::tokens::{FAMILIES_PER_KEY, REPEAT_MILLIS};
 use photolog_store::{Conditions, NewTokenFamily, Refreshed, Store, TokenFamily};
 use uuid::Uuid;
@@ -17,6 +17,10 @@ async fn key(store: &Store, name: char) -> (AccountId, KeyId) {
     let key_id: KeyId = format!("plk_{}", name.to_string().repeat(16))
         .parse()
         .unwrap();
+    let verifiers = KeyVerifiers {
+        secret_sha256: digest(3),
+        signing_sha1: [3; 20],
+    };
     let opened = AccountEvent::AccountOpened {
         at: at(),
         name: "demo".to_owned(),
@@ -25,12 +29,10 @@ async fn key(store: &Store, name: char) -> (AccountId, KeyId) {
     let issued = AccountEvent::KeyIssued {
         at: at(),
         key_id: key_id.clone(),
-        key: Key {
-            secret_sha256: digest(3),
-            signing_sha1: "03".repeat(20),
-            scopes: BTreeSet::from([Scope::ImagesRead]),
-        },
+        key: Key::new(&verifiers, [Scope::ImagesRead]),
     };
+    // Before anybody can log in, the node has read it.
+    store.token_secret([1; 32]).await.unwrap();
     append_to(store, account, 0, opened).await;
     append_to(store, account, 1, issued).await;
     (account, key_id)
