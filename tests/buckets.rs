@@ -3,7 +3,7 @@
 use photolog_tests::s3::S3;
 use photolog_tests::{TestApp, pictures};
 
-use crate::archive::{failed, files_below, some_history, succeeded};
+use crate::archive::{failed, files_below, some_history, succeeded, with_the_master_key_of};
 
 async fn app_on(s3: &S3) -> TestApp {
     let environment = s3.environment();
@@ -39,6 +39,7 @@ async fn a_bucket_serves_and_its_backup_restores_into_a_directory() {
     let elsewhere = folder.path().join("data").display().to_string();
     let blobs = format!("file://{elsewhere}/pictures");
     succeeded(&app.command(&["backup", &backup]));
+    with_the_master_key_of(&app.data_dir(), elsewhere.as_ref());
     let directory = ["--data-dir", &elsewhere, "--blob-url", &blobs];
     let on_directory = |command: &[&str]| app.command(&[&directory, command].concat());
     succeeded(&on_directory(&["restore", &backup]));

@@ -161,7 +161,12 @@ async fn pages_hold_every_event_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_idle_listeners_hear_one_event_and_end_with_the_server() {
-    let mut app = TestApp::spawn().await;
+    let mut app = TestApp::with([
+        ("PHOTOLOG_CONNECTIONS_PER_ADDRESS", "2000"),
+        ("PHOTOLOG_FEEDS_PER_ACCOUNT", "1000"),
+        ("PHOTOLOG_FEEDS_PER_KEY", "1000"),
+    ])
+    .await;
     let mut listeners = futures::stream::iter(0..1_000)
         .map(|_| Listener::connect(&app, "", None))
         .buffer_unordered(50)

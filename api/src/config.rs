@@ -12,6 +12,7 @@ use crate::edge::EdgeSecret;
 use crate::edge::push::EdgeUrl;
 use crate::limits::Limits;
 use crate::picture::PictureLimits;
+use crate::unrepeated::unrepeated;
 
 /// Every setting.
 #[derive(Args, Clone, Debug)]
@@ -47,7 +48,7 @@ pub struct Config {
     ///
     /// Credentials and endpoints of a bucket are the usual variables: AWS_ACCESS_KEY_ID,
     /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; GOOGLE_…; AZURE_….
-    #[arg(long, env = "PHOTOLOG_BLOB_URL", global = true)]
+    #[arg(long, env = "PHOTOLOG_BLOB_URL", value_parser = unrepeated::<BlobUrl>(), global = true)]
     pub blob_url: Option<BlobUrl>,
 
     /// Where clients reach Photolog, for the links in answers [default: http://LISTEN]
@@ -58,6 +59,7 @@ pub struct Config {
     #[arg(
         long,
         env = "PHOTOLOG_EDGE_SECRET",
+        value_parser = unrepeated::<EdgeSecret>(),
         default_value = "",
         hide_default_value = true,
         hide_env_values = true,
@@ -70,6 +72,8 @@ pub struct Config {
     #[arg(
         long,
         env = "PHOTOLOG_EDGES",
+        hide_env_values = true,
+        value_parser = unrepeated::<EdgeUrl>(),
         value_delimiter = ',',
         value_name = "URL",
         global = true

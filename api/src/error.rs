@@ -104,6 +104,11 @@ impl ApiError {
         self
     }
 
+    /// Why credentials were refused.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
     /// [`Kind::Malformed`].
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::new(Kind::Malformed, message)

@@ -21,6 +21,7 @@
 //! | [`openapi`] | the description of every route, and a page to try it |
 //! | [`ops`] | alive, ready |
 //! | [`app`], [`config`] | shared state and settings |
+//! | [`unrepeated`] | settings that may hold a secret |
 //! | [`serve`] | starts the roles: all in one process, or the API alone |
 //! | [`cli`] | the operator's commands |
 
@@ -47,3 +48,4 @@ pub mod pipeline;
 pub mod route;
 pub mod routes;
 pub mod serve;
+pub mod unrepeated;

@@ -325,8 +325,7 @@ async fn admit(
             let address = from_address()?;
             dialect::check_version(request)?;
             let checking = app.places.authentication.enter_soon().await?;
-            let caller = dialect::authenticate(app, request).await?;
-            drop(checking);
+            let caller = dialect::authenticate(app, request, checking).await?;
             let places = Places {
                 rotating: None,
                 _address: address,

@@ -168,31 +168,34 @@ pub fn refuse_link(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Closes what an earlier program or a careless copy has left open to others: the folder, what lies
-/// directly in it, and what lies in folders of it that are open. A closed folder is taken as
-/// finished, so that a start does not walk through a million pictures.
+/// Closes what an earlier program or a careless copy has left open to others: the folder, and what
+/// is named in it, which is ours. A folder in it that is closed is taken as finished, so that a start
+/// does not walk through a million pictures.
 ///
 /// # Errors
 /// When the disk fails.
-pub fn close_folder(folder: &Path) -> io::Result<()> {
+pub fn close_folder(folder: &Path, ours: &[&str]) -> io::Result<()> {
     close(folder, FOLDER_MODE)?;
-    close_content(folder)
+    for name in ours {
+        close_entry(&folder.join(name))?;
+    }
+    Ok(())
 }
 
-fn close_content(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        // The entry itself, not what it leads to. It may have gone since the folder was read.
-        let Ok(found) = entry.metadata() else {
-            continue;
-        };
-        if found.is_file() {
-            close(&entry.path(), FILE_MODE)?;
-        } else if found.is_dir() && found.mode() & 0o077 != 0 {
-            // The folder last: a walk that was cut off is made again at the next start.
-            close_content(&entry.path())?;
-            close(&entry.path(), FOLDER_MODE)?;
+fn close_entry(path: &Path) -> io::Result<()> {
+    // The entry itself, not what it leads to. It need not be there.
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if found.is_file() {
+        return close(path, FILE_MODE);
+    }
+    if found.is_dir() && found.mode() & 0o077 != 0 {
+        for entry in fs::read_dir(path)? {
+            close_entry(&entry?.path())?;
         }
+        // The folder last: a walk that was cut off is made again at the next start.
+        close(path, FOLDER_MODE)?;
     }
     Ok(())
 }

@@ -12,8 +12,7 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use photolog_domain::{AccountId, KeyId, Scope};
-use photolog_store::KeyRecord;
+use photolog_domain::{AccountId, KeyId, KeyVerifiers, Scope};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -63,7 +62,8 @@ impl Caller {
 /// # Errors
 /// `Unauthenticated`.
 pub async fn basic_or_bearer(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let authorization = header(headers, "authorization").ok_or_else(ApiError::unauthenticated)?;
+    let authorization = header(headers, "authorization")
+        .ok_or_else(|| ApiError::unauthenticated().because("missing"))?;
     let (scheme, credentials) = authorization
         .split_once(' ')
         .ok_or_else(ApiError::unauthenticated)?;
@@ -94,13 +94,11 @@ pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, A
         Ok(key_id) => app.store.key(&key_id).await?,
         Err(_) => None,
     };
-    let matches = |key: &KeyRecord| {
-        let verifiers = key.verifiers.as_ref();
-        verifiers.is_some_and(|verifiers| secret::matches(given, &verifiers.secret_sha256))
-    };
-    let key = known
-        .filter(matches)
-        .ok_or_else(ApiError::unauthenticated)?;
+    let key = known.ok_or_else(|| ApiError::unauthenticated().because("unknown_key"))?;
+    let matches = |verifiers: &KeyVerifiers| secret::matches(given, &verifiers.secret_sha256);
+    if !key.verifiers.as_ref().is_some_and(matches) {
+        return Err(ApiError::unauthenticated().because("secret"));
+    }
     Ok(Caller {
         account: key.account,
         key_id: key.key_id,
@@ -126,7 +124,7 @@ pub async fn to_log_in(app: &App, key_id: &str, given: &str) -> Result<Caller, A
 pub async fn by_token(app: &App, text: &str) -> Result<Caller, ApiError> {
     let checked = app.tokens.check(text).await?;
     checked.map_or_else(
-        || Err(ApiError::unauthenticated()),
+        || Err(ApiError::unauthenticated().because("token")),
         |checked| Ok(checked.caller),
     )
 }

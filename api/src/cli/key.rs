@@ -55,7 +55,13 @@ impl KeyAction {
                 let state = loaded.aggregate.state().ok_or(AccountError::NotFound)?;
                 for (key_id, key) in &state.keys {
                     let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-                    print(format_args!("{key_id}  works    {}", scopes.join(",")));
+                    let scopes = scopes.join(",");
+                    match key.logged_verifiers {
+                        None => print(format_args!("{key_id}  works    {scopes}")),
+                        Some(_) => print(format_args!(
+                            "{key_id}  works    {scopes}  (not for signed requests: reissue it)"
+                        )),
+                    }
                 }
                 for key_id in &state.revoked {
                     print(format_args!("{key_id}  revoked"));

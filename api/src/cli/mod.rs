@@ -75,6 +75,20 @@ pub enum Command {
     Gc(gc::GcArguments),
 }
 
+/// What Photolog keeps in the data folder.
+const DATA_FOLDER: &[&str] = &[
+    "address",
+    "blobs",
+    "credentials.json",
+    "curl.conf",
+    "incoming",
+    "master.key",
+    "photolog.sqlite",
+    "photolog.sqlite-shm",
+    "photolog.sqlite-wal",
+    "renditions",
+];
+
 /// Opens the database and migrates it, with a message that names the setting when it cannot.
 ///
 /// # Errors
@@ -82,7 +96,7 @@ pub enum Command {
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     let folder = &config.data_dir;
     private::make_folder(folder)
-        .and_then(|()| private::close_folder(folder))
+        .and_then(|()| private::close_folder(folder, DATA_FOLDER))
         .with_context(|| format!("--data-dir {} cannot be used", folder.display()))?;
     config.database.open(folder).await
 }

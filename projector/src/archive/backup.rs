@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::log_file::LogWriter;
 use super::{ArchiveError, COPIES, FORMAT, Manifest, SECRETS, at, copy, on_disk};
 
+/// What a backup consists of.
+const OURS: &[&str] = &["blobs", "log.ndjson", "manifest.json", SECRETS];
+
 /// Events in one read.
 const BATCH: u32 = 2_000;
 
@@ -26,7 +29,7 @@ pub async fn backup(
     secrets: bool,
 ) -> Result<Manifest, ArchiveError> {
     let made = folder.to_owned();
-    on_disk(move || private::make_folder(&made).and_then(|()| private::close_folder(&made)))
+    on_disk(move || private::make_folder(&made).and_then(|()| private::close_folder(&made, OURS)))
         .await
         .map_err(at(folder))?;
     let path = folder.join("blobs");

@@ -16,10 +16,11 @@ mod stream;
 mod window;
 
 use std::convert::Infallible;
+use std::io;
 use std::time::Duration;
 
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectOptions, ServerAddr};
 use photolog_store::{Position, Store, StoreError};
 
 use crate::settings::RelaySettings;
@@ -117,10 +118,44 @@ impl Relay {
                 .await
                 .map_err(|error| RelayError::Unreachable(format!("--nats-credentials: {error}")))?;
         }
-        let servers: Vec<&str> = url.split(',').map(str::trim).collect();
+        let mut servers = Vec::new();
+        for server in url.split(',') {
+            let (server, login) = without_login(server).map_err(|error| unreachable(&error))?;
+            if let Some((user, password)) = login {
+                options = options.user_and_password(user, password);
+            }
+            servers.push(server);
+        }
         options
             .connect(servers)
             .await
             .map_err(|error| unreachable(&error))
+    }
+}
+
+/// A server's address, and the user and password in it: the client logs addresses as they are.
+fn without_login(text: &str) -> io::Result<(ServerAddr, Option<(String, String)>)> {
+    let server: ServerAddr = text.trim().parse()?;
+    let login = server.username().map(|user| {
+        let password = server.password().unwrap_or_default();
+        (user.to_owned(), password.to_owned())
+    });
+    let mut url = server.into_inner();
+    // Only an address without a host has no place for a login, and such a one has none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Ok((ServerAddr::from_url(url)?, login))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_taken_out_of_an_address() {
+        let (server, login) = without_login(" nats://user:secret@127.0.0.1:4222").unwrap();
+        assert_eq!(login, Some(("user".to_owned(), "secret".to_owned())));
+        assert!(!format!("{server:?}").contains("secret"));
+        assert_eq!(without_login("127.0.0.1").unwrap().1, None);
     }
 }

@@ -103,7 +103,9 @@ async fn the_fewest_connections_are_enough_for_many_writers() {
         url: photolog_tests::postgres::new_database().await,
         connections: 2,
     };
-    let store = Store::open(&config).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let master_key = MasterKeyFile::in_data_folder(folder.path());
+    let store = Store::open(&config, master_key).await.unwrap();
     let sealer = seals(&store);
     let account = account();
     in_parallel(16, |writer| {

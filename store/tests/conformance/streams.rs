@@ -3,7 +3,7 @@
 use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
 use cqrs_es::{Aggregate, CqrsFramework};
 use photolog_domain::{AltTextChange, Dated, Image, ImageCommand};
-use photolog_store::{Store, StoreConfig, StoreError};
+use photolog_store::{StoreConfig, StoreError};
 
 use crate::given::*;
 

@@ -26,6 +26,10 @@ async fn key(store: &Store, name: char) -> (AccountId, KeyId) {
         name: "demo".to_owned(),
         image_limit: None,
     };
+    let verifiers = KeyVerifiers {
+        secret_sha256: digest(3),
+        signing_sha1: [3; 20],
+    };
     let issued = AccountEvent::KeyIssued {
         at: at(),
         key_id: key_id.clone(),
@@ -34,7 +38,13 @@ async fn key(store: &Store, name: char) -> (AccountId, KeyId) {
     // Before anybody can log in, the node has read it.
     store.token_secret([1; 32]).await.unwrap();
     append_to(store, account, 0, opened).await;
-    append_to(store, account, 1, issued).await;
+    let conditions = Conditions {
+        verifiers: Some(verifiers),
+        ..Conditions::default()
+    };
+    let events = vec![(issued, metadata())];
+    let issued = store.append::<Account>(account.uuid(), 1, events, &conditions);
+    issued.await.unwrap();
     (account, key_id)
 }
 
