@@ -17,10 +17,6 @@ async fn key(store: &Store, name: char) -> (AccountId, KeyId) {
     let key_id: KeyId = format!("plk_{}", name.to_string().repeat(16))
         .parse()
         .unwrap();
-    let verifiers = KeyVerifiers {
-        secret_sha256: digest(3),
-        signing_sha1: [3; 20],
-    };
     let opened = AccountEvent::AccountOpened {
         at: at(),
         name: "demo".to_owned(),
