@@ -453,3 +453,54 @@ async fn nodes_agree_on_which_tokens_count() {
     a.revoke(&keystone).await;
     assert_eq!(b.list(&keystone).await, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_secret_ends_every_token_on_every_node_at_once() {
+    let scaled = Scaled::start().await;
+    let (a, b) = (Client::of_node(&scaled, 0), Client::of_node(&scaled, 1));
+    let tokens = a.log_in("images.read").await;
+    let keystone = a.keystone(a.password()).await.1;
+    for token in [&tokens["access_token"], &keystone] {
+        assert_eq!(b.list(token).await, 200);
+    }
+    let rotated = scaled.command(&["key", "rotate-token-secret"]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    for client in [&a, &b] {
+        for token in [&tokens["access_token"], &keystone] {
+            assert_eq!(client.list(token).await, 401);
+        }
+        assert_eq!(client.refresh(&tokens).await.status(), 422);
+    }
+    // One node learns of the secret by a log-in, the other by a token of it.
+    let tokens = a.log_in("images.read").await;
+    assert_eq!(b.list(&tokens["access_token"]).await, 200);
+    assert_eq!(
+        a.list(&b.refreshed(&tokens).await["access_token"]).await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn log_ins_count_against_the_rate_of_their_key() {
+    let app = TestApp::with([("PHOTOLOG_RATE_LIMIT", "5")]).await;
+    let client = Client::of(&app);
+    let login = json!({ "grant_type": "client_credentials" });
+    let revoke = json!({ "token": "unknown" });
+    let keystone = json!({ "auth": { "identity": client.password() } });
+    for (path, body, member) in [
+        ("/oauth2/token", login, "/error"),
+        ("/oauth2/revoke", revoke, "/error"),
+        ("/v3/auth/tokens", keystone, "/overLimit/message"),
+    ] {
+        let refused = loop {
+            let answers = (0..16).map(|_| client.ask(path, body.clone()));
+            let mut answers = futures::future::join_all(answers).await.into_iter();
+            if let Some(refused) = answers.find(|answer| answer.status() == 429) {
+                break refused;
+            }
+        };
+        assert_eq!(refused.headers()["retry-after"], "1");
+        let body: Value = refused.json().await.unwrap();
+        assert!(body.pointer(member).is_some_and(Value::is_string), "{body}");
+    }
+}

@@ -351,13 +351,7 @@ fn within_rate(
 ) -> Result<(), ApiError> {
     let counted = app.rates.count(&caller.key_id, Instant::now());
     *allowance = counted.unwrap_or_else(Some);
-    counted.map(drop).map_err(|over| {
-        let retry_after = over.reset_seconds();
-        ApiError::new(
-            Kind::RateLimited { retry_after },
-            format!("at most {} requests a second", over.per_second),
-        )
-    })
+    counted.map(drop).map_err(ApiError::from)
 }
 
 /// Checks that the caller may do this, in the account and project that the path names.

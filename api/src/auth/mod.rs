@@ -7,6 +7,7 @@ pub mod secret;
 pub mod token;
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -103,6 +104,17 @@ pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, A
         key_id: key.key_id,
         scopes: key.scopes,
     })
+}
+
+/// Checks the secret of a key that logs in, and counts the request against the key's rate: a log-in
+/// costs a write, and its route is open to all.
+///
+/// # Errors
+/// `Unauthenticated` as [`by_secret`], `RateLimited` over the rate.
+pub async fn to_log_in(app: &App, key_id: &str, given: &str) -> Result<Caller, ApiError> {
+    let caller = by_secret(app, key_id, given).await?;
+    app.rates.count(&caller.key_id, Instant::now())?;
+    Ok(caller)
 }
 
 /// Checks an access token, and that it and its key still work.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use photolog_domain::KeyId;
 
+use crate::error::{ApiError, Kind};
+
 /// What may be used up at once.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -81,6 +83,17 @@ impl Allowance {
         u64::try_from(self.reset.as_millis().div_ceil(1_000))
             .unwrap_or(u64::MAX)
             .max(1)
+    }
+}
+
+/// What a key is told that is over its rate.
+impl From<Allowance> for ApiError {
+    fn from(over: Allowance) -> Self {
+        let retry_after = over.reset_seconds();
+        Self::new(
+            Kind::RateLimited { retry_after },
+            format!("at most {} requests a second", over.per_second),
+        )
     }
 }
 

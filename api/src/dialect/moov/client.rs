@@ -97,7 +97,7 @@ impl Parameters {
 /// The client: id and secret in the body, in a Basic header, or the id in both.
 ///
 /// # Errors
-/// `Unauthenticated`, or `Malformed` when body and header name two clients.
+/// `Unauthenticated`, `RateLimited`, or `Malformed` when body and header name two clients.
 pub async fn authenticate(
     app: &App,
     request: &Request,
@@ -119,7 +119,7 @@ pub async fn authenticate(
         (_, _, Some((id, secret))) => (id.as_str(), secret.as_str()),
         _ => return Err(ApiError::unauthenticated()),
     };
-    auth::by_secret(app, id, secret).await
+    auth::to_log_in(app, id, secret).await
 }
 
 #[cfg(test)]

@@ -127,12 +127,12 @@ async fn authenticate(app: &App, identity: &Identity) -> Result<Shown, ApiError>
                 .as_ref()
                 .or(user.id.as_ref())
                 .ok_or_else(ApiError::unauthenticated)?;
-            auth::by_secret(app, key_id, &user.password).await
+            auth::to_log_in(app, key_id, &user.password).await
         }
         Identity {
             application_credential: Some(credential),
             ..
-        } => auth::by_secret(app, &credential.id, &credential.secret).await,
+        } => auth::to_log_in(app, &credential.id, &credential.secret).await,
         Identity {
             token: Some(token), ..
         } => {
