@@ -14,7 +14,7 @@ use crate::webp::{self, Coding, Container};
 use crate::{Dimensions, RenditionError};
 
 /// What an interlaced PNG may have: it must be whole before its first row is.
-const MOST_INTERLACED: u64 = 25_000_000;
+const MOST_INTERLACED: u64 = 12_000_000;
 /// What a progressive JPEG may have: its coefficients are kept until the last scan.
 const MOST_PROGRESSIVE: u64 = 50_000_000;
 /// What a lossy WebP may have: its decoder needs the whole picture.
@@ -63,7 +63,9 @@ fn of_png(chunks: &Chunks, master: Dimensions) -> u64 {
         Colour::Rgb | Colour::Palette | Colour::Rgba => channels,
     };
     let decoding = chunks.size.pixels() * whole + rows::bytes(chunks.size, master, channels);
-    decoding.max(making_png(master, channels)) + chunks.list_bytes()
+    // The decoder keeps some rows as they were compressed.
+    let rows = chunks.row_bytes() * 8;
+    decoding.max(making_png(master, channels)) + chunks.list_bytes() + rows
 }
 
 fn of_jpeg(header: &jpeg::Header, master: Dimensions) -> u64 {

@@ -144,7 +144,7 @@ pub(crate) fn by_design() -> Vec<Case> {
             colour,
             depth,
             interlaced: true,
-            ..png::Recipe::plain(5_000, 5_000)
+            ..png::Recipe::plain(4_000, 3_000)
         }));
     }
     cases.push(Case::Png(png::Recipe {
@@ -171,7 +171,7 @@ pub(crate) fn by_design() -> Vec<Case> {
             for full in [false, true] {
                 cases.push(Case::Jpeg(jpeg::Recipe {
                     progressive: true,
-                    refinements: 98,
+                    refinements: 62,
                     long_codes: !full,
                     full,
                     ..plain
@@ -393,7 +393,7 @@ pub(crate) fn random(noise: &mut Noise) -> Case {
             full: flag(noise),
             long_codes: flag(noise),
             restarts: flag(noise),
-            refinements: noise.below(99),
+            refinements: noise.below(63),
             turned: flag(noise),
         }),
         2 => Case::Lossless(random_lossless(noise, width as u32, height as u32)),

@@ -20,7 +20,7 @@ pub(crate) enum Packing {
 pub(crate) enum Content {
     Flat,
     Noise,
-    /// Noise that comes again every 16 KiB, so that it compresses.
+    /// Noise that comes again every 4 KiB, so that it compresses.
     Repeated,
 }
 
@@ -51,7 +51,7 @@ impl Recipe {
             interlaced: false,
             filter: Some(4),
             content: Content::Repeated,
-            packing: Packing::Deflate(1),
+            packing: Packing::Deflate(6),
             chunk: 1 << 16,
             turned: false,
         }
@@ -84,7 +84,7 @@ impl Recipe {
     fn rows(&self, noise: &mut Noise) -> Vec<u8> {
         let samples = [1, 0, 3, 1, 2, 0, 4][usize::from(self.colour)];
         let bits = samples * usize::from(self.depth);
-        let pattern = noise.bytes(16 << 10);
+        let pattern = noise.bytes(4 << 10);
         let mut rows = Vec::new();
         for (y, width) in self.passes().into_iter().enumerate() {
             rows.push(self.filter.unwrap_or((y % 5) as u8));

@@ -127,15 +127,17 @@ impl StoredBlock<'_> {
         while places != 0 {
             let count = places.count_ones().min(32);
             bits.ensure(count);
-            let corrections = bits.take(count);
-            for bit in (0..count).rev() {
+            // The next correction is the topmost bit.
+            let mut corrections = bits.take(count) << (32 - count);
+            for _ in 0..count {
                 let place = places.trailing_zeros() as usize;
                 places &= places - 1;
-                if corrections >> bit & 1 == 0 {
-                    continue;
-                }
+                let correction = step & -((corrections >> 31) as i16);
+                corrections <<= 1;
                 if let Some(kept) = self.values.get_mut(usize::from(self.slots[place])) {
-                    *kept = kept.wrapping_add(if *kept < 0 { -step } else { step });
+                    // Without a branch, as corrections are as good as random.
+                    let sign = *kept >> 15;
+                    *kept = kept.wrapping_add((correction ^ sign) - sign);
                 }
             }
         }

@@ -102,18 +102,27 @@ impl Geometry {
 
     /// Upper bound of what decoding allocates at once.
     pub(super) fn memory(&self, coding: Coding) -> u64 {
-        let coefficients = match coding {
-            Coding::Sequential => 0,
+        // Huffman and quantisation tables, the list of scans.
+        const TABLES: u64 = 64 * 1024;
+        let most = match coding {
+            Coding::Sequential => self.planes_bytes(),
             Coding::Progressive => {
                 let kept = self.scale.block() * self.scale.block();
                 let per_block = (kept * 2 + if kept > 1 { 8 } else { 0 }) as u64;
+                let components = || self.components.iter();
                 let blocks = |c: &ComponentGeometry| (c.padded_wide * c.padded_high) as u64;
-                self.components.iter().map(blocks).sum::<u64>() * per_block
+                // All coefficients at first; each component's go when its plane is made.
+                let mut bytes = components().map(blocks).sum::<u64>() * per_block;
+                let mut most = bytes;
+                for component in components() {
+                    bytes += component.plane_bytes(self.scale) as u64;
+                    most = most.max(bytes);
+                    bytes -= blocks(component) * per_block;
+                }
+                most
             }
         };
-        // Huffman and quantisation tables, the list of scans.
-        const TABLES: u64 = 64 * 1024;
-        self.planes_bytes() + coefficients + TABLES
+        most + TABLES
     }
 
     /// What the planes take.

@@ -30,6 +30,7 @@ pub(super) fn check(parts: Vec<&[u8]>, length: u64, needed: u64) -> Result<(), R
         bits: Bits::of_parts(parts),
         made: 0,
         needed,
+        fixed: fixed()?,
     };
     stream.bits.take(16);
     let mut blocks = 0;
@@ -54,11 +55,16 @@ struct Stream<'a> {
     /// Bytes that inflating would have made.
     made: u64,
     needed: u64,
+    fixed: Codes,
 }
+
+/// For literals and lengths, and for distances.
+type Codes = (Code, Option<Code>);
 
 impl Stream<'_> {
     /// Passes over a block, and says whether it had codes.
     fn block(&mut self) -> Result<bool, RenditionError> {
+        let own;
         let (literals, distances) = match self.bits.take(2) {
             0 => {
                 self.bits.skip_bytes(0);
@@ -68,8 +74,11 @@ impl Stream<'_> {
                 self.made += length as u64;
                 return Ok(false);
             }
-            1 => fixed()?,
-            2 => self.codes()?,
+            1 => &self.fixed,
+            2 => {
+                own = self.codes()?;
+                &own
+            }
             _ => return Err(corrupt()),
         };
         while self.made < self.needed {
@@ -78,7 +87,7 @@ impl Stream<'_> {
                 END_OF_BLOCK => break,
                 0..END_OF_BLOCK => self.made += 1,
                 length @ 257..=285 => {
-                    self.made += self.length(length - 257);
+                    self.made += copied(&mut self.bits, length - 257);
                     let distance = distances.as_ref().ok_or_else(corrupt)?;
                     let distance = distance.next(&mut self.bits);
                     let extra = (distance / 2).saturating_sub(1);
@@ -93,23 +102,8 @@ impl Stream<'_> {
         Ok(true)
     }
 
-    /// Bytes that are copied (section 3.2.5).
-    fn length(&mut self, code: u32) -> u64 {
-        let (base, extra) = match code {
-            0..8 => (code + 3, 0),
-            28 => (258, 0),
-            _ => {
-                let extra = code / 4 - 1;
-                (((4 + code % 4) << extra) + 3, extra)
-            }
-        };
-        let more = self.bits.peek(extra);
-        self.bits.consume(extra);
-        u64::from(base + more)
-    }
-
     /// Codes of the block's own (section 3.2.7).
-    fn codes(&mut self) -> Result<(Code, Option<Code>), RenditionError> {
+    fn codes(&mut self) -> Result<Codes, RenditionError> {
         let literals = 257 + self.bits.take(5) as usize;
         let distances = 1 + self.bits.take(5) as usize;
         let mut own = [0; ORDER.len()];
@@ -126,8 +120,23 @@ impl Stream<'_> {
     }
 }
 
+/// Bytes that are copied (section 3.2.5).
+fn copied(bits: &mut Bits<'_>, code: u32) -> u64 {
+    let (base, extra) = match code {
+        0..8 => (code + 3, 0),
+        28 => (258, 0),
+        _ => {
+            let extra = code / 4 - 1;
+            (((4 + code % 4) << extra) + 3, extra)
+        }
+    };
+    let more = bits.peek(extra);
+    bits.consume(extra);
+    u64::from(base + more)
+}
+
 /// The codes of a block that has none of its own (section 3.2.6).
-fn fixed() -> Result<(Code, Option<Code>), RenditionError> {
+fn fixed() -> Result<Codes, RenditionError> {
     let mut lengths = [8; 288];
     lengths[144..256].fill(9);
     lengths[256..280].fill(7);
@@ -177,6 +186,7 @@ mod tests {
                     bits: Bits::of_parts(stream.chunks(1_000).collect()),
                     made: 0,
                     needed: u64::MAX,
+                    fixed: fixed().unwrap(),
                 };
                 stream.bits.take(16);
                 while !stream.bits.flag() {

@@ -175,10 +175,9 @@ impl Chunks {
 
     /// Bytes of all rows before they are compressed (section 7): each has a filter's number.
     pub(super) fn filtered_bytes(&self) -> u64 {
-        let bits = self.colour.samples() * u64::from(self.depth);
         let rows = |width: u32, height: u32| match width {
             0 => 0,
-            width => u64::from(height) * ((u64::from(width) * bits).div_ceil(8) + 1),
+            width => u64::from(height) * self.row_bytes_of(width),
         };
         let Dimensions { width, height } = self.size;
         if !self.is_interlaced {
@@ -197,6 +196,16 @@ impl Chunks {
         let count = |side: u32, first: u32, step: u32| side.saturating_sub(first).div_ceil(step);
         let pass = |(x, y, across, down)| rows(count(width, x, across), count(height, y, down));
         passes.into_iter().map(pass).sum()
+    }
+
+    /// Bytes of the longest row before it is compressed.
+    pub(crate) fn row_bytes(&self) -> u64 {
+        self.row_bytes_of(self.size.width)
+    }
+
+    fn row_bytes_of(&self, width: u32) -> u64 {
+        let bits = self.colour.samples() * u64::from(self.depth);
+        (u64::from(width) * bits).div_ceil(8) + 1
     }
 
     /// Whether pixels may be transparent.

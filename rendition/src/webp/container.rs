@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::partitions;
 use crate::{Dimensions, MOST_PARTS, MOST_SIDE_BYTES, RenditionError};
 
 /// `RIFF`, its size, `WEBP`.
@@ -214,10 +215,10 @@ fn lossy_size(bytes: &[u8], data: &Range<usize>) -> Result<(Dimensions, u32), Re
     if tag & 1 != 0 || start != Some(&[0x9D, 0x01, 0x2A]) || size.width == 0 || size.height == 0 {
         return Err(damaged("it does not begin with a key frame"));
     }
-    if (tag >> 5) as usize > data.len() {
-        return Err(RenditionError::Truncated);
-    }
-    Ok((size, tag >> 5))
+    let first_partition = tag >> 5;
+    let data = bytes.get(data.clone()).unwrap_or_default();
+    partitions::check(data, first_partition as usize)?;
+    Ok((size, first_partition))
 }
 
 /// Four bytes of a range as a little-endian number.

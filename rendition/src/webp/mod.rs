@@ -6,6 +6,7 @@
 mod codes;
 mod container;
 mod lossless;
+mod partitions;
 mod transform;
 
 use std::ops::Range;
