@@ -10,8 +10,13 @@
 //! | [`edge`] | the edge in workerd before an origin |
 //! | [`figure`] | what benchmarks measure, and their table |
 //! | [`gate`] | what stands between edge and origin, and may be shut or spoil answers |
+//! | [`honest`] | clients of a tenant that an attack on others must not hinder |
+//! | [`hostile_pictures`] | small files that cost a decoder much |
+//! | [`http2`] | HTTP/2 frame by frame |
+//! | [`peer`] | clients at addresses of their own choice |
 //! | [`pgbench`] | the limit of writes on PostgreSQL |
 //! | [`pictures`] | small valid pictures, and hostile ones |
+//! | [`probe`] | what a running program costs, and its metrics |
 //! | [`postgres`] | a PostgreSQL cluster that can be stopped and started |
 //! | [`s3`] | an S3 server with one bucket |
 //! | [`small_disk`] | a disk that can be filled up |
@@ -21,10 +26,15 @@ pub mod browser;
 pub mod edge;
 pub mod figure;
 pub mod gate;
+pub mod honest;
+pub mod hostile_pictures;
+pub mod http2;
 pub mod nats;
+pub mod peer;
 pub mod pgbench;
 pub mod pictures;
 pub mod postgres;
+pub mod probe;
 pub mod process;
 pub mod raw;
 pub mod s3;
@@ -67,9 +77,16 @@ impl TestApp {
     /// Starts it with more settings, by their environment names.
     pub async fn with<const N: usize>(settings: [(&'static str, &str); N]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let settings = settings
+        let mut settings: Vec<_> = settings
             .map(|(name, value)| (name, value.to_owned()))
             .into();
+        if settings
+            .iter()
+            .any(|(name, _)| *name == "PHOTOLOG_DATABASE_URL")
+        {
+            let file = process::master_key(folder.path()).display().to_string();
+            settings.push(("PHOTOLOG_MASTER_KEY_FILE", file));
+        }
         let child = start(folder.path(), &settings);
         let mut app = Self {
             folder,

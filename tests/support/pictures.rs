@@ -64,6 +64,14 @@ pub fn png_bomb(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
+/// A chunk of a PNG.
+pub fn png_chunk(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u32;
+    let named = [kind.as_slice(), payload].concat();
+    let crc = crc32(&named);
+    [&length.to_be_bytes(), named.as_slice(), &crc.to_be_bytes()].concat()
+}
+
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {

@@ -119,6 +119,13 @@ impl Drop for Process {
     }
 }
 
+/// A file with a master key, for installations on PostgreSQL, where every process needs the same.
+pub fn master_key(folder: &Path) -> PathBuf {
+    let path = folder.join("master.key");
+    std::fs::write(&path, "4d".repeat(32)).expect("a file");
+    path
+}
+
 /// A program of ours beside the tests: `cargo xtask test` builds them first.
 pub fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("our own path");

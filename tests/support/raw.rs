@@ -67,8 +67,12 @@ fn is_whole(read: &[u8]) -> bool {
 
 /// The basic credentials of the demo account as a header line.
 pub fn authorization(app: &TestApp) -> String {
-    let plain = format!("{}:{}", app.key.0, app.key.1);
-    format!("Authorization: Basic {}\r\n", base64(plain.as_bytes()))
+    format!("Authorization: {}\r\n", basic(&app.key))
+}
+
+/// A key's basic credentials, as the header's value.
+pub fn basic((key, secret): &(String, String)) -> String {
+    format!("Basic {}", base64(format!("{key}:{secret}").as_bytes()))
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -21,9 +21,11 @@ pub(crate) fn everything() -> Result<()> {
     edge::build_within(&mut steps)?;
     steps.take("edge, built elsewhere", edge::is_reproducible)?;
     steps.take("tests", || {
-        run(&mut cargo(&["test", "--workspace", "--locked"]))
+        let mut tests = cargo(&["test", "--workspace", "--locked"]);
+        run(tests.args(["--", "--skip", ATTACKS]))
     })?;
     steps.take("fuzzing", || fuzz(FUZZ_SECONDS, &[]))?;
+    steps.take("attacks", attacks)?;
     steps.summarize();
     Ok(())
 }
@@ -36,6 +38,44 @@ pub(crate) fn stories(filter: &str) -> Result<()> {
         edge::build_within(&mut Steps::default())?;
     }
     run(cargo(STORIES).arg(filter))
+}
+
+/// `cargo xtask test hostile`
+pub(crate) fn hostile() -> Result<()> {
+    setup::for_tests()?;
+    build()?;
+    attacks()
+}
+
+/// One after the other: what an attack costs must not be another story's memory or time.
+fn attacks() -> Result<()> {
+    run(cargo(STORIES).args([ATTACKS, "--test-threads", "1"]))
+}
+
+/// `cargo xtask soak hostile`: every attack at full size against the release build.
+pub(crate) fn soak_hostile() -> Result<()> {
+    setup::for_tests()?;
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "photolog-api",
+    ]))?;
+    run(&mut cargo(&[
+        "test",
+        "--release",
+        "--locked",
+        "--package",
+        "photolog-tests",
+        "--test",
+        "photolog",
+        "--",
+        "--exact",
+        "hostile_clients::soak",
+        "--ignored",
+        "--nocapture",
+    ]))
 }
 
 /// `cargo xtask soak`: the stories about faults, at length.
@@ -72,6 +112,9 @@ pub(crate) fn fuzz(seconds: u64, targets: &[String]) -> Result<()> {
     fuzz.args(["--seconds", &seconds.to_string()]);
     run(fuzz.args(targets))
 }
+
+/// The stories of attackers, by the beginning of their names.
+const ATTACKS: &str = "hostile_clients::";
 
 /// `cargo xtask deny`
 pub(crate) fn dependencies() -> Result<()> {

@@ -34,7 +34,7 @@ enum Task {
     Setup,
     /// Everything that CI checks; with a filter, only the end-to-end stories whose names match
     Test {
-        /// Part of a story's name, such as `moov::upload`
+        /// Part of a story's name, such as `moov::upload`; `hostile` for the attacks, one by one
         filter: Option<String>,
     },
     /// Check the dependencies: licences, duplicates, sources, who may import whom, unused ones
@@ -45,9 +45,12 @@ enum Task {
         #[arg(long)]
         twice: bool,
     },
-    /// Kill parts of a scaled-out installation under load, again and again
+    /// Test at length
     Soak {
-        /// How often
+        /// What to do; faults unless said
+        #[arg(default_value = "faults")]
+        what: Soak,
+        /// How many faults
         #[arg(long, default_value_t = 100)]
         rounds: u32,
     },
@@ -66,6 +69,15 @@ enum Task {
     },
     /// Format all code
     Fmt,
+}
+
+/// What `cargo xtask soak` can do.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Soak {
+    /// Kill parts of a scaled-out installation under load, again and again
+    Faults,
+    /// Attack the release build at full size, and print what it cost
+    Hostile,
 }
 
 /// What `cargo xtask bench` can measure: the edge, and the parts of the service.
@@ -89,6 +101,8 @@ enum Benchmark {
     Public,
     /// The memory of uploads
     Memory,
+    /// A search for the pictures that cost most
+    Hostile,
 }
 
 fn main() -> ExitCode {
@@ -107,12 +121,22 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Test { filter: None } => check::everything(),
         Task::Test {
             filter: Some(filter),
+        } if filter == "hostile" => check::hostile(),
+        Task::Test {
+            filter: Some(filter),
         } => check::stories(&filter),
         Task::Deny => check::dependencies(),
         Task::Edge { twice: false } => edge::build(),
         Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
-        Task::Soak { rounds } => check::soak(rounds),
         Task::Fuzz { minutes, targets } => check::fuzz(60 * minutes, &targets),
+        Task::Soak {
+            what: Soak::Faults,
+            rounds,
+        } => check::soak(rounds),
+        Task::Soak {
+            what: Soak::Hostile,
+            ..
+        } => check::soak_hostile(),
         Task::Bench { what } => match what {
             None => bench::run_benchmarks("service").and_then(|()| bench::run_command_benchmarks()),
             Some(Benchmark::Edge) => {
@@ -126,6 +150,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
             Some(Benchmark::Http) => bench::run_benchmarks("http"),
             Some(Benchmark::Public) => bench::run_benchmarks("public"),
             Some(Benchmark::Memory) => bench::run_benchmarks("memory"),
+            Some(Benchmark::Hostile) => bench::run_hostile_benchmarks(),
         },
         Task::Fmt => check::format(),
     }

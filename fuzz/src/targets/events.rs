@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{kind, magnitude, texts, words};
+use super::{kind, magnitude, texts};
 use crate::Target;
 use crate::limits::TEXT;
 

@@ -1,5 +1,6 @@
 //! The image view and the checkpoints.
 
+use futures::TryStreamExt;
 use photolog_domain::{AccountId, Digest, ImageId, PublicId};
 use sqlx::Row;
 use sqlx::postgres::{PgArguments, PgConnection};
@@ -8,7 +9,8 @@ use sqlx::query::Query;
 use super::Postgres;
 use super::listener::{self, VIEW_CHANNEL};
 use crate::column::{ViewColumns, image_row, view_columns};
-use crate::image_list::{ImageList, Order, Which};
+use crate::compute::compute;
+use crate::image_list::{ImageList, ImagePage, Order, Which};
 use crate::read_model::Step;
 use crate::{ImageRow, Position, StoreError};
 
@@ -27,8 +29,8 @@ const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM
     ORDER BY created_position LIMIT $6 OFFSET $5";
 
 impl Postgres {
-    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<Vec<ImageRow>, StoreError> {
-        sqlx::query(match list.order {
+    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
+        let mut stream = sqlx::query(match list.order {
             Order::NewestFirst => NEWEST_FIRST,
             Order::OldestFirst => OLDEST_FIRST,
         })
@@ -38,11 +40,24 @@ impl Postgres {
         .bind(list.start.moment())
         .bind(i64::try_from(list.skip).unwrap_or(i64::MAX))
         .bind(i64::try_from(list.count).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await?
-        .iter()
-        .map(image_row)
-        .collect()
+        .fetch(&self.pool);
+        let mut rows = Vec::new();
+        let mut bytes = 0;
+        let mut is_cut = false;
+        while let Some(row) = stream.try_next().await? {
+            bytes += row.try_get::<&str, _>(3)?.len();
+            if bytes > ImagePage::MOST_BYTES && !rows.is_empty() {
+                is_cut = true;
+                break;
+            }
+            rows.push(row);
+        }
+        drop(stream);
+        compute(rows.len(), move || {
+            let rows = rows.iter().map(image_row).collect::<Result<_, _>>()?;
+            Ok(ImagePage { rows, is_cut })
+        })
+        .await
     }
 
     pub(crate) async fn count_listed(

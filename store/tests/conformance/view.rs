@@ -176,7 +176,7 @@ fn newest_first(account: AccountId) -> ImageList {
 }
 
 async fn positions(store: &Store, list: &ImageList) -> Vec<Position> {
-    let page = store.list_images(list).await.unwrap();
+    let page = store.list_images(list).await.unwrap().rows;
     page.iter().map(|row| row.created_position).collect()
 }
 
@@ -255,7 +255,7 @@ pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Databas
     let seen = store.wait_until_visible(&never, Duration::from_millis(50));
     assert!(!seen.await.unwrap());
     // Written by a projector of another process, of which this one hears nothing.
-    let other = photolog_store::Store::open(&database.config).await.unwrap();
+    let other = database.open_again().await.unwrap();
     let later = row(
         rows[0].image,
         1,

@@ -1,0 +1,142 @@
+//! Attacks with answers that nobody reads, or that cost much to make.
+
+use futures::future::join_all;
+use photolog_tests::http2::{Http2, head};
+use photolog_tests::peer::{connect_without_buffer, until_closed};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::connections::hold_many;
+use super::siege::Attacker;
+
+/// Connections of those who do not read.
+const CONNECTIONS: usize = 60;
+
+/// The target of a rendition that hardly anybody has asked for: some megabytes.
+fn large_rendition(attacker: &Attacker) -> String {
+    let side = 1_600 + attacker.next_number() % 400;
+    format!("/images/{}?size={side}x{side}", attacker.target.large)
+}
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\n\r\n")
+}
+
+async fn connect(attacker: &Attacker) -> std::io::Result<TcpStream> {
+    connect_without_buffer(attacker.address(), attacker.target.server).await
+}
+
+/// Requests one after the other on each connection, none of whose answers is read.
+pub(super) async fn unread_pipelines(attacker: Attacker) {
+    const REQUESTS: usize = 20;
+    unread(attacker, REQUESTS).await;
+}
+
+/// One request on each connection, whose answer is not read.
+pub(super) async fn unread_answers(attacker: Attacker) {
+    unread(attacker, 1).await;
+}
+
+async fn unread(attacker: Attacker, requests: usize) {
+    hold_many(attacker.share(CONNECTIONS), || async {
+        let mut stream = connect(&attacker).await?;
+        let requests = (0..requests).map(|_| get(&large_rendition(&attacker)));
+        stream
+            .write_all(requests.collect::<String>().as_bytes())
+            .await?;
+        until_reset(&stream).await;
+        Ok(())
+    })
+    .await;
+}
+
+/// Waits, without reading, until the other side gives the connection up.
+async fn until_reset(stream: &TcpStream) {
+    // Neither way an end comes is an error here.
+    let _ = stream.ready(tokio::io::Interest::ERROR).await;
+}
+
+/// Answers on all streams of a connection, into a window of no bytes. Pings are answered.
+pub(super) async fn closed_windows(attacker: Attacker) {
+    const STREAMS: usize = 100;
+    hold_many(attacker.share(32), || async {
+        let mut connection = Http2::begin(attacker.connect().await?, 0).await?;
+        for _ in 0..STREAMS {
+            let target = large_rendition(&attacker);
+            let head = head("GET", &target, &[("accept", "image/png")]);
+            connection.request(&head, true).await?;
+        }
+        connection.until_closed().await;
+        Ok(())
+    })
+    .await;
+}
+
+/// Renditions in sizes that nobody has asked for, by strangers.
+pub(super) async fn distinct_sizes(attacker: Attacker) {
+    loop {
+        let number = attacker.next_number();
+        let (width, height) = (200 + number % 1_800, 200 + number / 1_800 * 7 % 1_800);
+        let accept = ["image/png", "image/webp", "image/jpeg"][number as usize % 3];
+        let request = format!(
+            "GET /images/{}?size={width}x{height} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\
+             Connection: close\r\n\r\n",
+            attacker.target.large
+        );
+        // Being refused is what an attacker must expect.
+        let _ = attacker.exchange(request.as_bytes()).await;
+        tokio::time::sleep(super::FLOOD_PAUSE).await;
+    }
+}
+
+/// The head of a live feed of the attackers' account.
+fn feed(attacker: &Attacker) -> String {
+    format!(
+        "GET /accounts/{}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
+         Accept: text/event-stream\r\n\r\n",
+        attacker.target.account, attacker.target.authorization
+    )
+}
+
+/// Live feeds of one key, all of them read.
+pub(super) async fn feeds(attacker: Attacker) {
+    hold_many(attacker.share(1_200), || async {
+        let mut stream = attacker.connect().await?;
+        stream.write_all(feed(&attacker).as_bytes()).await?;
+        until_closed(&mut stream).await;
+        Ok(())
+    })
+    .await;
+}
+
+/// Live feeds that nobody reads, of an account where much happens.
+pub(super) async fn unread_feeds(attacker: Attacker) {
+    let listen = hold_many(attacker.share(256), || async {
+        let mut stream = connect(&attacker).await?;
+        stream.write_all(feed(&attacker).as_bytes()).await?;
+        until_reset(&stream).await;
+        Ok(())
+    });
+    let write = async {
+        while attacker.is_first() {
+            join_all((0..4).map(|_| write(&attacker))).await;
+        }
+    };
+    tokio::join!(listen, write);
+}
+
+/// An event of some size.
+async fn write(attacker: &Attacker) {
+    let body = format!("{{\"altText\": \"{}\"}}", attacker.next_number());
+    let request = format!(
+        "PUT /accounts/{}/images/{}/metadata HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
+         Content-Type: application/json\r\nX-Photolog-Reason: {}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        attacker.target.account,
+        attacker.target.image,
+        attacker.target.authorization,
+        "because ".repeat(60),
+        body.len()
+    );
+    let _ = attacker.exchange(request.as_bytes()).await;
+}

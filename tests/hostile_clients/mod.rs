@@ -1,0 +1,143 @@
+//! Attackers: what one client, or 32 of them, may try, while honest clients of another tenant go on
+//! as if nothing happened, memory stays below its ceiling, and nothing is left behind.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | this one | the list of attacks; each alone, all of them mixed, and at full size |
+//! | [`siege`] | one server under attack, and what it came to |
+//! | [`connections`] | connections that do nothing |
+//! | [`bodies`] | bodies and heads that come slowly |
+//! | [`answers`] | answers that are not read, or cost much |
+//! | [`documents`] | JSON and forms |
+//! | [`uploads`] | pictures |
+//! | [`protocol`] | strange requests and frames, wrong credentials, unknown links |
+//! | [`deadlines`] | a peer that stalls at each place where a server waits |
+//! | [`caps`] | how much one address or key may hold |
+
+mod answers;
+mod bodies;
+mod caps;
+mod connections;
+mod deadlines;
+mod documents;
+mod protocol;
+mod siege;
+mod uploads;
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::sync::Mutex;
+
+use siege::{Outcome, Run, Scale, endure};
+
+/// Between two requests of an attacker that sends as many as it can: the attackers take processor
+/// time from the server that they attack here, as they would not on a machine of their own.
+const FLOOD_PAUSE: Duration = Duration::from_millis(10);
+
+/// One attack at a time: memory and failures must have one cause.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// An attack and what it cost before there was a defence.
+struct Attack {
+    name: &'static str,
+    run: Run,
+    before: &'static str,
+}
+
+macro_rules! attacks {
+    ($($test:ident: $run:path, $name:literal, $before:literal;)*) => {
+        const ATTACKS: &[Attack] = &[$(Attack {
+            name: $name,
+            run: |attacker| $run(attacker).boxed(),
+            before: $before,
+        }),*];
+
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let _alone = ALONE.lock().await;
+                let outcome = endure($name, &[|attacker| $run(attacker).boxed()], Scale::SHORT).await;
+                assert_held(&outcome);
+            }
+        )*
+    };
+}
+
+attacks! {
+    silent_connections: connections::silent, "10,000 silent connections", "";
+    one_byte: connections::one_byte, "10,000 connections that send `P`", "";
+    preface_only: connections::preface, "10,000 HTTP/2 prefaces", "";
+    idle_http2: connections::idle_http2, "10,000 idle HTTP/2 connections that answer pings", "";
+    slow_heads: connections::slow_head, "1,024 heads at a byte a second", "";
+    connection_churn: connections::churn, "connections opened and closed", "";
+    slow_tokens: bodies::tokens, "1,024 slow log-ins", "";
+    slow_uploads_of_strangers: bodies::uploads_by_strangers, "1,024 slow uploads without credentials", "";
+    slow_uploads: bodies::uploads, "1,024 slow uploads with credentials", "";
+    slow_signed_writes: bodies::signed_by_unknown_key, "1,024 slow writes signed by an unknown key", "";
+    slow_streams: bodies::streams, "9 HTTP/2 connections with 120 slow log-ins each", "";
+    large_heads: bodies::streams_with_large_heads, "32 HTTP/2 connections with 128 heads of 56 KB", "";
+    unread_pipelines: answers::unread_pipelines, "60 connections that read none of 20 answers", "";
+    unread_answers: answers::unread_answers, "60 connections that read no answer", "";
+    closed_windows: answers::closed_windows, "32 HTTP/2 connections with 100 answers into closed windows", "";
+    distinct_sizes: answers::distinct_sizes, "distinct sizes of a noisy picture", "";
+    feeds: answers::feeds, "1,200 feeds of one key", "";
+    unread_feeds: answers::unread_feeds, "256 feeds that nobody reads", "";
+    json: documents::json, "JSON of 60,000 members, deep, duplicate, long", "";
+    part_heads: documents::part_heads, "60 unfinished part heads of 15 MiB", "";
+    parts: documents::parts, "forms of 50,000 parts", "";
+    webp_bombs: uploads::webp_of_100_megapixels, "WebP files of 40 bytes and 100 megapixels", "";
+    png_bombs: uploads::png_bombs, "PNG files of 100 megapixels of one shade", "";
+    profile_bombs: uploads::profile_bombs, "PNG profiles that inflate to 1 GiB", "";
+    worst_pictures: uploads::worst_pictures, "the worst pictures of all kinds", "";
+    duplicates: uploads::duplicates, "the same 12 MB picture again and again", "";
+    strange_requests: protocol::strange_requests, "CONNECT, OPTIONS *, bad methods, long queries", "";
+    rapid_reset: protocol::rapid_reset, "HTTP/2 requests taken back at once", "";
+    continuations: protocol::continuations, "HTTP/2 heads without end", "";
+    settings_and_pings: protocol::settings_and_pings, "HTTP/2 SETTINGS and PING, answers not read", "";
+    wrong_credentials: protocol::wrong_credentials, "wrong credentials", "";
+    unknown_links: protocol::unknown_links, "unknown public links", "";
+}
+
+const MIXED: &str = "all of these at once";
+
+fn all() -> Vec<Run> {
+    ATTACKS.iter().map(|attack| attack.run).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_them_mixed() {
+    let _alone = ALONE.lock().await;
+    assert_held(&endure(MIXED, &all(), Scale::SHORT).await);
+}
+
+fn assert_held(outcome: &Outcome) {
+    eprintln!("{outcome}");
+    assert_eq!(outcome.faults(), Vec::<String>::new(), "{outcome}");
+}
+
+/// `cargo xtask soak hostile`: prints the table of `docs/security.md`, and judges at the end.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half an hour, and means something with the release build only"]
+async fn soak() {
+    let _alone = ALONE.lock().await;
+    let scale = Scale::full();
+    let only = std::env::var("PHOTOLOG_ATTACK").unwrap_or_default();
+    let alone = ATTACKS
+        .iter()
+        .map(|attack| (attack.name, vec![attack.run], attack.before));
+    let mixed = (MIXED, all(), "");
+    let (mut faults, mut rows) = (Vec::new(), Vec::new());
+    for (name, runs, before) in alone.chain([mixed]) {
+        if !name.contains(&only) {
+            continue;
+        }
+        let outcome = endure(name, &runs, scale).await;
+        eprintln!("{outcome}");
+        rows.push(outcome.row(before));
+        let found = outcome.faults().into_iter().chain(outcome.slowness());
+        faults.extend(found.map(|fault| format!("{name}: {fault}")));
+    }
+    eprintln!("\n{}\n{}", Outcome::TITLES, rows.join("\n"));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

@@ -1,0 +1,136 @@
+//! What a running program costs, as Linux counts it, and what it says of itself in its metrics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const SAMPLE: Duration = Duration::from_millis(50);
+
+/// Memory that a process holds, in bytes; 0 when it has ended.
+pub fn resident_bytes(process_id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status"));
+    let kibibytes: Option<u64> = status.ok().and_then(|status| {
+        let mut lines = status.lines();
+        let value = lines.find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        value?.parse().ok()
+    });
+    kibibytes.unwrap_or(0) * 1024
+}
+
+/// Processor time that a process has taken, in seconds.
+pub fn processor_seconds(process_id: u32) -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{process_id}/stat")).unwrap_or_default();
+    // The program's name, in parentheses, may hold anything; user and system time are the 12th
+    // and 13th fields after it (proc(5)).
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let fields: Vec<_> = fields.split(' ').collect();
+    let ticks = |place: usize| {
+        let field = fields.get(place).and_then(|text| text.parse::<f64>().ok());
+        field.unwrap_or(0.0)
+    };
+    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+}
+
+/// Sockets that a process has open, listening ones included.
+pub fn sockets(process_id: u32) -> usize {
+    let Ok(descriptors) = std::fs::read_dir(format!("/proc/{process_id}/fd")) else {
+        return 0;
+    };
+    let links =
+        descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.ok()?.path()).ok());
+    links
+        .filter(|link| link.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
+/// Lets this process open as many descriptors as it may: thousands of connections need them.
+pub fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both calls get a pointer to a value of ours that outlives them.
+    #[expect(unsafe_code, reason = "the standard library sets no limits")]
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)
+    };
+    assert_eq!(raised, 0, "the limit of open files cannot be raised");
+}
+
+/// Watches the memory of a process until asked for the peak.
+pub struct MemoryWatch {
+    stopped: Arc<AtomicBool>,
+    peak: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MemoryWatch {
+    /// Begins to watch. A thread of its own samples on time also when the tests' runtime is busy.
+    pub fn begin(process_id: u32) -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let peak = Arc::new(AtomicU64::new(0));
+        let thread = std::thread::spawn({
+            let (stopped, peak) = (stopped.clone(), peak.clone());
+            move || {
+                while !stopped.load(Ordering::Relaxed) {
+                    peak.fetch_max(resident_bytes(process_id), Ordering::Relaxed);
+                    std::thread::sleep(SAMPLE);
+                }
+            }
+        });
+        Self {
+            stopped,
+            peak,
+            thread: Some(thread),
+        }
+    }
+
+    /// The most memory that a sample saw, in bytes.
+    pub fn peak_bytes(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for MemoryWatch {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // Only a panic would end it early, and that has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The metrics of one moment, as Prometheus reads them.
+pub struct Metrics(BTreeMap<String, f64>);
+
+impl Metrics {
+    /// Reads them; `None` when the endpoint does not answer.
+    pub async fn read(client: &reqwest::Client, address: &str) -> Option<Self> {
+        let answer = client.get(format!("http://{address}/metrics")).send().await;
+        let text = answer.ok()?.text().await.ok()?;
+        let series = text.lines().filter(|line| !line.starts_with('#'));
+        Some(Self(
+            series
+                .filter_map(|line| {
+                    let (series, value) = line.rsplit_once(' ')?;
+                    Some((series.to_owned(), value.parse().ok()?))
+                })
+                .collect(),
+        ))
+    }
+
+    /// The sum over all labels of a gauge or counter; `None` when there is no such metric.
+    pub fn sum(&self, name: &str) -> Option<f64> {
+        let of_this_name = self.0.iter().filter(|(series, _)| {
+            let rest = series.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('{'))
+        });
+        of_this_name.map(|(_, value)| *value).reduce(|a, b| a + b)
+    }
+}
