@@ -12,7 +12,7 @@ use photolog_tests::pictures::{encoded, png_of};
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, RETRY_AFTER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::hostile::Master;
 use super::memory::noise;
@@ -109,6 +109,13 @@ async fn distinct_sizes_of_huge_pictures_take_no_more_memory_than_there_is() {
     assert_eq!(edge.get(&fresh).await.status(), StatusCode::OK);
 }
 
+/// What a client does not read must not fit into its own kernel's buffer.
+async fn connection_that_takes_little(address: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket.connect(address.parse().unwrap()).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_read_nothing_are_cut_off() {
     let edge = Edge::start().await;
@@ -118,10 +125,11 @@ async fn clients_that_read_nothing_are_cut_off() {
     let address = edge.url.trim_start_matches("http://");
     let mut silent = Vec::new();
     for client in 0..CLIENTS {
-        let mut connection = TcpStream::connect(address).await.unwrap();
-        let (link, size) = (link(client % PICTURES), 1_400 + client);
+        let mut connection = connection_that_takes_little(address).await;
+        let (link, size) = (link(client % PICTURES), 1_600 + client);
         let head = format!(
-            "GET /images/{link}?size={size}x{size} HTTP/1.1\r\nHost: edge\r\nAccept: image/png\r\n\r\n"
+            "GET /images/{link}?size={size}x{size} HTTP/1.1\r\nHost: edge\r\n\
+             Connection: close\r\nAccept: image/png\r\n\r\n"
         );
         connection.write_all(head.as_bytes()).await.unwrap();
         silent.push(connection);

@@ -49,9 +49,9 @@ async fn a_replaced_picture_shows_after_a_second() {
 #[tokio::test]
 async fn a_picture_that_was_replaced_a_moment_ago_shows_as_the_new_one() {
     let edge = Edge::start().await;
-    let image = edge.app.uploaded(png_of(64, 43, 0)).await;
-    let (image, link) = names(&image);
     for seed in 1..4 {
+        let image = edge.app.uploaded(png_of(64, 43, 10 + seed)).await;
+        let (image, link) = names(&image);
         // Answered without a byte of the picture.
         let url = format!("{}{link}", edge.url);
         let known = edge.client.get(&url).header("if-none-match", "*");
