@@ -43,7 +43,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data photolog \
-    && install -d -o photolog -g photolog /data
+    && install -d -o photolog -g photolog -m 700 /data /keys
 COPY --from=build /programs/ /usr/local/bin/
 USER photolog
 ENV PHOTOLOG_DATA_DIR=/data PHOTOLOG_LISTEN=0.0.0.0:8080

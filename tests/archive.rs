@@ -55,8 +55,14 @@ fn lose_everything(app: &mut TestApp) -> PathBuf {
     app.kill();
     let lost = app.data_dir().with_extension("lost");
     fs::rename(app.data_dir(), &lost).unwrap();
-    fs::create_dir(app.data_dir()).unwrap();
+    with_the_master_key_of(&lost, &app.data_dir());
     lost
+}
+
+/// A new data folder, with the master key of another one.
+fn with_the_master_key_of(known: &Path, new: &Path) {
+    fs::create_dir(new).unwrap();
+    fs::copy(known.join("master.key"), new.join("master.key")).unwrap();
 }
 
 #[tokio::test]
@@ -151,10 +157,16 @@ async fn a_backup_goes_from_sqlite_to_postgres_and_back() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     let (data, back) = (place("data"), place("back"));
+    let master_key = app.data_dir().join("master.key");
     let on_postgres = |command: &[&str]| {
-        let settings = ["--database-url", &database, "--data-dir", path(&data)];
-        app.command(&[&settings, command].concat())
+        let settings = [
+            ["--database-url", &database],
+            ["--data-dir", path(&data)],
+            ["--master-key-file", path(&master_key)],
+        ];
+        app.command(&[&settings.concat(), command].concat())
     };
+    with_the_master_key_of(&app.data_dir(), &back);
     let on_sqlite =
         |command: &[&str]| app.command(&[&["--data-dir", path(&back)], command].concat());
     succeeded(&app.command(&["backup", path(&place("first"))]));
@@ -189,6 +201,7 @@ async fn what_is_damaged_or_not_empty_is_refused_and_changes_nothing() {
     assert!(failed(&other).contains("another log"));
 
     let elsewhere = folder.path().join("data");
+    with_the_master_key_of(&app.data_dir(), &elsewhere);
     let restore = || app.command(&["--data-dir", path(&elsewhere), "restore", path(&backup)]);
     let log = backup.join("log.ndjson");
     let whole = fs::read_to_string(&log).unwrap();

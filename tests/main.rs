@@ -25,6 +25,8 @@ mod rebuild;
 mod refusals;
 mod scaled;
 mod sdk;
+mod secrets;
 mod settings;
 mod subscriber;
 mod telemetry;
+mod tokens;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
 use photolog_tests::nats::Nats;
-use photolog_tests::process::{PATIENCE, program};
+use photolog_tests::process::{PATIENCE, master_key, program};
 use photolog_tests::{TestApp, pictures, postgres};
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -14,6 +14,7 @@ fn run(name: &str, settings: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(program(name))
         .env("PHOTOLOG_DATA_DIR", folder.path())
+        .env("PHOTOLOG_MASTER_KEY_FILE", master_key(folder.path()))
         .env("PHOTOLOG_LISTEN", "127.0.0.1:0")
         .envs(settings.iter().copied())
         .output()
@@ -60,6 +61,7 @@ async fn a_newer_or_read_only_database_is_left_alone() {
         Command::new(program("photolog"))
             .arg("migrate")
             .env("PHOTOLOG_DATA_DIR", folder.path())
+            .env("PHOTOLOG_MASTER_KEY_FILE", master_key(folder.path()))
             .envs(settings.iter().copied())
             .output()
             .unwrap()

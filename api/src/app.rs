@@ -1,17 +1,20 @@
 //! What every handler shares.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use photolog_domain::Timestamp;
 use photolog_store::{Blobs, Store};
 use time::OffsetDateTime;
 
+use crate::auth::issuer::TokenIssuer;
 use crate::auth::rate::RateLimiter;
-use crate::auth::token::TokenSigner;
 use crate::edge::EdgeSecret;
 use crate::feed::live::LiveFeed;
-use crate::http::load::Load;
+use crate::http::fair_queue::FairQueue;
+use crate::http::memory::Memory;
+use crate::http::places::Places;
+use crate::limits::Limits;
+use crate::ops::Readiness;
 use crate::picture::Pictures;
 
 /// The shared state of one running API.
@@ -24,31 +27,24 @@ pub struct App {
     pub pictures: Pictures,
     /// What is new in the log, for those who listen.
     pub live_feed: LiveFeed,
-    /// Signs and checks access tokens.
-    pub tokens: TokenSigner,
+    /// Gives tokens out, checks and ends them.
+    pub tokens: TokenIssuer,
     /// Counts the requests of each key.
     pub rates: RateLimiter,
     /// The requests in flight.
-    pub load: Load,
+    pub places: Places,
+    /// Memory of request bodies.
+    pub bodies: Arc<Memory>,
+    /// Reads of many images or events, in which accounts take turns.
+    pub reads: Arc<FairQueue>,
+    /// Whether this node is ready.
+    pub readiness: Readiness,
     /// Where clients reach us, without a trailing slash.
     pub public_url: String,
     /// What an edge must know to be let in.
     pub edge_secret: EdgeSecret,
-    /// Limits that requests meet.
+    /// Limits that clients meet.
     pub limits: Limits,
-}
-
-/// Limits that requests meet.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Most enabled images an account may have, where it has no limit of its own.
-    pub images_per_account: u32,
-    /// Longest pause in a request's body.
-    pub body_timeout: Duration,
-    /// How long a write waits for the lists to show it.
-    pub visibility_timeout: Duration,
-    /// Most events the read models may lack for this node to be ready.
-    pub ready_lag: u64,
 }
 
 /// The present moment.

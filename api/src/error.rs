@@ -4,11 +4,14 @@
 //! Two messages: `message` is for the client, `source` only for the log.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use photolog_domain::{AccountError, ImageError, ImageId, InvalidValue};
 use photolog_rendition::RenditionError;
 use photolog_store::{BlobError, StoreError};
+
+use crate::auth::failures;
 
 /// What kind of failure it is; a dialect turns it into a status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct ApiError {
     pub kind: Kind,
     /// One sentence for the client.
     pub message: String,
+    /// Why credentials were refused, for the log and the metric.
+    reason: &'static str,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -80,6 +85,7 @@ impl ApiError {
         Self {
             kind,
             message: message.into(),
+            reason: "credentials",
             source: None,
         }
     }
@@ -89,6 +95,18 @@ impl ApiError {
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Says for the log and the metric why credentials were refused; the client does not learn it.
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Why credentials were refused.
+    pub fn reason(&self) -> &'static str {
+        self.reason
     }
 
     /// [`Kind::Malformed`].
@@ -153,14 +171,13 @@ impl ApiError {
     }
 
     /// Writes failures that an operator must know of to the log, once, at the boundary that answers.
-    pub fn log(&self) {
+    pub fn log(&self, client: IpAddr) {
         match self.kind {
-            Kind::Internal => {
-                tracing::error!(problem = %self, "request failed");
+            Kind::Internal => tracing::error!(problem = %self, "request failed"),
+            Kind::Unavailable { .. } if self.source.is_some() => {
+                tracing::warn!(problem = %self, "request refused");
             }
-            Kind::Unavailable { .. } => {
-                tracing::warn!(problem = %self, "request turned away");
-            }
+            Kind::Unauthenticated => failures::note(self.reason, client),
             _ => tracing::debug!(problem = %self, "request refused"),
         }
     }
@@ -230,6 +247,9 @@ impl From<StoreError> for ApiError {
             }
             StoreError::Unavailable(_) => {
                 Self::busy("the database is unavailable").caused_by(error)
+            }
+            StoreError::MasterKey(_) => {
+                Self::busy("the secrets in the database cannot be opened").caused_by(error)
             }
             StoreError::NewerDatabase(_)
             | StoreError::ReadOnlyDatabase

@@ -19,6 +19,7 @@ use crate::app::{App, SharedApp, now};
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::http::conditional::IfMatch;
+use crate::http::poll_watch::watched;
 
 /// How often a lost race is run again before the client is told to come back.
 const ATTEMPTS: u32 = 20;
@@ -132,7 +133,7 @@ pub async fn execute(
             visible,
         })
     };
-    tokio::spawn(work.in_current_span())
+    tokio::spawn(watched("command", work).in_current_span())
         .await
         .map_err(ApiError::internal)?
 }
@@ -180,7 +181,7 @@ pub async fn present(
 
 async fn wait(app: &SharedApp, appended: &Appended) -> bool {
     app.store
-        .wait_until_visible(appended, app.limits.visibility_timeout)
+        .wait_until_visible(appended, app.limits.visibility())
         .await
         .unwrap_or_else(|problem| {
             // The write itself is safe; only the promise about lists cannot be kept.

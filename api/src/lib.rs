@@ -1,11 +1,14 @@
 //! HTTP in, commands out.
 //!
-//! The way of a write: [`routes`] matches and authenticates, a [`dialect`] parses its wire form
-//! into a command, [`executor`] loads, decides and appends, and the dialect writes the answer.
+//! The way of a write: [`pipeline`] matches a route and admits the request, a [`dialect`] parses its
+//! wire form into a command, [`executor`] loads, decides and appends, and the dialect writes the
+//! answer.
 //!
 //! | where | what it holds |
 //! | --- | --- |
-//! | [`routes`] | the route table, and the way of a request through it |
+//! | [`routes`], [`route`] | the route table, and what a route is |
+//! | [`pipeline`] | the way of a request: places, credentials, handler, failures |
+//! | [`limits`] | every deadline, cap and budget that clients meet |
 //! | [`dialect`] | the vendors' wire formats: credentials, types, errors |
 //! | [`executor`] | runs a command on a stream |
 //! | [`history`] | the audit: before and after of every event |
@@ -18,6 +21,7 @@
 //! | [`openapi`] | the description of every route, and a page to try it |
 //! | [`ops`] | alive, ready |
 //! | [`app`], [`config`] | shared state and settings |
+//! | [`unrepeated`] | settings that may hold a secret |
 //! | [`serve`] | starts the roles: all in one process, or the API alone |
 //! | [`cli`] | the operator's commands |
 
@@ -32,10 +36,16 @@ pub mod edge;
 pub mod error;
 pub mod executor;
 pub mod feed;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod history;
 pub mod http;
+pub mod limits;
 pub mod openapi;
 pub mod ops;
 pub mod picture;
+pub mod pipeline;
+pub mod route;
 pub mod routes;
 pub mod serve;
+pub mod unrepeated;

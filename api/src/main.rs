@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use photolog_api::cli::{self, Cli, Command, open_store};
 use photolog_api::serve::{self, Roles};
+use photolog_store::private;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    private::keep_to_the_owner();
     match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -38,7 +40,11 @@ async fn run(Cli { command, config }: Cli) -> anyhow::Result<()> {
         Some(Command::Key(action)) => action.run(&open_store(&config).await?).await,
         Some(Command::Rebuild { projection }) => cli::rebuild::run(&config, projection).await,
         Some(Command::Verify) => cli::verify::run(&config).await,
-        Some(Command::Backup { folder }) => cli::archive::backup(&config, &folder).await,
+        Some(Command::MasterKey(action)) => action.run(&config).await,
+        Some(Command::Backup {
+            folder,
+            without_secrets,
+        }) => cli::archive::backup(&config, &folder, !without_secrets).await,
         Some(Command::Restore { folder }) => cli::archive::restore(&config, &folder).await,
         Some(Command::Gc(arguments)) => cli::gc::run(&config, &arguments).await,
     }

@@ -1,9 +1,13 @@
 //! What the operator's tools ask.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use http::StatusCode;
+use moka::future::Cache;
 use photolog_projector::ImageView;
 use photolog_store::{Store, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::SharedApp;
 use crate::error::ApiError;
@@ -18,21 +22,47 @@ pub async fn healthz(_app: SharedApp, _request: Request) -> Result<Response, Api
 /// `GET /readyz`: the database answers and the read models are not far behind the log; 503 when
 /// this node should get no requests.
 pub async fn readyz(app: SharedApp, _request: Request) -> Result<Response, ApiError> {
-    let (status, body) = match projection_lag(&app.store).await {
-        Ok(lag) if lag <= app.limits.ready_lag => (
-            StatusCode::OK,
-            json!({ "status": "ready", "projectionLag": lag }),
-        ),
-        Ok(lag) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            json!({ "status": "behind", "projectionLag": lag }),
-        ),
-        Err(error) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            json!({ "status": "unavailable", "problem": error.to_string() }),
-        ),
-    };
-    Ok(json(status, &body))
+    let readiness = app.readiness.get(&app.store, app.limits.ready_lag).await;
+    Ok(json(readiness.status, &readiness.body))
+}
+
+/// Whether this node is ready, looked up at most several times a second however many ask: probes are
+/// never refused, so they must not cost the database anything.
+pub struct Readiness(Cache<(), Arc<Ready>>);
+
+struct Ready {
+    status: StatusCode,
+    body: Value,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        let lifetime = Duration::from_millis(250);
+        Self(Cache::builder().time_to_live(lifetime).build())
+    }
+}
+
+impl Readiness {
+    async fn get(&self, store: &Store, most_lag: u64) -> Arc<Ready> {
+        let look = async {
+            let (status, body) = match projection_lag(store).await {
+                Ok(lag) if lag <= most_lag => (
+                    StatusCode::OK,
+                    json!({ "status": "ready", "projectionLag": lag }),
+                ),
+                Ok(lag) => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    json!({ "status": "behind", "projectionLag": lag }),
+                ),
+                Err(error) => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    json!({ "status": "unavailable", "problem": error.to_string() }),
+                ),
+            };
+            Arc::new(Ready { status, body })
+        };
+        self.0.get_with((), look).await
+    }
 }
 
 /// Events that are in the log and not yet in the image view.

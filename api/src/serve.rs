@@ -1,31 +1,34 @@
 //! Starts the roles: all in one process (what `photolog` does without a command), or the API alone.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use photolog_domain::{AccountId, Scope};
 use photolog_projector::{ImageView, Projector};
-use photolog_store::Store;
+use photolog_store::{Store, private};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::auth::issuer::TokenIssuer;
 use crate::auth::rate::RateLimiter;
-use crate::auth::secret::{NewKey, random};
-use crate::auth::token::TokenSigner;
+use crate::auth::secret::NewKey;
 use crate::cli::{open_account, open_blobs, open_store};
 use crate::config::Config;
 use crate::edge::push;
 use crate::feed::live::LiveFeed;
-use crate::http::load::Load;
-use crate::http::server;
+use crate::http::fair_queue::{FairQueue, QueueLimits};
+use crate::http::memory::Memory;
+use crate::http::places::Places;
+use crate::http::{poll_watch, server};
+use crate::limits::Limits;
+use crate::ops::Readiness;
 use crate::picture::Pictures;
+use crate::pipeline;
 
 /// How long to wait for the read models before serving without them.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,8 +50,12 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     if config.edge_secret.is_empty() && !config.edges.is_empty() {
         anyhow::bail!("--edges needs --edge-secret, by which edges know that it is us");
     }
+    if config.watch_polls {
+        poll_watch::turn_on();
+    }
     let address = config.data_dir.join("address");
-    forget(&address).context("the file `address` of the last run cannot be removed")?;
+    private::remove_if_there(&address)
+        .context("the file `address` of the last run cannot be removed")?;
     let store = open_store(config).await?;
     let blobs = open_blobs(config).await?;
     let listener = TcpListener::bind(config.listen)
@@ -58,9 +65,11 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         .local_addr()
         .context("the address cannot be read")?;
     let app = Arc::new(App {
-        tokens: TokenSigner::new(store.token_secret(random()?).await?),
-        rates: RateLimiter::new(config.rate_limit),
-        load: Load::new(config.requests_in_flight),
+        tokens: TokenIssuer::open(store.clone()).await?,
+        rates: RateLimiter::new(config.limits.rate_limit),
+        places: Places::new(&config.limits),
+        bodies: Memory::new(config.limits.body_bytes()),
+        reads: reads(&config.limits),
         pictures: Pictures::open(
             blobs.clone(),
             config.cache_directory(),
@@ -68,9 +77,10 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         )
         .await
         .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?,
+        readiness: Readiness::default(),
         public_url: config.public_url(bound),
         edge_secret: config.edge_secret.clone(),
-        limits: config.limits(),
+        limits: config.limits.clone(),
         live_feed: LiveFeed::start(store.clone()),
         store: store.clone(),
         blobs,
@@ -97,7 +107,8 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         ))
     });
     say(&format!("Photolog serves at {}", app.public_url));
-    std::fs::write(&address, bound.to_string()).context("the file `address` cannot be written")?;
+    private::replace(&address, bound.to_string().as_bytes())
+        .context("the file `address` cannot be written")?;
 
     let asked = shutdown_signal()?;
     let ending = app.clone();
@@ -105,7 +116,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         asked.await;
         ending.live_feed.close();
     };
-    server::serve(listener, app, config.server_limits(), shutdown).await;
+    server::serve(listener, pipeline::service(app), &config.limits, shutdown).await;
     if let Some(push) = push {
         push.abort();
     }
@@ -117,12 +128,15 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes a file that need not be there: a program that was killed leaves its address behind.
-fn forget(file: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => Err(problem),
-        _ => Ok(()),
-    }
+/// Reads of much data: as many as there is memory for.
+fn reads(limits: &Limits) -> Arc<FairQueue> {
+    let allowed = QueueLimits {
+        workers: 64,
+        bytes: limits.reading_bytes(),
+        waiting: limits.requests_per_account.max(1),
+        longest_wait: limits.handler(),
+    };
+    FairQueue::new("read", allowed)
 }
 
 /// Lets the projection come to the end of the log, so that the first list after a crash shows
@@ -148,38 +162,38 @@ async fn catch_up(store: &Store) -> anyhow::Result<()> {
 /// The first start: a demo account with one key, and the way to use it.
 async fn welcome(config: &Config, store: &Store, public_url: &str) -> anyhow::Result<()> {
     let (account, new) = open_account(store, "demo", None, Scope::ALL).await?;
-    keep_credentials(&config.data_dir, account, &new)
-        .context("credentials.json cannot be written")?;
-    let NewKey { key_id, secret, .. } = &new;
+    let curl = keep_credentials(&config.data_dir, account, &new)?;
     say(&format!(
-        "A demo account is open. Its secret is shown only here and in {}.
+        "A demo account is open. Its key is in {}, which only you can read.
 
   account id  {account}
-  key id      {key_id}
-  secret      {secret}
+  key id      {}
 
 Upload a picture:
 
-  curl -u {key_id}:{secret} -F image=@picture.jpg {public_url}/accounts/{account}/images
+  curl -K {} -F image=@picture.jpg {public_url}/accounts/{account}/images
 ",
-        config.data_dir.join("credentials.json").display()
+        config.data_dir.join("credentials.json").display(),
+        new.key_id,
+        curl.display()
     ));
     Ok(())
 }
 
-fn keep_credentials(folder: &Path, account: AccountId, new: &NewKey) -> std::io::Result<()> {
-    let body = json!({
-        "accountID": account,
-        "keyID": new.key_id,
-        "keySecret": new.secret,
-    });
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(folder.join("credentials.json"))?;
-    writeln!(file, "{body:#}")
+/// Keeps the key for programs, and for curl, whose file is returned: a secret on a command line can
+/// be read by every user of the machine, and what stands on a terminal stays in its history.
+fn keep_credentials(folder: &Path, account: AccountId, new: &NewKey) -> anyhow::Result<PathBuf> {
+    let NewKey { key_id, secret, .. } = new;
+    let credentials = json!({ "accountID": account, "keyID": key_id, "keySecret": secret });
+    private::replace(
+        &folder.join("credentials.json"),
+        format!("{credentials:#}\n").as_bytes(),
+    )
+    .context("credentials.json cannot be written")?;
+    let curl = folder.join("curl.conf");
+    private::replace(&curl, format!("user = \"{key_id}:{secret}\"\n").as_bytes())
+        .context("curl.conf cannot be written")?;
+    Ok(curl)
 }
 
 fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {

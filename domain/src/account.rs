@@ -8,10 +8,10 @@ use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{AccountCommand, Dated};
-use crate::content::Digest;
-use crate::error::{AccountError, InvalidValue};
+use crate::error::AccountError;
 use crate::event::AccountEvent;
 use crate::ids::KeyId;
+use crate::key::Key;
 use crate::timestamp::Timestamp;
 
 /// One account, or the absence of one before its first event.
@@ -31,65 +31,6 @@ pub struct AccountState {
     pub revoked: BTreeSet<KeyId>,
     /// When it was opened.
     pub created_at: Timestamp,
-}
-
-/// What is kept of an access key. The secret itself is shown once and never stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// SHA-256 of the secret. No salt: the secret is 256 random bits, so there is no dictionary to fear.
-    pub secret_sha256: Digest,
-    /// SHA-1 of the secret, hexadecimal: the HMAC-SHA1 key by which Uploadcare's signed
-    /// requests are checked. RFC 2104 hashes any key longer than 64 bytes, and our secrets are.
-    pub signing_sha1: String,
-    /// What the key may do.
-    pub scopes: BTreeSet<Scope>,
-}
-
-/// What a key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Scope {
-    /// List images and read their metadata.
-    #[serde(rename = "images.read")]
-    ImagesRead,
-    /// Upload, replace, disable, change metadata.
-    #[serde(rename = "images.write")]
-    ImagesWrite,
-    /// Read who did what.
-    #[serde(rename = "history.read")]
-    HistoryRead,
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 3] = [Self::ImagesRead, Self::ImagesWrite, Self::HistoryRead];
-
-    /// The scope as tokens and the command line write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ImagesRead => "images.read",
-            Self::ImagesWrite => "images.write",
-            Self::HistoryRead => "history.read",
-        }
-    }
-}
-
-impl std::fmt::Display for Scope {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for Scope {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::ALL
-            .into_iter()
-            .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| {
-                InvalidValue::new("scope", "must be images.read, images.write or history.read")
-            })
-    }
 }
 
 impl Account {
@@ -201,6 +142,8 @@ impl Aggregate for Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::Digest;
+    use crate::key::{KeyVerifiers, Scope};
 
     fn at() -> Timestamp {
         "2026-11-21T04:36:26.000Z".parse().unwrap()
@@ -211,11 +154,11 @@ mod tests {
     }
 
     fn key() -> Key {
-        Key {
+        let verifiers = KeyVerifiers {
             secret_sha256: Digest::new([7; 32]),
-            signing_sha1: "07".repeat(20),
-            scopes: BTreeSet::from(Scope::ALL),
-        }
+            signing_sha1: [7; 20],
+        };
+        Key::new(&verifiers, Scope::ALL)
     }
 
     fn given(events: impl IntoIterator<Item = AccountEvent>) -> Account {

@@ -2,9 +2,9 @@
 //!
 //! Everything a decision needs comes with the command: ids, digests and the time.
 
-use crate::account::Key;
 use crate::content::{Content, Master};
 use crate::ids::{AccountId, KeyId, PublicId};
+use crate::key::Key;
 use crate::metadata::{AltText, Metadata, MetadataKey};
 use crate::timestamp::Timestamp;
 
@@ -84,7 +84,7 @@ pub enum AccountCommand {
     IssueKey {
         /// Its public half.
         key_id: KeyId,
-        /// The key itself: hashes and scopes.
+        /// What its event says of it.
         key: Key,
     },
     /// Take a key back.

@@ -5,9 +5,9 @@ use cqrs_es::DomainEvent;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::account::Key;
 use crate::content::{Content, Master};
 use crate::ids::{AccountId, KeyId, PublicId};
+use crate::key::Key;
 use crate::metadata::{Metadata, MetadataKey};
 use crate::timestamp::Timestamp;
 use crate::upcast::{self, UpcastError};
@@ -98,7 +98,7 @@ impl DomainEvent for ImageEvent {
     }
 
     fn event_version(&self) -> String {
-        upcast::CURRENT_VERSION.to_string()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }
 
@@ -121,7 +121,7 @@ pub enum AccountEvent {
         at: Timestamp,
         /// Its public half.
         key_id: KeyId,
-        /// Hashes and scopes.
+        /// Hashes of its verifiers, and scopes.
         key: Key,
     },
     /// A key was taken back.
@@ -152,7 +152,7 @@ impl DomainEvent for AccountEvent {
     }
 
     fn event_version(&self) -> String {
-        upcast::CURRENT_VERSION.to_string()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }
 
@@ -169,7 +169,7 @@ pub fn decode<E: DeserializeOwned>(
     serde_json::from_value(payload).map_err(|source| not_an_event(event_type, source))
 }
 
-/// As [`decode`], from the text of a payload; one of today's version is read without a detour.
+/// As [`decode`], from the text of a payload; one of the present version is read without a detour.
 ///
 /// # Errors
 /// As [`decode`].
@@ -179,7 +179,7 @@ pub fn decode_text<E: DeserializeOwned>(
     payload: &str,
 ) -> Result<E, UpcastError> {
     let not_an_event = |source| not_an_event(event_type, source);
-    if event_version.parse() == Ok(upcast::CURRENT_VERSION) {
+    if event_version.parse() == Ok(upcast::current_version(event_type)) {
         return serde_json::from_str(payload).map_err(not_an_event);
     }
     let payload = serde_json::from_str(payload).map_err(not_an_event)?;

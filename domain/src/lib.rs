@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`image`] | the `Image` aggregate: state, `decide`, `apply` |
 //! | [`account`] | the `Account` aggregate: who may write, with which keys |
+//! | [`key`] | access keys: scopes, verifiers and their hashes |
 //! | [`command`] | what somebody wants: [`ImageCommand`], [`AccountCommand`] |
 //! | [`event`] | what happened: [`ImageEvent`], [`AccountEvent`], their stored names and versions |
 //! | [`event_metadata`] | who, when and why: what travels with every event |
@@ -28,11 +29,12 @@ pub mod event;
 pub mod event_metadata;
 pub mod ids;
 pub mod image;
+pub mod key;
 pub mod metadata;
 pub mod timestamp;
 pub mod upcast;
 
-pub use account::{Account, AccountState, Key, Scope};
+pub use account::{Account, AccountState};
 pub use command::{AccountCommand, AltTextChange, Dated, ImageCommand};
 pub use content::{Content, Digest, Master, MediaType};
 pub use error::{AccountError, ImageError, InvalidValue};
@@ -40,5 +42,6 @@ pub use event::{AccountEvent, ImageEvent};
 pub use event_metadata::{Dialect, EventMetadata};
 pub use ids::{AccountId, ImageId, KeyId, PublicId};
 pub use image::{Image, ImageState};
+pub use key::{Key, KeyVerifiers, Scope, VerifierHashes};
 pub use metadata::{AltText, Metadata, MetadataKey, MetadataValue};
 pub use timestamp::Timestamp;

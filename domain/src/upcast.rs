@@ -1,13 +1,12 @@
 //! Stored events of older versions, turned into today's when they are read.
 //!
 //! Events are never edited, so every version ever written must stay readable.
-//! To change an event: raise [`CURRENT_VERSION`], add a [`Step`] from the old version,
-//! and keep a golden file of the old one under `domain/golden/`.
+//! To change an event: add a [`Step`] from its present version, which makes the next one the present
+//! version of that event alone, and keep a golden file of the old one under `domain/golden/`.
 
 use serde_json::Value;
 
-/// The version written with every event today.
-pub const CURRENT_VERSION: u32 = 1;
+use crate::key;
 
 /// One change of one event's shape.
 #[derive(Debug)]
@@ -21,20 +20,24 @@ pub struct Step {
 }
 
 /// Every change since version 1.
-pub const STEPS: &[Step] = &[];
+pub const STEPS: &[Step] = &[Step {
+    event_type: "KeyIssued",
+    from_version: 1,
+    upgrade: key::upgrade_issued,
+}];
 
 /// Why a stored event cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum UpcastError {
     /// Written by a newer program, or not by us.
-    #[error(
-        "event {event_type} has version {event_version}, this program knows up to {CURRENT_VERSION}"
-    )]
+    #[error("event {event_type} has version {event_version}, this program knows up to {newest}")]
     UnknownVersion {
         /// The stored name.
         event_type: String,
         /// The stored version.
         event_version: String,
+        /// The newest version that this program knows.
+        newest: u32,
     },
     /// The payload is not such an event.
     #[error("event {event_type} cannot be read")]
@@ -47,7 +50,17 @@ pub enum UpcastError {
     },
 }
 
-/// Lifts a payload step by step to [`CURRENT_VERSION`].
+/// The version with which an event is written today.
+pub fn current_version(event_type: &str) -> u32 {
+    newest(STEPS, event_type)
+}
+
+fn newest(steps: &[Step], event_type: &str) -> u32 {
+    let of_type = steps.iter().filter(|step| step.event_type == event_type);
+    of_type.map(|step| step.from_version + 1).fold(1, u32::max)
+}
+
+/// Lifts a payload step by step to the newest version of its event.
 ///
 /// # Errors
 /// When the version is no number, or newer than the newest known one.
@@ -57,14 +70,12 @@ pub fn to_current(
     event_version: &str,
     payload: Value,
 ) -> Result<Value, UpcastError> {
+    let newest = newest(steps, event_type);
     let unknown = || UpcastError::UnknownVersion {
         event_type: event_type.to_owned(),
         event_version: event_version.to_owned(),
+        newest,
     };
-    let newest = steps
-        .iter()
-        .map(|step| step.from_version + 1)
-        .fold(CURRENT_VERSION, u32::max);
     let version: u32 = event_version.parse().map_err(|_| unknown())?;
     if version == 0 || version > newest {
         return Err(unknown());
@@ -144,27 +155,70 @@ mod tests {
         }
     }
 
+    /// A stored event as this program reads it, written again.
+    fn read_again(envelope: &Value) -> Value {
+        let text = |name: &str| envelope[name].as_str().unwrap().to_owned();
+        let (event_type, version) = (text("event_type"), text("event_version"));
+        let payload = envelope["payload"].clone();
+        let written_again = if text("aggregate_type") == "Image" {
+            serde_json::to_value(decode::<ImageEvent>(&event_type, &version, payload).unwrap())
+        } else {
+            serde_json::to_value(decode::<AccountEvent>(&event_type, &version, payload).unwrap())
+        };
+        written_again.unwrap()
+    }
+
+    fn golden(file: &str) -> Vec<Value> {
+        serde_json::from_str(file).unwrap()
+    }
+
     #[test]
     fn every_version_ever_written_can_still_be_read() {
-        let stored: Vec<Value> =
-            serde_json::from_str(include_str!("../golden/events-v1.json")).unwrap();
-        for envelope in stored {
-            let text = |name: &str| envelope[name].as_str().unwrap().to_owned();
-            let (event_type, version, payload) = (
-                text("event_type"),
-                text("event_version"),
-                &envelope["payload"],
-            );
-            let written_again = if text("aggregate_type") == "Image" {
-                serde_json::to_value(
-                    decode::<ImageEvent>(&event_type, &version, payload.clone()).unwrap(),
-                )
-            } else {
-                serde_json::to_value(
-                    decode::<AccountEvent>(&event_type, &version, payload.clone()).unwrap(),
-                )
-            };
-            assert_eq!(&written_again.unwrap(), payload, "{event_type}");
+        let stored = golden(include_str!("../golden/events-v1.json"));
+        let later = golden(include_str!("../golden/key-issued-v2.json"));
+        for envelope in stored.iter().chain(&later) {
+            let payload = &envelope["payload"];
+            let event_type = envelope["event_type"].as_str().unwrap();
+            let version = current_version(event_type).to_string();
+            if envelope["event_version"] == version.as_str() {
+                assert_eq!(&read_again(envelope), payload, "{event_type}");
+            }
+        }
+        assert_eq!(stored.len(), 9);
+    }
+
+    #[test]
+    fn a_key_of_version_1_has_the_hashes_of_the_verifiers_that_its_event_holds() {
+        let stored = golden(include_str!("../golden/events-v1.json"));
+        let issued = stored
+            .iter()
+            .find(|event| event["event_type"] == "KeyIssued");
+        let read = read_again(issued.unwrap());
+        // printf '05%.0s' {1..32} | xxd -r -p | sha256sum; the same of 20 times 06.
+        let expected = json!({
+            "verifier_hashes": {
+                "secret": "f849d67325facf04177bc663b2dc544051831c589ef581d412f2eba44834e77c",
+                "signing": "6a922fbc7504a34cc25eb0adfb79d6b768baf4459e7247cda21b7f690d5b8baa",
+            },
+            "logged_verifiers": {
+                "secret_sha256": "05".repeat(32),
+                "signing_sha1": "06".repeat(20),
+            },
+            "scopes": ["images.read", "images.write", "history.read"],
+        });
+        assert_eq!(read["key"], expected);
+        assert_eq!(read["key_id"], "plk_abcdefghijklmnop");
+    }
+
+    #[test]
+    fn a_key_of_version_1_with_another_shape_is_refused() {
+        for key in [json!(null), json!([]), json!({"secret_sha256": "05"})] {
+            let payload = json!({
+                "type": "KeyIssued", "at": "2026-11-21T04:36:21.000Z",
+                "key_id": "plk_abcdefghijklmnop", "key": key,
+            });
+            let error = decode::<AccountEvent>("KeyIssued", "1", payload).unwrap_err();
+            assert!(matches!(error, UpcastError::Payload { .. }), "{key}");
         }
     }
 }

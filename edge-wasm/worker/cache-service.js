@@ -2,9 +2,12 @@
 //! workerd's `cacheApiOutbound`. `GET` asks, `PUT` brings a whole HTTP response as its body,
 //! `PURGE` deletes.
 
+import { count } from "./garbage.js";
 import { Lru } from "./lru.js";
 
-const DEFAULT_LIMIT = 128 * 1024 * 1024;
+const DEFAULT_LIMIT = 64 * 1024 * 1024;
+/** An entry may take this share of the memory: a few huge ones must not push out everything else. */
+const LARGEST_SHARE = 1 / 16;
 const END_OF_HEAD = "\r\n\r\n";
 
 /** The settings come with the first request. */
@@ -13,10 +16,16 @@ let entries;
 export default {
   async fetch(request, env) {
     const { url, method } = request;
-    entries ??= new Lru(Number(env.CACHE_BYTES) || DEFAULT_LIMIT);
+    const limit = Number(env.CACHE_BYTES) || DEFAULT_LIMIT;
+    entries ??= new Lru(limit);
     if (method === "GET") return find(url);
     if (method === "PUT") {
-      const entry = read(new Uint8Array(await request.arrayBuffer()));
+      // Not even looked at; without a length it is.
+      const length = Number(request.headers.get("content-length"));
+      if (length > limit * LARGEST_SHARE) return new Response(null, { status: 413 });
+      const message = await request.bytes();
+      count(2 * message.byteLength);
+      const entry = read(message);
       if (entry) entries.set(url, entry, entry.body.byteLength);
       return new Response(null, { status: entry ? 204 : 400 });
     }

@@ -1,6 +1,8 @@
 //! Renditions, masters and last known pointers in the runtime's Cache API. Nothing here is
 //! precious: where there is no cache, or it fails, every look is a miss.
 
+import { count } from "./garbage.js";
+
 /** Only a name: nobody is ever asked at this address. */
 const BASE = "https://cache.photolog.invalid/";
 const FOREVER = "public, max-age=31536000, immutable";
@@ -9,7 +11,10 @@ const FOREVER = "public, max-age=31536000, immutable";
 export async function kept(name) {
   try {
     const found = await caches.default.match(BASE + name);
-    return found ? new Uint8Array(await found.arrayBuffer()) : null;
+    if (!found) return null;
+    const bytes = await found.bytes();
+    count(bytes.byteLength);
+    return bytes;
   } catch {
     return null;
   }

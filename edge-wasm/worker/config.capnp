@@ -6,6 +6,8 @@
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
+  # For `garbage.js`.
+  v8Flags = ["--expose-gc"],
   services = [
     (name = "edge", worker = .edge),
     (name = "cache", worker = .cache),
@@ -18,7 +20,9 @@ const edge :Workerd.Worker = (
   compatibilityDate = "2026-04-01",
   modules = [
     (name = "index.js", esModule = embed "index.js"),
+    (name = "budget.js", esModule = embed "budget.js"),
     (name = "cache.js", esModule = embed "cache.js"),
+    (name = "garbage.js", esModule = embed "garbage.js"),
     (name = "headers.js", esModule = embed "headers.js"),
     (name = "lru.js", esModule = embed "lru.js"),
     (name = "once.js", esModule = embed "once.js"),
@@ -28,6 +32,7 @@ const edge :Workerd.Worker = (
     (name = "renderer.js", esModule = embed "renderer.js"),
     (name = "renditions.js", esModule = embed "renditions.js"),
     (name = "warm-up.js", esModule = embed "warm-up.js"),
+    (name = "written.js", esModule = embed "written.js"),
     (name = "module.js", esModule = embed "module.js"),
     (name = "module_bg.wasm", wasm = embed "module_bg.wasm"),
   ],
@@ -42,6 +47,7 @@ const cache :Workerd.Worker = (
   compatibilityDate = "2026-04-01",
   modules = [
     (name = "cache-service.js", esModule = embed "cache-service.js"),
+    (name = "garbage.js", esModule = embed "garbage.js"),
     (name = "lru.js", esModule = embed "lru.js"),
   ],
   bindings = [(name = "CACHE_BYTES", fromEnvironment = "PHOTOLOG_EDGE_CACHE_BYTES")],

@@ -9,37 +9,49 @@
 //! | `push.js` | the origin's word that a link has changed |
 //! | `renditions.js` | bytes: cached, rendered, or the origin's |
 //! | `renderer.js` | the WASM module, reset when it must be |
+//! | `budget.js`, `written.js` | how much may be in flight; a body that is in flight until it is written |
 //! | `origin.js` | questions to the origin, with limits |
 //! | `headers.js` | headers and refusals |
 //! | `cache.js`, `once.js`, `lru.js` | the Cache API; one piece of work for many; a map with a limit |
 //! | `cache-service.js` | the Cache API's store where the runtime brings none |
 
+import { Busy } from "./budget.js";
 import { pictureHeaders, refusal } from "./headers.js";
-import { Origin, OriginDown } from "./origin.js";
+import { Origin, OriginDown, PictureChanged } from "./origin.js";
 import { Pointers } from "./pointers.js";
 import { PUSH_PATH, push } from "./push.js";
 import { decide, isSize } from "./renderer.js";
 import { Renditions } from "./renditions.js";
 import { warmUp } from "./warm-up.js";
+import { written } from "./written.js";
 
 warmUp();
 
 const PICTURE = /^\/images\/([^/]+)\/?$/;
-const PUBLIC_ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** What the origin makes; nothing else is worth a question. */
+const PUBLIC_ID = /^[A-Za-z0-9_-]{21}$/;
 
 /** One of each, shared by the requests of this isolate. */
 let shared;
 
 export default {
   async fetch(request, env, context) {
-    try {
-      return await answer(request, env, context);
-    } catch (problem) {
-      if (!(problem instanceof OriginDown)) console.error(problem?.stack ?? problem);
-      return refusal(503, "the picture cannot be had at the moment", { "retry-after": "1" });
-    }
+    const answered = answerOrRefuse(request, env, context);
+    // Also when the client has gone: what it holds is given back at the end of the work.
+    context.waitUntil(answered);
+    return answered;
   },
 };
+
+async function answerOrRefuse(request, env, context) {
+  try {
+    return await answer(request, env, context);
+  } catch (problem) {
+    const isExpected = problem instanceof OriginDown || problem instanceof Busy;
+    if (!isExpected) console.error(problem?.stack ?? problem);
+    return refusal(503, "the picture cannot be had at the moment", { "retry-after": "1" });
+  }
+}
 
 async function answer(request, env, context) {
   const url = new URL(request.url);
@@ -60,6 +72,18 @@ async function answer(request, env, context) {
 
   shared ??= share(env);
   const pointer = await shared.pointers.find(publicId, context);
+  try {
+    return await show(request, publicId, size, pointer, context);
+  } catch (problem) {
+    if (!(problem instanceof PictureChanged)) throw problem;
+    shared.pointers.changed(publicId);
+    const present = await shared.pointers.find(publicId, context);
+    return show(request, publicId, size, present, context);
+  }
+}
+
+/** The picture that a pointer names, or why not. */
+async function show(request, publicId, size, pointer, context) {
   if (!pointer) return refusal(404, "image not found");
   const header = (name) => request.headers.get(name) ?? undefined;
   const plan = decide(pointer, size, header("accept"), header("if-none-match"));
@@ -68,10 +92,12 @@ async function answer(request, env, context) {
   }
   const headers = pictureHeaders(publicId, plan);
   if (plan.status === 304) return new Response(null, { status: 304, headers });
-  const bytes = await shared.renditions.bytes(publicId, pointer, plan, context);
+  const { bytes, permit } = await shared.renditions.bytes(publicId, pointer, plan, context);
   headers.set("content-type", plan.mediaType);
   headers.set("content-length", bytes.byteLength);
-  return new Response(method === "HEAD" ? null : bytes, { headers });
+  if (request.method === "GET") return new Response(written(bytes, permit, context), { headers });
+  permit.release();
+  return new Response(null, { headers });
 }
 
 function share(env) {

@@ -1,8 +1,13 @@
 //! The origin as the edge knows it: pointers, masters, and its own renditions as a last resort.
 //! Every question has a time limit; whatever goes wrong is one error, `OriginDown`.
 
+import { count } from "./garbage.js";
+
 /** The origin did not answer in time, or not sensibly. */
 export class OriginDown extends Error {}
+
+/** The link shows another picture by now than the one that was planned. */
+export class PictureChanged extends OriginDown {}
 
 /** Shorter when there is a last known pointer to fall back on. */
 const KNOWN_POINTER_LIMIT_MS = 500;
@@ -10,6 +15,9 @@ const POINTER_LIMIT_MS = 2_000;
 const BYTES_LIMIT_MS = 10_000;
 /** A master has at most 2048 pixels a side; nothing of ours is larger than this. */
 const MOST_BYTES = 32 * 1024 * 1024;
+const MOST_POINTER_BYTES = 4 * 1024;
+/** What a body is expected to have when its length is not announced. */
+const FIRST_BYTES = 64 * 1024;
 
 const DIGEST = /^[0-9a-f]{64}$/;
 const SIDE_LIMIT = 2_048;
@@ -39,7 +47,7 @@ export class Origin {
   /** A master's bytes, checked against the digest that names them. */
   async master(digest) {
     const path = `/edge/masters/${digest}`;
-    const answer = await this.#ask(path, this.credentials, BYTES_LIMIT_MS, limitedBytes);
+    const answer = await this.#ask(path, this.credentials, BYTES_LIMIT_MS, bytes);
     if (answer.status !== 200) throw odd("master", answer);
     const found = hex(await crypto.subtle.digest("SHA-256", answer.body));
     if (found !== digest) throw new OriginDown(`the master ${digest} came with other bytes`);
@@ -51,8 +59,9 @@ export class Origin {
     // The size as it was asked for: the effective size, fitted again, may lose another pixel.
     const path = `/images/${publicId}${plan.size ? `?size=${plan.size}` : ""}`;
     const headers = { accept: plan.mediaType };
-    const answer = await this.#ask(path, headers, BYTES_LIMIT_MS, limitedBytes);
-    if (answer.status !== 200 || answer.headers.get("etag") !== plan.etag) throw odd("rendition", answer);
+    const answer = await this.#ask(path, headers, BYTES_LIMIT_MS, bytes);
+    if (answer.status !== 200) throw odd("rendition", answer);
+    if (answer.headers.get("etag") !== plan.etag) throw new PictureChanged(`${plan.etag} is no longer shown`);
     return answer.body;
   }
 
@@ -85,24 +94,27 @@ function isPointer(value) {
   );
 }
 
-const json = async (response) => JSON.parse(new TextDecoder().decode(await limitedBytes(response)));
+const json = async (response) => JSON.parse(new TextDecoder().decode(await read(response, MOST_POINTER_BYTES)));
+const bytes = (response) => read(response, MOST_BYTES);
 
-async function limitedBytes(response) {
-  const parts = [];
+/** A body in one buffer, of the announced length at first: parts and whole would be twice as much. */
+async function read(response, most) {
+  const announced = Number(response.headers.get("content-length")) || FIRST_BYTES;
+  let buffer = new Uint8Array(Math.min(announced, most));
+  count(buffer.byteLength);
   let length = 0;
   for await (const part of response.body) {
-    length += part.byteLength;
-    if (length > MOST_BYTES) throw new Error("the body is too large");
-    parts.push(part);
+    const needed = length + part.byteLength;
+    if (needed > most) throw new Error("the body is too large");
+    if (needed > buffer.byteLength) {
+      const larger = new Uint8Array(Math.min(Math.max(needed, 2 * buffer.byteLength), most));
+      larger.set(buffer.subarray(0, length));
+      buffer = larger;
+    }
+    buffer.set(part, length);
+    length = needed;
   }
-  if (parts.length === 1) return parts[0];
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
+  return length === buffer.byteLength ? buffer : buffer.slice(0, length);
 }
 
 function hex(buffer) {

@@ -1,6 +1,6 @@
 //! Which picture a link shows: believed for a second, or until the origin says that it has
 //! changed, then asked again by ETag. When the origin is down, what was last known goes on being
-//! believed; misses are never kept.
+//! believed. That there is no such link is believed for a second as well, and no longer.
 
 import { keep, kept } from "./cache.js";
 import { Lru } from "./lru.js";
@@ -11,6 +11,8 @@ const MOST_ENTRIES = 10_000;
 
 export class Pointers {
   #known = new Lru(MOST_ENTRIES);
+  /** Until when a link is believed to be missing; apart, so that guesses do not push out links. */
+  #missing = new Lru(MOST_ENTRIES);
   #asking = new Map();
   /** When the origin last said that a link has changed. */
   #changed = new Lru(MOST_ENTRIES);
@@ -24,12 +26,14 @@ export class Pointers {
   async find(publicId, context) {
     const entry = this.#known.get(publicId);
     if (entry && Date.now() < entry.until) return entry.pointer;
+    if (Date.now() < this.#missing.get(publicId)) return null;
     return once(this.#asking, publicId, context, () => this.#ask(publicId, entry?.pointer, context));
   }
 
   /** What was asked until now is no longer believed. */
   changed(publicId) {
     this.#asking.delete(publicId);
+    this.#missing.delete(publicId);
     this.#changed.set(publicId, Date.now());
     const entry = this.#known.get(publicId);
     if (entry) entry.until = 0;
@@ -47,13 +51,15 @@ export class Pointers {
       this.#believe(publicId, pointer, Date.now() + TTL_MS);
       return pointer;
     }
+    // Told of a change while the answer was under way: it may be from before.
+    const isOld = asked <= (this.#changed.get(publicId) ?? -1);
+    const until = isOld ? 0 : asked + TTL_MS;
     if (pointer) {
-      // Told of a change while the answer was under way: it may be from before.
-      const isOld = asked <= (this.#changed.get(publicId) ?? -1);
-      this.#believe(publicId, pointer, isOld ? 0 : asked + TTL_MS);
+      this.#believe(publicId, pointer, until);
       if (pointer !== known) context.waitUntil(remember(publicId, pointer));
     } else {
       this.#known.delete(publicId);
+      this.#missing.set(publicId, until);
     }
     return pointer;
   }

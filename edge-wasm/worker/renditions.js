@@ -1,45 +1,86 @@
-//! A rendition's bytes: from memory, from the cache, from the module, or from the origin when the module
-//! cannot make it. Equal requests at one time share the work.
+//! A rendition's bytes: from memory, from the cache, from the module, or from the origin when the
+//! module cannot make it. Equal requests at one time share the work, and only so many bytes are in
+//! flight at one time, from before they are made until they are written.
 
+import { Budget } from "./budget.js";
 import { keep, kept } from "./cache.js";
 import { Lru } from "./lru.js";
 import { once } from "./once.js";
 import { OriginDown } from "./origin.js";
 import { CannotRender, isPicture, render } from "./renderer.js";
 
-/** Of the 128 MB that an isolate has, what renditions asked for again and again may take. */
-const MEMORY_LIMIT = 16 * 1024 * 1024;
+const MEBIBYTE = 1024 * 1024;
+
+/** What renditions asked for again and again may take. */
+const MEMORY_LIMIT = 16 * MEBIBYTE;
+/** Ordinary pictures have bytes of their own, so that huge ones cannot keep them waiting. */
+const LARGE = MEBIBYTE;
+const SMALL_LIMIT = 16 * MEBIBYTE;
+const LARGE_LIMIT = 34 * MEBIBYTE;
+const MOST_WAITING = 64;
+/** The module is one instance on one thread: a second master beside it would only take memory. */
+const RENDERS = 1;
+/** Most bytes a pixel takes in a file, and some for its head. */
+const BYTES_OF_A_PIXEL = { "image/jpeg": 1, "image/png": 4, "image/webp": 4 };
+const BYTES_OF_A_HEAD = 4 * 1024;
 
 export class Renditions {
   #hot = new Lru(MEMORY_LIMIT);
   #making = new Map();
   #fetching = new Map();
+  #small = new Budget(SMALL_LIMIT, MOST_WAITING);
+  #large = new Budget(LARGE_LIMIT, MOST_WAITING);
+  #renders = new Budget(RENDERS, MOST_WAITING);
   #origin;
 
   constructor(origin) {
     this.#origin = origin;
   }
 
-  /** The bytes that a plan asks for. Throws `OriginDown` when they cannot be had. */
+  /**
+   * The bytes that a plan asks for, and the permit to hold them until they are written. Throws
+   * `OriginDown` when they cannot be had, `Busy` when too much is in flight.
+   */
   async bytes(publicId, pointer, plan, context) {
     const hot = this.#hot.get(plan.etag);
-    if (hot) return hot;
-    const make = () => this.#make(publicId, pointer, plan, context);
-    const bytes = await once(this.#making, plan.etag, context, make);
-    this.#hot.set(plan.etag, bytes, bytes.byteLength);
-    return bytes;
+    if (hot) return { bytes: hot, permit: await this.#take(hot.byteLength) };
+    const permit = await this.#take(mostBytes(plan));
+    try {
+      const make = () => this.#make(publicId, pointer, plan, context);
+      const bytes = await once(this.#making, plan.etag, context, make);
+      permit.resize(bytes.byteLength);
+      if (bytes.byteLength <= LARGE) this.#hot.set(plan.etag, bytes, bytes.byteLength);
+      return { bytes, permit };
+    } catch (problem) {
+      permit.release();
+      throw problem;
+    }
+  }
+
+  #take(bytes) {
+    return (bytes > LARGE ? this.#large : this.#small).take(bytes);
   }
 
   async #make(publicId, pointer, plan, context) {
-    const master = () => this.#master(pointer, context);
     // It is kept already, under its own name.
-    if (isMaster(pointer, plan)) return this.#orTheOrigins(publicId, plan, master);
+    if (isMaster(pointer, plan)) {
+      return this.#orTheOrigins(publicId, plan, () => this.#master(pointer, context));
+    }
     const name = `renditions/${plan.etag.slice(1, -1)}`;
     const there = await kept(name);
     if (there) return there;
-    const made = await this.#orTheOrigins(publicId, plan, async () => render(await master(), plan));
+    const made = await this.#orTheOrigins(publicId, plan, () => this.#render(pointer, plan, context));
     context.waitUntil(keep(name, made));
     return made;
+  }
+
+  async #render(pointer, plan, context) {
+    const turn = await this.#renders.take(1);
+    try {
+      return render(await this.#master(pointer, context), pointer, plan);
+    } finally {
+      turn.release();
+    }
   }
 
   async #orTheOrigins(publicId, plan, work) {
@@ -74,4 +115,9 @@ function real(bytes, promised) {
 function isMaster(pointer, plan) {
   const { width, height, mediaType } = plan;
   return pointer.width === width && pointer.height === height && pointer.mediaType === mediaType;
+}
+
+/** More than a rendition has, but for the strangest of pictures. */
+function mostBytes({ width, height, mediaType }) {
+  return width * height * BYTES_OF_A_PIXEL[mediaType] + BYTES_OF_A_HEAD;
 }

@@ -13,6 +13,7 @@ const PNG =
 export function warmUp() {
   const master = Uint8Array.from(atob(PNG), (letter) => letter.charCodeAt(0));
   for (const mediaType of ["image/jpeg", "image/png"]) {
-    render(master, { width: 4, height: 4, mediaType });
+    const pointer = { width: 8, height: 8, hasAlpha: false };
+    render(master, pointer, { width: 4, height: 4, mediaType });
   }
 }

@@ -15,7 +15,7 @@ use photolog_domain::{
     AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageCommand, ImageEvent, ImageId,
     Master, MediaType, Timestamp,
 };
-use photolog_store::{Conditions, Store, StoreConfig};
+use photolog_store::{Conditions, MasterKeyFile, Store, StoreConfig};
 use photolog_tests::figure::{Figure, Target, median, table};
 use photolog_tests::pgbench::transactions_per_second;
 use photolog_tests::postgres::Cluster;
@@ -31,7 +31,9 @@ async fn main() {
     let mut figures = Vec::new();
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("photolog.sqlite");
-    let store = Store::open(&StoreConfig::Sqlite { path }).await.unwrap();
+    let master_key = MasterKeyFile::in_data_folder(folder.path());
+    let config = StoreConfig::Sqlite { path };
+    let store = Store::open(&config, master_key.clone()).await.unwrap();
     let name = "SQLite: commands, streams of 5,000 : of 5, 8 clients";
     figures.push(long_streams(name, &store).await);
     store.close().await;
@@ -41,7 +43,7 @@ async fn main() {
         url: cluster.new_database().await,
         connections: CONNECTIONS,
     };
-    let store = Store::open(&config).await.unwrap();
+    let store = Store::open(&config, master_key).await.unwrap();
     let name = "PostgreSQL: commands, streams of 5,000 : of 5, 8 clients";
     figures.push(long_streams(name, &store).await);
     for (name, clients, target) in [

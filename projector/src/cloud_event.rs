@@ -85,6 +85,11 @@ impl CloudEvent {
         self.data.position
     }
 
+    /// The size of what happened, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.data.event.get().len()
+    }
+
     /// The image it is about.
     pub fn image(&self) -> &str {
         &self.data.image

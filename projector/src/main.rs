@@ -5,6 +5,7 @@ use anyhow::Context;
 use clap::Parser;
 use photolog_projector::Projector;
 use photolog_projector::settings::{DatabaseSettings, RelaySettings};
+use photolog_store::private;
 use photolog_telemetry::TelemetrySettings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -33,10 +34,11 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
+    private::keep_to_the_owner();
     let _telemetry = photolog_telemetry::start(&cli.telemetry, "photolog-projector")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
-    let store = cli.database.open().await?;
+    let store = cli.database.open_postgres().await?;
     let (stop, stops) = watch::channel(false);
     let projector = tokio::spawn(Projector::new(store.clone(), cli.relay).run(stops));
     tokio::select! {

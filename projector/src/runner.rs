@@ -15,7 +15,7 @@ use crate::relay::Relay;
 use crate::settings::RelaySettings;
 
 /// Entries in one transaction.
-const BATCH: u32 = 2_000;
+const BATCH: u32 = 500;
 
 /// The first pause after a failure, doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
-use photolog_store::{Store, StoreConfig};
+use photolog_store::{MasterKeyFile, Store, StoreConfig, StoreError};
 
 /// Where the database is.
 #[derive(Args, Clone, Debug)]
@@ -18,6 +17,16 @@ pub struct DatabaseSettings {
         global = true
     )]
     pub database_url: Option<String>,
+
+    /// File with the master key, which wraps the secrets in the database: 64 hexadecimal digits, the
+    /// same for every node; needed with PostgreSQL [default: DATA_DIR/master.key, made when missing]
+    #[arg(
+        long,
+        env = "PHOTOLOG_MASTER_KEY_FILE",
+        value_name = "FILE",
+        global = true
+    )]
+    pub master_key_file: Option<PathBuf>,
 
     /// Most connections of this process to PostgreSQL, besides two that seal and listen
     #[arg(
@@ -49,19 +58,50 @@ impl DatabaseSettings {
         }
     }
 
-    /// Connects to PostgreSQL and migrates.
+    /// The master key; with SQLite and no setting, a file in this folder.
+    ///
+    /// # Errors
+    /// When PostgreSQL is set, which several nodes share, and no file.
+    pub fn master_key(&self, data_dir: &Path) -> anyhow::Result<MasterKeyFile> {
+        match (&self.master_key_file, self.config(data_dir)?) {
+            (Some(path), _) => Ok(MasterKeyFile::provided(path.clone())),
+            (None, StoreConfig::Sqlite { .. }) => Ok(MasterKeyFile::in_data_folder(data_dir)),
+            (None, StoreConfig::Postgres { .. }) => anyhow::bail!(
+                "--master-key-file is missing: with PostgreSQL every node needs the same master \
+                 key; make it once with `photolog master-key create --master-key-file FILE`"
+            ),
+        }
+    }
+
+    /// Connects and migrates, with a message that names the setting when it cannot; without a URL,
+    /// SQLite in this folder.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn open(&self, data_dir: &Path) -> anyhow::Result<Store> {
+        let config = self.config(data_dir)?;
+        let opened = Store::open(&config, self.master_key(data_dir)?).await;
+        opened.map_err(|error| {
+            let setting = match (&error, &self.master_key_file, config) {
+                (StoreError::MasterKey(_), Some(_), _) => "--master-key-file".to_owned(),
+                (_, _, StoreConfig::Postgres { .. }) => "--database-url".to_owned(),
+                (..) => format!("--data-dir {}", data_dir.display()),
+            };
+            anyhow::Error::from(error).context(format!("{setting} cannot be used"))
+        })
+    }
+
+    /// As [`Self::open`], but only PostgreSQL.
     ///
     /// # Errors
     /// When it is not set, cannot be reached, or is newer than this program.
-    pub async fn open(&self) -> anyhow::Result<Store> {
-        let config = self.config(Path::new(""))?;
+    pub async fn open_postgres(&self) -> anyhow::Result<Store> {
+        let nowhere = Path::new("");
         anyhow::ensure!(
-            matches!(config, StoreConfig::Postgres { .. }),
+            matches!(self.config(nowhere)?, StoreConfig::Postgres { .. }),
             "--database-url is missing: SQLite is for one process alone"
         );
-        Store::open(&config)
-            .await
-            .context("--database-url cannot be used")
+        self.open(nowhere).await
     }
 }
 

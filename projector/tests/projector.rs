@@ -10,7 +10,7 @@ use photolog_domain::{
 };
 use photolog_projector::settings::RelaySettings;
 use photolog_projector::{Finding, ImageView, Projector, Status, verify};
-use photolog_store::{Appended, BlobConfig, Blobs, Conditions, Store, StoreConfig};
+use photolog_store::{Appended, BlobConfig, Blobs, Conditions, MasterKeyFile, Store, StoreConfig};
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -27,9 +27,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("photolog.db");
         Self {
-            store: Store::open(&StoreConfig::Sqlite { path: path.clone() })
-                .await
-                .unwrap(),
+            store: Store::open(
+                &StoreConfig::Sqlite { path: path.clone() },
+                MasterKeyFile::in_data_folder(folder.path()),
+            )
+            .await
+            .unwrap(),
             blobs: Blobs::open(&BlobConfig::Directory {
                 path: folder.path().join("blobs"),
             })

@@ -1,18 +1,16 @@
-//! From bytes to pixels: limits are checked by the header before anything is allocated.
+//! From bytes to pixels: limits are checked by the header before anything is allocated, and
+//! nothing is inflated to read it.
 //!
 //! Animated PNG and WebP give their first frame.
 
-use std::io::Cursor;
-
-use image::codecs::png::PngDecoder;
-use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError};
 
+use crate::cost;
 use crate::jpeg::{self, Colour, JpegError, Scale};
 use crate::picture::Picture;
-use crate::png;
-use crate::{Dimensions, MAX_PIXELS, MAX_RENDITION_SIDE, MAX_SIDE, MediaType, RenditionError};
+use crate::png::{self, Chunks};
+use crate::webp::{self, Container};
+use crate::{Dimensions, MAX_PIXELS, MAX_SIDE, MediaType, RenditionError};
 
 /// What a picture's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,97 +19,102 @@ pub struct Inspection {
     pub media_type: MediaType,
     /// Its size, upright.
     pub dimensions: Dimensions,
-    /// An upper estimate of the memory that making its master takes, in bytes.
+    /// An upper bound of the memory that making its master takes, in bytes.
     pub working_bytes: u64,
 }
 
-/// Reads a picture's header and checks it against the limits.
+/// Reads a picture's header and checks it against the limits. Costs milliseconds at most, and
+/// next to no memory, whatever the bytes.
 ///
 /// # Errors
 /// When it is no picture, or larger than allowed.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, RenditionError> {
     let header = Header::read(bytes)?;
-    let stored = header.stored;
-    let decoded = match header.media_type {
-        MediaType::Png if !is_interlaced_png(bytes) => {
-            let shrink = u64::from(shrink(stored));
-            stored.pixels() / (shrink * shrink) * 8
-        }
-        MediaType::Jpeg => {
-            let jpeg = jpeg::Header::parse(bytes)?;
-            let scale = scale(&jpeg, header.fitted_into_master());
-            jpeg::memory_needed(&jpeg, scale) * 2
-        }
-        // Samples of up to eight bytes, and their eight-bit form.
-        MediaType::Png => stored.pixels() * 12,
-        MediaType::WebP => stored.pixels() * 8,
-    };
-    let master = u64::from(MAX_RENDITION_SIDE * MAX_RENDITION_SIDE) * 8;
     Ok(Inspection {
-        media_type: header.media_type,
-        dimensions: header.upright(stored),
-        working_bytes: decoded + master,
+        media_type: header.media_type(),
+        dimensions: header.upright(header.stored),
+        working_bytes: cost::working_bytes(&header),
     })
 }
 
 /// A header that is within the limits.
 pub(crate) struct Header {
-    pub(crate) media_type: MediaType,
+    pub(crate) format: Format,
     /// The size before the picture is turned upright.
     pub(crate) stored: Dimensions,
     pub(crate) orientation: Orientation,
-    #[cfg(feature = "ingest")]
-    pub(crate) icc_profile: Option<Vec<u8>>,
+}
+
+/// What the header of each format tells.
+pub(crate) enum Format {
+    Png(Chunks),
+    Jpeg(jpeg::Header),
+    WebP(Container),
 }
 
 impl Header {
     /// Reads and checks it. A damaged EXIF block is no reason to refuse a good picture.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, RenditionError> {
-        let media_type = MediaType::sniff(bytes).ok_or(RenditionError::UnknownFormat)?;
-        let header = match media_type {
-            MediaType::Jpeg => {
-                let header = jpeg::Header::parse(bytes)?;
-                let exif = header.exif.clone().and_then(|range| bytes.get(range));
-                Self {
-                    media_type,
-                    stored: Dimensions {
+        let (format, stored, exif) =
+            match MediaType::sniff(bytes).ok_or(RenditionError::UnknownFormat)? {
+                MediaType::Png => {
+                    let chunks = Chunks::read(bytes)?;
+                    let (stored, exif) = (chunks.size, chunks.exif.clone());
+                    (Format::Png(chunks), stored, exif)
+                }
+                MediaType::Jpeg => {
+                    let header = jpeg::Header::parse(bytes)?;
+                    let stored = Dimensions {
                         width: header.width,
                         height: header.height,
-                    },
-                    orientation: exif
-                        .and_then(Orientation::from_exif_chunk)
-                        .unwrap_or(Orientation::NoTransforms),
-                    #[cfg(feature = "ingest")]
-                    icc_profile: header.icc_profile(bytes),
+                    };
+                    let exif = header.exif.clone();
+                    (Format::Jpeg(header), stored, exif)
                 }
-            }
-            MediaType::Png => Self::of_decoder(
-                media_type,
-                PngDecoder::new(Cursor::new(bytes)).map_err(problem)?,
-            ),
-            MediaType::WebP => Self::of_decoder(
-                media_type,
-                WebPDecoder::new(Cursor::new(bytes)).map_err(problem)?,
-            ),
-        };
-        let Dimensions { width, height } = header.stored;
-        if width > MAX_SIDE || height > MAX_SIDE {
+                MediaType::WebP => {
+                    let container = Container::read(bytes)?;
+                    let (stored, exif) = (container.size, container.exif.clone());
+                    (Format::WebP(container), stored, exif)
+                }
+            };
+        if stored.width > MAX_SIDE || stored.height > MAX_SIDE {
             return Err(RenditionError::SideTooLong);
         }
-        if header.stored.pixels() > MAX_PIXELS {
+        if stored.pixels() > MAX_PIXELS {
             return Err(RenditionError::TooManyPixels);
         }
+        let orientation = exif
+            .and_then(|range| bytes.get(range))
+            .and_then(Orientation::from_exif_chunk)
+            .unwrap_or(Orientation::NoTransforms);
+        let header = Self {
+            format,
+            stored,
+            orientation,
+        };
+        header.check_plausible(bytes.len())?;
+        cost::check(&header)?;
         Ok(header)
     }
 
-    fn of_decoder(media_type: MediaType, mut decoder: impl ImageDecoder) -> Self {
-        let (width, height) = decoder.dimensions();
-        Self {
-            media_type,
-            stored: Dimensions { width, height },
-            orientation: decoder.orientation().unwrap_or(Orientation::NoTransforms),
-            #[cfg(feature = "ingest")]
-            icc_profile: decoder.icc_profile().unwrap_or(None),
+    /// Refuses files that are far too short for their pixels, of the formats in which a pixel has
+    /// to cost something.
+    fn check_plausible(&self, length: usize) -> Result<(), RenditionError> {
+        match &self.format {
+            Format::Png(chunks) => chunks.check_plausible(),
+            Format::WebP(container) => container.frame.check_plausible(),
+            Format::Jpeg(header) if (length as u64) < jpeg::fewest_bytes(header) => {
+                Err(RenditionError::Truncated)
+            }
+            Format::Jpeg(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn media_type(&self) -> MediaType {
+        match self.format {
+            Format::Png(_) => MediaType::Png,
+            Format::Jpeg(_) => MediaType::Jpeg,
+            Format::WebP(_) => MediaType::WebP,
         }
     }
 
@@ -130,38 +133,20 @@ impl Header {
     }
 
     /// The stored size of this picture's master.
-    fn fitted_into_master(&self) -> Dimensions {
-        crate::RequestedSize::master().effective(self.stored)
+    pub(crate) fn fitted_into_master(&self) -> Dimensions {
+        let upright = self.upright(self.stored);
+        self.upright(crate::RequestedSize::master().effective(upright))
     }
 }
 
 impl Dimensions {
-    fn pixels(self) -> u64 {
+    pub(crate) fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 }
 
-/// More pixels than this are boxed down while they are read, where the format allows it.
-const MOST_PIXELS_AT_ONCE: u64 = 16_000_000;
-
-/// By how much a PNG may be boxed down and still be half as large again as its master: so the
-/// box hardly shows after the better filter that follows.
-fn shrink(picture: Dimensions) -> u32 {
-    let longest = picture.width.max(picture.height);
-    if picture.pixels() > MOST_PIXELS_AT_ONCE {
-        (longest * 2 / (MAX_RENDITION_SIDE * 3)).max(1)
-    } else {
-        1
-    }
-}
-
-/// The interlace method is the last byte of the header chunk (PNG specification, 11.2.1).
-fn is_interlaced_png(bytes: &[u8]) -> bool {
-    bytes.get(28).is_some_and(|method| *method != 0)
-}
-
 /// The smallest scale that leaves half as much again as is wanted: that costs at most 0.02 dB.
-fn scale(header: &jpeg::Header, wanted: Dimensions) -> Scale {
+pub(crate) fn scale(header: &jpeg::Header, wanted: Dimensions) -> Scale {
     if (header.width, header.height) == (wanted.width, wanted.height) {
         return Scale::FULL;
     }
@@ -175,22 +160,17 @@ pub(crate) fn pixels(
     header: &Header,
     wanted: Dimensions,
 ) -> Result<Picture, RenditionError> {
-    match header.media_type {
-        MediaType::Png => png::decode(bytes, shrink(header.stored)),
-        MediaType::Jpeg => {
-            let header = jpeg::Header::parse(bytes)?;
-            let planes = jpeg::decode(bytes, scale(&header, wanted))?;
+    match &header.format {
+        Format::Png(chunks) => png::decode(bytes, chunks, wanted),
+        Format::WebP(container) => webp::decode(bytes, container, wanted),
+        Format::Jpeg(header) => {
+            let planes = jpeg::decode(bytes, scale(header, wanted))?;
             match planes.colour {
                 Colour::Grey | Colour::YCbCr => Ok(Picture::Planar(planes)),
                 Colour::Rgb | Colour::Cmyk { .. } | Colour::Ycck { .. } => {
                     Picture::Planar(planes).interleaved()
                 }
             }
-        }
-        MediaType::WebP => {
-            let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(problem)?;
-            let image = DynamicImage::from_decoder(decoder).map_err(problem)?;
-            Ok(Picture::of_image(image))
         }
     }
 }
@@ -200,20 +180,10 @@ impl From<JpegError> for RenditionError {
         match error {
             JpegError::NotJpeg => Self::UnknownFormat,
             JpegError::Truncated => Self::Truncated,
+            JpegError::TooManySegments => Self::TooManyParts,
             JpegError::Unsupported(what) => Self::Unsupported(what.to_owned()),
             JpegError::NotEncodable(what) => Self::Encode(what.to_owned()),
             other => Self::Damaged(other.to_string()),
         }
-    }
-}
-
-fn problem(error: ImageError) -> RenditionError {
-    match error {
-        ImageError::Unsupported(what) => RenditionError::Unsupported(what.to_string()),
-        ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
-            RenditionError::Truncated
-        }
-        ImageError::Limits(_) => RenditionError::TooManyPixels,
-        other => RenditionError::Damaged(other.to_string()),
     }
 }

@@ -1,6 +1,6 @@
 //! Why bytes or a size were refused.
 
-use crate::{MAX_PIXELS, MAX_SIDE};
+use crate::{MAX_PIXELS, MAX_SIDE, MOST_PARTS};
 
 /// Why bytes are no picture we take. The text is fit for a client.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,17 @@ pub enum RenditionError {
     /// The picture has more pixels than allowed.
     #[error("has more than {MAX_PIXELS} pixels")]
     TooManyPixels,
+    /// A kind of picture that takes too much time or memory to decode at this size.
+    #[error("has too many pixels for {kind}, which may have {} million", most_pixels / 1_000_000)]
+    TooCostly {
+        /// The kind, such as `a progressive JPEG`.
+        kind: &'static str,
+        /// The most pixels that a picture of this kind may have.
+        most_pixels: u64,
+    },
+    /// The file consists of more parts than any encoder writes.
+    #[error("consists of more than {MOST_PARTS} parts")]
+    TooManyParts,
     /// The bytes end too early.
     #[error("is truncated")]
     Truncated,
@@ -35,6 +46,8 @@ impl RenditionError {
             Self::UnknownFormat => "unknown_format",
             Self::SideTooLong => "side_too_long",
             Self::TooManyPixels => "too_many_pixels",
+            Self::TooCostly { .. } => "too_costly",
+            Self::TooManyParts => "too_many_parts",
             Self::Truncated => "truncated",
             Self::Damaged(_) => "damaged",
             Self::Unsupported(_) => "unsupported",

@@ -10,16 +10,20 @@
 //! | `size` | `WxH`: parsed, clamped, fitted |
 //! | `negotiate` | `Accept` with q-values |
 //! | `conditional` | ETags and `If-None-Match` |
-//! | `decode`, `png` | limits first, then pixels |
+//! | `decode`, `cost` | limits first, then pixels |
+//! | `png`, `webp`, `slices`, `rows` | files read chunk by chunk, pictures row by row |
+//! | `bits`, `prefix` | what lossless WebP and deflate have in common |
 //! | `picture` | decoded pixels |
-//! | `master` | upload to master: upright, sRGB, no metadata |
+//! | `master`, `profile` | upload to master: upright, sRGB, no metadata |
 //! | `resize`, `encode` | filter choice; format and quality |
 //! | `jpeg` | our own JPEG codec |
 //! | `error` | why bytes were refused |
 
 #![forbid(unsafe_code)]
 
+mod bits;
 mod conditional;
+mod cost;
 mod decode;
 mod encode;
 mod error;
@@ -30,8 +34,14 @@ mod media_type;
 mod negotiate;
 mod picture;
 mod png;
+mod prefix;
+#[cfg(feature = "ingest")]
+mod profile;
 mod resize;
+mod rows;
 mod size;
+mod slices;
+mod webp;
 
 use decode::Header;
 
@@ -50,6 +60,10 @@ pub const MAX_SIDE: u32 = 16_384;
 pub const MAX_PIXELS: u64 = 100_000_000;
 /// Longest side of a master, and so of every rendition, in pixels.
 pub const MAX_RENDITION_SIDE: u32 = 2_048;
+/// Most chunks of a PNG or WebP, and most segments of a JPEG.
+pub const MOST_PARTS: usize = 65_536;
+/// A profile or an EXIF block that is larger is passed over, compressed or not.
+const MOST_SIDE_BYTES: usize = 4 << 20;
 /// Changes when the same master would give other bytes; part of every ETag and cache key.
 pub const RENDERER_VERSION: u32 = 2;
 
@@ -79,7 +93,7 @@ pub struct RenditionSpec {
 /// When the bytes are no master of ours.
 pub fn render(master: &[u8], spec: &RenditionSpec) -> Result<Vec<u8>, RenditionError> {
     let header = Header::read(master)?;
-    if header.media_type == spec.media_type && header.stored == spec.dimensions {
+    if header.media_type() == spec.media_type && header.stored == spec.dimensions {
         return Ok(master.to_vec());
     }
     let picture = decode::pixels(master, &header, spec.dimensions)?;

@@ -1,10 +1,10 @@
 //! A decoded picture at eight bits a channel: what the resizer and the encoders take.
 
 #[cfg(feature = "ingest")]
-use image::GrayImage;
-#[cfg(feature = "ingest")]
 use image::metadata::Orientation;
-use image::{DynamicImage, RgbImage, RgbaImage};
+#[cfg(feature = "ingest")]
+use image::{DynamicImage, GrayImage};
+use image::{RgbImage, RgbaImage};
 
 use crate::RenditionError;
 #[cfg(feature = "ingest")]
@@ -23,24 +23,6 @@ pub(crate) enum Picture {
 }
 
 impl Picture {
-    /// Drops what eight bits cannot hold, and an alpha channel that hides nothing.
-    pub(crate) fn of_image(image: DynamicImage) -> Self {
-        if image.color().has_alpha() {
-            Self::of_rgba(image.into_rgba8())
-        } else {
-            Self::Opaque(image.into_rgb8())
-        }
-    }
-
-    /// Drops an alpha channel that hides nothing.
-    pub(crate) fn of_rgba(pixels: RgbaImage) -> Self {
-        if pixels.pixels().all(|pixel| pixel.0[3] == u8::MAX) {
-            Self::Opaque(DynamicImage::ImageRgba8(pixels).into_rgb8())
-        } else {
-            Self::Transparent(pixels)
-        }
-    }
-
     /// Planes mixed into RGB; anything else as it is.
     pub(crate) fn interleaved(self) -> Result<Self, RenditionError> {
         let Self::Planar(planes) = self else {

@@ -4,7 +4,10 @@
 //! stores anyway.
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::{
+    FilterType, IntoImageView, IntoImageViewMut, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+};
 use image::{RgbImage, RgbaImage};
 
 use crate::jpeg::{Plane, Planes};
@@ -22,23 +25,15 @@ pub(crate) fn fit(picture: Picture, size: Dimensions) -> Result<Picture, Renditi
         }
         Picture::Opaque(pixels) => {
             let source = Source::whole(pixels.as_raw(), pixels.width(), pixels.height());
-            RgbImage::from_raw(
-                size.width,
-                size.height,
-                source.resize(PixelType::U8x3, size)?,
-            )
-            .map(Picture::Opaque)
-            .ok_or_else(refused)
+            RgbImage::from_raw(size.width, size.height, source.resize::<U8x3>(size)?)
+                .map(Picture::Opaque)
+                .ok_or_else(refused)
         }
         Picture::Transparent(pixels) => {
             let source = Source::whole(pixels.as_raw(), pixels.width(), pixels.height());
-            RgbaImage::from_raw(
-                size.width,
-                size.height,
-                source.resize(PixelType::U8x4, size)?,
-            )
-            .map(Picture::Transparent)
-            .ok_or_else(refused)
+            RgbaImage::from_raw(size.width, size.height, source.resize::<U8x4>(size)?)
+                .map(Picture::Transparent)
+                .ok_or_else(refused)
         }
         Picture::Planar(planes) => fit_planes(planes, size).map(Picture::Planar),
     }
@@ -93,7 +88,7 @@ fn is_encodable(planes: &Planes) -> impl Fn(&Plane) -> bool {
 }
 
 /// Samples in rows, of which the picture takes the upper left part.
-struct Source<'a> {
+pub(crate) struct Source<'a> {
     samples: &'a [u8],
     stride: u32,
     rows: u32,
@@ -102,7 +97,7 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn whole(samples: &'a [u8], width: u32, height: u32) -> Self {
+    pub(crate) fn whole(samples: &'a [u8], width: u32, height: u32) -> Self {
         Self {
             samples,
             stride: width,
@@ -117,7 +112,7 @@ impl<'a> Source<'a> {
             width: size.width as usize,
             height: size.height as usize,
             stride: size.width as usize,
-            samples: self.resize(PixelType::U8, size)?,
+            samples: self.resize::<U8>(size)?,
         })
     }
 
@@ -152,18 +147,41 @@ impl<'a> Source<'a> {
         Ok(completed)
     }
 
-    fn resize(&self, pixel_type: PixelType, size: Dimensions) -> Result<Vec<u8>, RenditionError> {
+    /// Resizes pixels whose last sample is their alpha, if they have one.
+    fn resize<P: PixelTrait>(&self, size: Dimensions) -> Result<Vec<u8>, RenditionError> {
+        self.resize_samples::<P>(size, true)
+    }
+
+    /// Resizes each sample by itself, alpha too: colours are weighted by it already.
+    pub(crate) fn resize_mixed<P: PixelTrait>(
+        &self,
+        size: Dimensions,
+    ) -> Result<Vec<u8>, RenditionError> {
+        self.resize_samples::<P>(size, false)
+    }
+
+    fn resize_samples<P: PixelTrait>(
+        &self,
+        size: Dimensions,
+        use_alpha: bool,
+    ) -> Result<Vec<u8>, RenditionError> {
         let failed = |problem: &dyn std::fmt::Display| RenditionError::Encode(problem.to_string());
+        let pixel_type = P::pixel_type();
         let source = ImageRef::new(self.stride, self.rows, self.samples, pixel_type)
             .map_err(|problem| failed(&problem))?;
         let mut target = Image::new(size.width, size.height, pixel_type);
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
             .crop(0.0, 0.0, self.width, self.height)
-            .use_alpha(true);
-        Resizer::new()
-            .resize(&source, &mut target, &options)
-            .map_err(|problem| failed(&problem))?;
+            .use_alpha(use_alpha);
+        // By its type, so that no code is made for the dozen others.
+        if let (Some(source), Some(mut target)) =
+            (source.image_view::<P>(), target.image_view_mut::<P>())
+        {
+            Resizer::new()
+                .resize_typed(&source, &mut target, &options)
+                .map_err(|problem| failed(&problem))?;
+        }
         Ok(target.into_vec())
     }
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use photolog_domain::Scope;
+use photolog_domain::{KeyId, KeyVerifiers, Scope};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::chain::Hash;
+use crate::master_key::MasterKey;
+use crate::secrets::open_verifiers;
 use crate::stored_event::StoredEvent;
-use crate::{ImageRow, KeyRecord, StoreError};
+use crate::{ImageRow, KeyRecord, StoreError, TokenFamily};
 
 /// The text in column `index`, parsed.
 pub(crate) fn parsed<T, R>(row: &R, index: usize) -> Result<T, StoreError>
@@ -63,29 +65,84 @@ pub(crate) fn view_columns(row: &ImageRow) -> Result<ViewColumns, serde_json::Er
     ))
 }
 
-/// `key_id, account, secret_sha256, signing_sha1, scopes`.
-pub(crate) fn key_record<R>(row: &R) -> Result<KeyRecord, StoreError>
+/// The columns that [`key_record`] reads.
+pub(crate) const KEYS: &str = "SELECT key_id, account, signing_key_logged, scopes, wrapped
+    FROM keys LEFT JOIN secrets ON secrets.name = 'key/' || keys.key_id";
+
+/// `key_id, account, signing_key_logged, scopes, wrapped`.
+pub(crate) fn key_record<R>(row: &R, master_key: &MasterKey) -> Result<KeyRecord, StoreError>
 where
     R: Row,
     usize: ColumnIndex<R>,
     for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+    bool: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let key_id = parsed(row, 0)?;
+    let wrapped: Option<&[u8]> = row.try_get(4)?;
+    Ok(KeyRecord {
+        account: parsed(row, 1)?,
+        signing_key_logged: row.try_get(2)?,
+        verifiers: wrapped
+            .map(|wrapped| open_verifiers(master_key, &key_id, wrapped))
+            .transpose()?,
+        key_id,
+        scopes: scopes_from_text(row.try_get(3)?)?,
+    })
+}
+
+/// `key_id, secret_sha256, signing_sha1`, as tables kept them in clear once. The error does not show
+/// the texts when they are damaged.
+pub(crate) fn clear_verifiers_of<R>(row: &R) -> Result<(KeyId, KeyVerifiers), StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let key_id: KeyId = parsed(row, 0)?;
+    let damaged = || StoreError::Corrupt(format!("the verifiers of key {key_id}"));
+    let mut signing_sha1 = [0; 20];
+    hex::decode_to_slice(row.try_get::<&str, _>(2)?, &mut signing_sha1).map_err(|_| damaged())?;
+    let secret_sha256 = row.try_get::<&str, _>(1)?.parse().map_err(|_| damaged())?;
+    let verifiers = KeyVerifiers {
+        secret_sha256,
+        signing_sha1,
+    };
+    Ok((key_id, verifiers))
+}
+
+/// `family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at`, the present
+/// moment, the version of the secret.
+pub(crate) fn token_family<R>(row: &R) -> Result<TokenFamily, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
     String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
 {
-    Ok(KeyRecord {
-        key_id: parsed(row, 0)?,
-        account: parsed(row, 1)?,
-        secret_sha256: parsed(row, 2)?,
-        signing_sha1: row.try_get(3)?,
-        scopes: row
-            .try_get::<&str, _>(4)?
-            .split_ascii_whitespace()
-            .map(|scope| {
-                scope
-                    .parse()
-                    .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
-            })
-            .collect::<Result<_, _>>()?,
+    Ok(TokenFamily {
+        family: parsed(row, 0)?,
+        key_id: parsed(row, 1)?,
+        account: parsed(row, 2)?,
+        key_scopes: scopes_from_text(row.try_get(3)?)?,
+        scope: row.try_get(4)?,
+        expires_at: row.try_get(5)?,
+        refresh_number: row.try_get(6)?,
+        refreshed_at: row.try_get(7)?,
+        now: row.try_get(8)?,
+        secret_version: row.try_get(9)?,
     })
+}
+
+fn scopes_from_text(text: &str) -> Result<BTreeSet<Scope>, StoreError> {
+    text.split_ascii_whitespace()
+        .map(|scope| {
+            scope
+                .parse()
+                .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
+        })
+        .collect()
 }
 
 /// Scopes as OAuth writes them: separated by spaces.

@@ -5,6 +5,7 @@ use photolog_domain::ImageId;
 use photolog_domain::upcast::UpcastError;
 
 use crate::event_store::IdempotencyRecord;
+use crate::master_key::MasterKeyError;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,9 @@ pub enum StoreError {
     /// Only an empty database takes in a log.
     #[error("the database holds events already")]
     NotEmpty,
+    /// The master key is missing, or is not the one that wrapped the database's secrets.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     /// A stored event cannot be read by this program.
     #[error(transparent)]
     Event(#[from] UpcastError),
@@ -115,6 +119,12 @@ impl From<StoreError> for PersistenceError {
             }
             other => Self::UnknownError(Box::new(other)),
         }
+    }
+}
+
+impl From<rustix::io::Errno> for BlobError {
+    fn from(error: rustix::io::Errno) -> Self {
+        Self::Io(error.into())
     }
 }
 

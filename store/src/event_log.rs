@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::chain::{Hash, link};
 use crate::column::parse;
+use crate::compute::compute;
 use crate::postgres::PostgresLead;
 use crate::stored_event::StoredEvent;
 use crate::{Backend, Store, StoreError};
@@ -71,7 +72,7 @@ impl Store {
             Some(rows) => rows,
             None => self.log_rows(None, after, limit).await?,
         };
-        rows.into_iter().map(LogRow::into_entry).collect()
+        entries(rows).await
     }
 
     /// At most `limit` entries of an account after `after`, in order: its images' events and its
@@ -86,7 +87,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<LogEntry>, StoreError> {
         let rows = self.log_rows(Some(account), after, limit).await?;
-        rows.into_iter().map(LogRow::into_entry).collect()
+        entries(rows).await
     }
 
     /// Like [`Store::read_log`], always from the table, and each entry with whether its hash is the
@@ -212,6 +213,13 @@ pub(crate) struct LogRow {
     pub(crate) hash: Hash,
     pub(crate) event: StoredEvent,
     pub(crate) account: String,
+}
+
+async fn entries(rows: Vec<LogRow>) -> Result<Vec<LogEntry>, StoreError> {
+    compute(rows.len(), move || {
+        rows.into_iter().map(LogRow::into_entry).collect()
+    })
+    .await
 }
 
 impl LogRow {

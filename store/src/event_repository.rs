@@ -34,12 +34,12 @@ impl PersistedEventRepository for Store {
         let events = match &self.backend {
             Backend::Sqlite(sqlite) => {
                 sqlite
-                    .events_after(A::TYPE, aggregate_id, last_sequence)
+                    .events_after(A::TYPE, aggregate_id, last_sequence, i64::MAX)
                     .await?
             }
             Backend::Postgres(postgres) => {
                 postgres
-                    .events_after(A::TYPE, aggregate_id, last_sequence)
+                    .events_after(A::TYPE, aggregate_id, last_sequence, i64::MAX)
                     .await?
             }
         };

@@ -2,12 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
+use cqrs_es::persist::SerializedEvent;
 use cqrs_es::{Aggregate, DomainEvent};
 use photolog_domain::event::decode;
-use photolog_domain::{AccountId, Digest, EventMetadata, Image, ImageEvent, ImageId, Timestamp};
+use photolog_domain::{
+    AccountId, Digest, EventMetadata, Image, ImageEvent, ImageId, KeyVerifiers, Timestamp,
+};
 use uuid::Uuid;
 
+use crate::compute::compute;
 use crate::inline::{self, Change};
 use crate::stored_event::StoredEvent;
 use crate::{Backend, Store, StoreError};
@@ -16,6 +19,9 @@ use crate::{Backend, Store, StoreError};
 pub trait Recordable: Aggregate<Services = ()> + Clone + 'static {
     /// What an event of this stream changes in the inline tables.
     fn change(stream: Uuid, event: &Self::Event) -> Option<Change>;
+
+    /// About how much memory the state takes.
+    fn size_bytes(&self) -> usize;
 }
 
 /// An aggregate folded from its stream.
@@ -38,7 +44,7 @@ impl<A: Default> Default for Loaded<A> {
 
 impl<A: Aggregate> Loaded<A> {
     /// Folds the events that follow.
-    fn fold(&mut self, events: Vec<SerializedEvent>) -> Result<(), StoreError> {
+    fn fold(mut self, events: Vec<SerializedEvent>) -> Result<Self, StoreError> {
         for event in events {
             if event.sequence as u64 != self.sequence + 1 {
                 return Err(StoreError::Corrupt(format!(
@@ -50,7 +56,7 @@ impl<A: Aggregate> Loaded<A> {
             self.aggregate.apply(fact);
             self.sequence += 1;
         }
-        Ok(())
+        Ok(self)
     }
 }
 
@@ -74,6 +80,8 @@ pub struct Conditions {
     pub image_limit: Option<u32>,
     /// Take this append only once.
     pub idempotency: Option<Idempotency>,
+    /// The verifiers of the key that this append issues: kept, wrapped, in the same transaction.
+    pub verifiers: Option<KeyVerifiers>,
 }
 
 /// An idempotency key and what it stands for.
@@ -125,6 +133,9 @@ pub(crate) struct NewIdempotencyKey {
     pub(crate) at: Timestamp,
 }
 
+/// Events of a long stream that are in memory at once while it is folded.
+const FOLDED_AT_ONCE: i64 = 100;
+
 /// How long an idempotency key is remembered.
 pub(crate) const IDEMPOTENCY_KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -147,8 +158,17 @@ impl Store {
         let id = stream.to_string();
         // One question for a known stream, another tenant's and none at all: how long the answer
         // takes tells nobody which it was.
-        let events = self.get_last_events::<A>(&id, before as usize).await?;
-        loaded.fold(events)?;
+        loop {
+            let after = loaded.sequence as usize;
+            let events = self
+                .events_after(A::TYPE, &id, after, FOLDED_AT_ONCE)
+                .await?;
+            let count = events.len();
+            loaded = compute(count, move || loaded.fold(events)).await?;
+            if (count as i64) < FOLDED_AT_ONCE {
+                break;
+            }
+        }
         if loaded.sequence > before {
             self.folds.put(stream, &loaded);
         }
@@ -167,29 +187,65 @@ impl Store {
         self.folds.put(stream, loaded);
     }
 
-    /// All events of an image's stream in order, with their envelopes.
+    async fn events_after(
+        &self,
+        aggregate_type: &'static str,
+        stream: &str,
+        sequence: usize,
+        limit: i64,
+    ) -> Result<Vec<SerializedEvent>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                sqlite
+                    .events_after(aggregate_type, stream, sequence, limit)
+                    .await
+            }
+            Backend::Postgres(postgres) => {
+                postgres
+                    .events_after(aggregate_type, stream, sequence, limit)
+                    .await
+            }
+        }
+    }
+
+    /// At most `limit` events of an image's stream after a sequence, in order and with their
+    /// envelopes.
     ///
     /// # Errors
     /// When the database fails or holds an event this program cannot read.
     pub async fn image_events(
         &self,
         image: ImageId,
+        after: u64,
+        limit: u32,
     ) -> Result<Vec<Recorded<ImageEvent>>, StoreError> {
         let stream = image.to_string();
+        let (after, limit) = (after as i64, i64::from(limit));
         let rows = match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.stream_rows(Image::TYPE, &stream).await?,
-            Backend::Postgres(postgres) => postgres.stream_rows(Image::TYPE, &stream).await?,
+            Backend::Sqlite(sqlite) => {
+                sqlite
+                    .stream_rows(Image::TYPE, &stream, after, limit)
+                    .await?
+            }
+            Backend::Postgres(postgres) => {
+                postgres
+                    .stream_rows(Image::TYPE, &stream, after, limit)
+                    .await?
+            }
         };
-        rows.into_iter()
-            .map(|(row, position)| {
-                Ok(Recorded {
-                    sequence: row.sequence(),
-                    position,
-                    event: row.event()?,
-                    metadata: row.metadata()?,
+        compute(rows.len(), move || {
+            rows.into_iter()
+                .map(|(row, position)| {
+                    Ok(Recorded {
+                        sequence: row.sequence(),
+                        position,
+                        event: row.event()?,
+                        metadata: row.metadata()?,
+                    })
                 })
-            })
-            .collect()
+                .collect()
+        })
+        .await
     }
 
     /// Appends events after `expected_sequence`, all or none, with one envelope each.
@@ -284,6 +340,7 @@ impl Append {
             changes: events
                 .iter()
                 .filter_map(|(event, _)| A::change(stream, event))
+                .map(|change| change.with_verifiers(conditions.verifiers.as_ref()))
                 .collect(),
             image_limit: conditions.image_limit,
             idempotency: idempotency.map(|(idempotency, (_, metadata))| NewIdempotencyKey {

@@ -18,18 +18,27 @@ use uuid::Uuid;
 
 use crate::event_store::{Loaded, Recordable};
 
-/// Most streams of one generation; there are two. An image's state is at most about 100 KB
-/// (128 keys of 255 and 512 characters), commonly below 1 KB.
+/// Most streams of one generation, and most bytes; there are two. An image's state is commonly
+/// below 1 KB, but at most about 100 KB (128 keys of 255 and 512 characters): a tenant with many
+/// such images must not fill the memory.
 const GENERATION: usize = 1_000;
+const GENERATION_BYTES: usize = 16 << 20;
 
 type Key = (&'static str, Uuid);
-type Entry = (Arc<dyn Any + Send + Sync>, u64);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    aggregate: Arc<dyn Any + Send + Sync>,
+    sequence: u64,
+    bytes: usize,
+}
 
 /// Two generations: what is used moves to the young one; when that is full it becomes the old
 /// one, and the former old one is forgotten. Cheaper than a list in order of use, and as good.
 #[derive(Debug, Default)]
 struct Generations {
     young: HashMap<Key, Entry>,
+    young_bytes: usize,
     old: HashMap<Key, Entry>,
 }
 
@@ -51,7 +60,7 @@ impl FoldCache {
             })
         };
         entry
-            .and_then(|(aggregate, sequence)| Some((aggregate.downcast::<A>().ok()?, sequence)))
+            .and_then(|entry| Some((entry.aggregate.downcast::<A>().ok()?, entry.sequence)))
             .map_or_else(Loaded::default, |(aggregate, sequence)| Loaded {
                 aggregate: A::clone(&aggregate),
                 sequence,
@@ -60,7 +69,11 @@ impl FoldCache {
 
     /// Remembers a fold.
     pub(crate) fn put<A: Recordable>(&self, stream: Uuid, loaded: &Loaded<A>) {
-        let entry: Entry = (Arc::new(loaded.aggregate.clone()), loaded.sequence);
+        let entry = Entry {
+            aggregate: Arc::new(loaded.aggregate.clone()),
+            sequence: loaded.sequence,
+            bytes: loaded.aggregate.size_bytes(),
+        };
         let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         generations.insert((A::TYPE, stream), entry);
     }
@@ -69,12 +82,18 @@ impl FoldCache {
 impl Generations {
     /// Two readers may put the same stream; the one that saw more wins.
     fn insert(&mut self, key: Key, entry: Entry) {
-        if self.young.get(&key).is_some_and(|known| known.1 > entry.1) {
-            return;
+        if let Some(known) = self.young.get(&key) {
+            if known.sequence > entry.sequence {
+                return;
+            }
+            self.young_bytes -= known.bytes;
+            self.young.remove(&key);
         }
-        if self.young.len() >= GENERATION && !self.young.contains_key(&key) {
+        if self.young.len() >= GENERATION || self.young_bytes + entry.bytes > GENERATION_BYTES {
             self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
+        self.young_bytes += entry.bytes;
         self.young.insert(key, entry);
     }
 }
@@ -104,6 +123,21 @@ mod tests {
         assert_eq!(cache.get::<Image>(Uuid::from_u128(1)).sequence, 0);
         let generations = cache.0.lock().unwrap();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
+    }
+
+    #[test]
+    fn large_states_make_a_generation_short() {
+        let mut generations = Generations::default();
+        let entry = || Entry {
+            aggregate: Arc::new(()),
+            sequence: 1,
+            bytes: GENERATION_BYTES / 4,
+        };
+        for number in 0..100 {
+            generations.insert(("test", Uuid::from_u128(number)), entry());
+            generations.insert(("test", Uuid::from_u128(number)), entry());
+            assert!(generations.young.len() <= 4 && generations.old.len() <= 4);
+        }
     }
 
     #[test]

@@ -21,6 +21,20 @@ pub struct ImageList {
     pub count: u64,
 }
 
+/// What a list has shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImagePage {
+    /// The images, in order.
+    pub rows: Vec<ImageRow>,
+    /// Whether it ends early, because the images have very much metadata.
+    pub is_cut: bool,
+}
+
+impl ImagePage {
+    /// Most bytes of all images of a page, unless one alone has more.
+    pub const MOST_BYTES: usize = 4 << 20;
+}
+
 /// Which images a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -84,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list_images(&self, list: &ImageList) -> Result<Vec<ImageRow>, StoreError> {
+    pub async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.list_images(list).await,
             Backend::Postgres(postgres) => postgres.list_images(list).await,

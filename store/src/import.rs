@@ -6,15 +6,19 @@
 //! what they lead to.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cqrs_es::persist::SerializedEvent;
-use photolog_domain::{AccountId, Digest, ImageId};
+use photolog_domain::{AccountId, Digest, ImageId, KeyId, KeyVerifiers};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{GENESIS, Hash, link};
+use crate::column::parse;
 use crate::event_log::LogRow;
 use crate::inline::{Change, changes};
+use crate::master_key::{MasterKey, MasterKeyError};
 use crate::postgres::PostgresImport;
+use crate::secrets::{KEY_PREFIX, TOKEN_SECRET, TokenSecret, WrappedSecrets, open_verifiers};
 use crate::sqlite::SqliteImport;
 use crate::stored_event::StoredEvent;
 use crate::{Backend, Position, Store, StoreError};
@@ -95,6 +99,9 @@ pub struct Import {
     /// for it, so only the end counts.
     claims: HashMap<ImageId, (AccountId, Digest)>,
     accounts: Vec<Change>,
+    master_key: Arc<MasterKey>,
+    verifiers: HashMap<KeyId, KeyVerifiers>,
+    token_secret: Option<TokenSecret>,
 }
 
 /// The database behind an import.
@@ -132,6 +139,9 @@ impl Store {
             tail: Tail::default(),
             claims: HashMap::new(),
             accounts: Vec::new(),
+            master_key: self.master_key.clone(),
+            verifiers: HashMap::new(),
+            token_secret: None,
         })
     }
 }
@@ -152,6 +162,28 @@ impl Import {
         }
     }
 
+    /// Takes in the secrets of the installation that the log comes from; `false` when another master
+    /// key wrapped them. Keys without their verifiers are known and do not work.
+    ///
+    /// # Errors
+    /// When a secret is damaged, or the master key cannot be read.
+    pub fn take_secrets(&mut self, archived: &WrappedSecrets) -> Result<bool, StoreError> {
+        match self.master_key.of_check(&archived.master_key_check) {
+            Err(MasterKeyError::Another(_)) => return Ok(false),
+            known => known?,
+        };
+        for secret in &archived.secrets {
+            if secret.name == TOKEN_SECRET {
+                self.token_secret = Some(secret.token_secret(&self.master_key)?);
+            } else if let Some(key_id) = secret.name.strip_prefix(KEY_PREFIX) {
+                let key_id = parse(key_id)?;
+                let verifiers = open_verifiers(&self.master_key, &key_id, &secret.wrapped)?;
+                self.verifiers.insert(key_id, verifiers);
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes the inline tables and ends the transaction; durable on return.
     ///
     /// # Errors
@@ -165,12 +197,21 @@ impl Import {
                     account,
                     digest,
                 });
+        let verifiers = &self.verifiers;
+        let accounts = self.accounts.into_iter().map(|change| match &change {
+            Change::IssueKey { key_id, .. } => {
+                let known = verifiers.get(key_id);
+                change.with_verifiers(known)
+            }
+            _ => change,
+        });
         // Accounts last: their limits hold for uploads, not for what is there.
-        let changes = claims.chain(self.accounts).collect();
+        let changes = claims.chain(accounts).collect();
+        let (secret, head) = (self.token_secret, self.tail.position);
         match self.backend {
-            ImportBackend::Sqlite(sqlite) => sqlite.commit(changes, self.tail.position).await?,
+            ImportBackend::Sqlite(sqlite) => sqlite.commit(changes, secret, head).await?,
             ImportBackend::Postgres(postgres) => {
-                postgres.commit(changes, self.tail.position).await?;
+                postgres.commit(changes, secret, head).await?;
             }
         }
         Ok(self.tail)

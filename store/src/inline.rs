@@ -9,7 +9,8 @@ use cqrs_es::Aggregate;
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::event::decode;
 use photolog_domain::{
-    Account, AccountEvent, AccountId, Digest, Image, ImageEvent, ImageId, Key, KeyId, Timestamp,
+    Account, AccountEvent, AccountId, Digest, Image, ImageEvent, ImageId, Key, KeyId, KeyVerifiers,
+    Timestamp,
 };
 use uuid::Uuid;
 
@@ -64,14 +65,29 @@ pub enum Change {
         account: AccountId,
         /// Its public half.
         key_id: KeyId,
-        /// Hashes and scopes.
+        /// What its event says of it.
         key: Key,
+        /// By what its requests are checked, kept wrapped: from the event where it holds them, else
+        /// from beside it.
+        verifiers: Option<KeyVerifiers>,
     },
     /// A key works no more.
     RevokeKey {
         /// Its public half.
         key_id: KeyId,
     },
+}
+
+impl Change {
+    /// The same with the verifiers of the key that it issues, if they are that key's.
+    pub(crate) fn with_verifiers(mut self, given: Option<&KeyVerifiers>) -> Self {
+        if let (Self::IssueKey { key, verifiers, .. }, Some(given)) = (&mut self, given)
+            && given.hashes() == key.verifier_hashes
+        {
+            *verifiers = Some(given.clone());
+        }
+        self
+    }
 }
 
 /// The changes that follow from serialised events of one stream.
@@ -115,6 +131,14 @@ impl Recordable for Image {
             ImageEvent::MetadataSet { .. } | ImageEvent::MetadataKeyDeleted { .. } => None,
         }
     }
+
+    fn size_bytes(&self) -> usize {
+        let metadata = self.state().into_iter().flat_map(|image| &image.metadata);
+        let texts = metadata.map(|(key, value)| {
+            size_of_val(key) + size_of_val(value) + key.as_str().len() + value.as_str().len()
+        });
+        size_of::<Self>() + texts.sum::<usize>()
+    }
 }
 
 impl Recordable for Account {
@@ -135,6 +159,7 @@ impl Recordable for Account {
                 account,
                 key_id: key_id.clone(),
                 key: key.clone(),
+                verifiers: key.logged_verifiers.clone(),
             },
             AccountEvent::KeyRevoked { key_id, .. } => Change::RevokeKey {
                 key_id: key_id.clone(),
@@ -144,5 +169,14 @@ impl Recordable for Account {
                 image_limit: *image_limit,
             },
         })
+    }
+
+    fn size_bytes(&self) -> usize {
+        /// A key with its scopes, and what a map adds.
+        const KEY: usize = 512;
+        let keys = self
+            .state()
+            .map_or(0, |account| account.keys.len() + account.revoked.len());
+        size_of::<Self>() + keys * KEY
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use photolog_domain::{AccountId, Digest, ImageId, KeyId, Scope};
+use photolog_domain::{AccountId, Digest, ImageId, KeyId, KeyVerifiers, Scope};
 
 use crate::{Backend, Store, StoreError};
 
@@ -14,10 +14,11 @@ pub struct KeyRecord {
     pub key_id: KeyId,
     /// The tenant it belongs to.
     pub account: AccountId,
-    /// SHA-256 of the secret.
-    pub secret_sha256: Digest,
-    /// SHA-1 of the secret, hexadecimal.
-    pub signing_sha1: String,
+    /// By what its requests are checked; `None` when they were lost with the master key or left out
+    /// of a backup.
+    pub verifiers: Option<KeyVerifiers>,
+    /// Whether the log holds the key by which its requests are signed, so that no signature counts.
+    pub signing_key_logged: bool,
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
 }
@@ -65,6 +66,21 @@ impl Store {
         }
     }
 
+    /// The enabled image of an account that holds these bytes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn content_holder(
+        &self,
+        account: AccountId,
+        digest: &Digest,
+    ) -> Result<Option<ImageId>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.content_holder(account, digest).await,
+            Backend::Postgres(postgres) => postgres.content_holder(account, digest).await,
+        }
+    }
+
     /// Who holds which bytes, and how many images that makes an account, for `verify`.
     ///
     /// # Errors
@@ -84,18 +100,6 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.accounts().await,
             Backend::Postgres(postgres) => postgres.accounts().await,
-        }
-    }
-
-    /// The secret by which this installation signs access tokens: 32 random bytes, made
-    /// once (`fresh` is kept when there is none yet) and shared by all nodes.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.token_secret(fresh).await,
-            Backend::Postgres(postgres) => postgres.token_secret(fresh).await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use photolog_domain::{ImageId, ImageState, Master, PublicId};
+use photolog_domain::{Digest, ImageId, ImageState, Master, PublicId};
 
 use crate::event_store::Appended;
 use crate::{Backend, Position, Store, StoreError};
@@ -59,6 +59,17 @@ impl Store {
             Backend::Postgres(postgres) => postgres.image_row_by_public_id(public_id).await?,
         };
         Ok(row.map(PublicImage::from))
+    }
+
+    /// Whether the image view has an image that shows this master.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_master(&self, digest: &Digest) -> Result<bool, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.is_master(digest).await,
+            Backend::Postgres(postgres) => postgres.is_master(digest).await,
+        }
     }
 
     /// Waits until the image view shows an append; `false` when `timeout` ran out first.

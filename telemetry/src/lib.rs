@@ -34,8 +34,8 @@ pub enum TelemetryError {
         #[source] metrics_exporter_prometheus::BuildError,
     ),
     /// No address of a collector.
-    #[error("--otlp-endpoint {0} cannot be used: {1}")]
-    Traces(String, String),
+    #[error("--otlp-endpoint cannot be used: {0}")]
+    Traces(String),
 }
 
 /// Telemetry at work. Keep it until the program ends: dropped, it sends the spans that wait.

@@ -11,11 +11,16 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::{LogFormat, TelemetryError, TelemetrySettings, trace};
 
+/// It logs the value of each parameter in a database's URL that it does not know, and that may be a
+/// password whose name is misspelt.
+const PARSES_URLS: &str = "sqlx_postgres::options::parse=off";
+
 pub(crate) fn start(
     settings: &TelemetrySettings,
     traces: Option<&SdkTracerProvider>,
 ) -> Result<(), TelemetryError> {
     let wanted = EnvFilter::try_new(&settings.log)
+        .and_then(|filter| Ok(filter.add_directive(PARSES_URLS.parse()?)))
         .map_err(|problem: ParseError| TelemetryError::Log(settings.log.clone(), problem))?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()

@@ -30,6 +30,22 @@ pub const PROJECTION_LAG: &str = "photolog_projection_lag";
 pub const SEALING_AGE_SECONDS: &str = "photolog_sealing_age_seconds";
 /// Gauge: entries of the log that JetStream has yet to take.
 pub const RELAY_LAG: &str = "photolog_relay_lag";
+/// Gauge: open connections.
+pub const CONNECTIONS: &str = "photolog_connections";
+/// Counter: connections that the server ended, by `reason`.
+pub const CONNECTIONS_ENDED: &str = "photolog_connections_ended_total";
+/// Gauge: requests in flight, by `pool` (`pictures`, `open`, `authentication`, `keyed`).
+pub const REQUESTS_IN_FLIGHT: &str = "photolog_requests_in_flight";
+/// Counter: requests that found no place, by `reason`: a pool, `address`, `account` or `key`.
+pub const REQUESTS_REFUSED: &str = "photolog_requests_refused_total";
+/// Gauge: memory that is reserved for clients, by `use` (`decode`, `render`, `answers`, `bodies`).
+pub const MEMORY_RESERVED_BYTES: &str = "photolog_memory_reserved_bytes";
+/// Gauge: open feeds.
+pub const FEEDS: &str = "photolog_feeds";
+/// Counter: requests whose credentials were refused, by `reason`.
+pub const UNAUTHENTICATED: &str = "photolog_unauthenticated_total";
+/// Gauge: CPU time of the longest poll of a request's future, with `--watch-polls`.
+pub const LONGEST_POLL_SECONDS: &str = "photolog_longest_poll_seconds";
 
 /// From half a millisecond, a rendition out of memory, to the time a large upload takes.
 const SECONDS: [f64; 14] = [
@@ -56,6 +72,22 @@ fn describe() {
     );
     describe_counter!(RENDITIONS, "Renditions handed out");
     describe_gauge!(QUEUE, "Pictures that wait for a processor");
+    describe_gauge!(CONNECTIONS, "Open connections");
+    describe_counter!(CONNECTIONS_ENDED, "Connections that the server ended");
+    describe_gauge!(REQUESTS_IN_FLIGHT, "Requests in flight");
+    describe_counter!(REQUESTS_REFUSED, "Requests that found no place");
+    describe_gauge!(
+        MEMORY_RESERVED_BYTES,
+        Unit::Bytes,
+        "Memory that is reserved for clients"
+    );
+    describe_gauge!(FEEDS, "Open feeds");
+    describe_counter!(UNAUTHENTICATED, "Requests whose credentials were refused");
+    describe_gauge!(
+        LONGEST_POLL_SECONDS,
+        Unit::Seconds,
+        "CPU time of the longest poll of a request's future"
+    );
     describe_gauge!(LOG_HEAD, "The newest position of the log");
     describe_gauge!(
         PROJECTION_LAG,

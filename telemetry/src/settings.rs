@@ -26,7 +26,12 @@ pub struct TelemetrySettings {
 
     /// OpenTelemetry collector to send traces to, such as `http://collector:4318`; without one
     /// none are sent
-    #[arg(long, env = "PHOTOLOG_OTLP_ENDPOINT", global = true)]
+    #[arg(
+        long,
+        env = "PHOTOLOG_OTLP_ENDPOINT",
+        hide_env_values = true,
+        global = true
+    )]
     pub otlp_endpoint: Option<String>,
 }
 

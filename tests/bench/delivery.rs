@@ -47,10 +47,11 @@ pub(crate) async fn measure() -> Vec<Figure> {
     seed::shown(&mut database).await;
     app.kill();
     let url = app.setting("PHOTOLOG_DATABASE_URL");
+    let key = app.setting("PHOTOLOG_MASTER_KEY_FILE");
     let (mut relayed, mut same, mut headless) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let nats = Nats::start();
-        relayed.push(relayed_per_second(&url, &nats).await);
+        relayed.push(relayed_per_second(&url, &key, &nats).await);
         let mut messages = all_messages(&nats).await;
         same.push(published_per_second(&Nats::start(), messages.clone()).await);
         for message in &mut messages {
@@ -141,10 +142,14 @@ fn milliseconds_between(happened: &str, now: SystemTime) -> f64 {
 }
 
 /// A projector with nothing else to do publishes a log.
-async fn relayed_per_second(database_url: &str, nats: &Nats) -> f64 {
+async fn relayed_per_second(database_url: &str, master_key_file: &str, nats: &Nats) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let settings = vec![
         ("PHOTOLOG_DATABASE_URL".to_owned(), database_url.to_owned()),
+        (
+            "PHOTOLOG_MASTER_KEY_FILE".to_owned(),
+            master_key_file.to_owned(),
+        ),
         ("PHOTOLOG_NATS_URL".to_owned(), nats.url()),
     ];
     let log = folder.path().join("log");

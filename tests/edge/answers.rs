@@ -1,10 +1,13 @@
 //! What the edge answers beside pictures, as the origin would, and what it does not ask it for.
 
+use std::time::Instant;
+
 use futures::future::join_all;
 use photolog_tests::edge::{Edge, SECRET};
-use photolog_tests::pictures::png_of;
+use photolog_tests::pictures::{jpeg_of, png_of};
 use reqwest::Method;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::alike::{Question, both};
 
@@ -46,6 +49,25 @@ async fn refusals_are_the_origins_and_a_bad_size_is_refused_without_asking_it() 
         both(&edge, &link, &[("accept", "text/html")]).await.status,
         406
     );
+}
+
+#[tokio::test]
+async fn an_unknown_link_is_one_question_a_second() {
+    let edge = Edge::start().await;
+    let began = Instant::now();
+    for _ in 0..3 {
+        let unknown = (0..50).map(|_| edge.get("/images/abcdefghij_-ABCDEFGH1"));
+        let answers = join_all(unknown).await;
+        assert!(answers.iter().all(|answer| answer.status() == 404));
+    }
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+    let seen = edge.gate.take_seen();
+    assert!((1..=seconds).contains(&seen.len()), "{seen:?}");
+    // What the origin never makes is not even a question.
+    for link in ["nobody", "abcdefghij_-ABCDEFGH12", "abcdefghij.-ABCDEFGH1"] {
+        assert_eq!(edge.get(&format!("/images/{link}")).await.status(), 404);
+    }
+    assert_eq!(edge.gate.take_seen(), [""; 0]);
 }
 
 #[tokio::test]
@@ -166,4 +188,48 @@ async fn the_origins_endpoints_for_edges_want_the_secret() {
     let unknown = format!("{}/edge/masters/{}", edge.app.url, "0".repeat(64));
     let unknown = edge.client.get(unknown).bearer_auth(SECRET).send().await;
     assert_eq!(unknown.unwrap().status(), 404);
+}
+
+/// A JPEG that says where it was taken (EXIF, APP1): 48° 51' N.
+fn jpeg_with_place() -> Vec<u8> {
+    let degrees = [(48u32, 1u32), (51, 1), (0, 1)];
+    let mut tiff = b"MM\0\x2a\0\0\0\x08".to_vec();
+    // One entry that points to the GPS directory, which has two.
+    tiff.extend(b"\0\x01\x88\x25\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0");
+    tiff.extend(b"\0\x02\0\x01\0\x02\0\0\0\x02N\0\0\0");
+    tiff.extend(b"\0\x02\0\x05\0\0\0\x03\0\0\0\x38\0\0\0\0");
+    for (numerator, denominator) in degrees {
+        tiff.extend(numerator.to_be_bytes());
+        tiff.extend(denominator.to_be_bytes());
+    }
+    let mut segment = vec![0xff, 0xe1];
+    segment.extend(u16::try_from(2 + 6 + tiff.len()).unwrap().to_be_bytes());
+    segment.extend(b"Exif\0\0");
+    segment.extend(tiff);
+    let mut jpeg = jpeg_of(64, 43, 1);
+    jpeg.splice(2..2, segment);
+    jpeg
+}
+
+#[tokio::test]
+async fn an_edge_gets_masters_and_no_uploads() {
+    let edge = Edge::start().await;
+    let upload = jpeg_with_place();
+    let digest = Sha256::digest(&upload);
+    let upload_digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let public_id = edge.link(upload).await;
+    let ask = |path: String| {
+        let url = format!("{}{path}", edge.app.url);
+        edge.client.get(url).bearer_auth(SECRET).send()
+    };
+    let pointer = ask(format!("/edge/pointers/{public_id}")).await.unwrap();
+    let pointer: Value = pointer.json().await.unwrap();
+    let digest = pointer["digest"].as_str().unwrap();
+    assert_ne!(digest, upload_digest);
+    let master = ask(format!("/edge/masters/{digest}")).await.unwrap();
+    assert_eq!(master.status(), 200);
+    let master = master.bytes().await.unwrap();
+    assert!(!master.windows(4).any(|bytes| bytes == b"Exif"));
+    let refused = ask(format!("/edge/masters/{upload_digest}")).await.unwrap();
+    assert_eq!(refused.status(), 404);
 }

@@ -78,12 +78,13 @@ async fn what_was_served_goes_on_being_served() {
 }
 
 #[tokio::test]
-async fn a_link_that_was_missing_is_asked_for_again() {
+async fn a_link_that_was_missing_is_asked_for_again_after_a_second() {
     let edge = Edge::start().await;
     let link = format!("/images/{}", edge.link(png_of(64, 43, 1)).await);
     edge.gate.judge(|_| answer(404, "nobody knows"));
     assert_eq!(edge.get(&link).await.status(), 404);
     edge.gate.open();
+    sleep(POINTER_IS_OLD).await;
     assert_eq!(both(&edge, &link, &[]).await.status, 200);
 }
 

@@ -45,6 +45,22 @@ async fn a_replaced_picture_shows_after_a_second() {
     }
 }
 
+/// The edge knows the link from before, but not the master, which the origin no longer gives.
+#[tokio::test]
+async fn a_picture_that_was_replaced_a_moment_ago_shows_as_the_new_one() {
+    let edge = Edge::start().await;
+    let image = edge.app.uploaded(png_of(64, 43, 0)).await;
+    let (image, link) = names(&image);
+    for seed in 1..4 {
+        // Answered without a byte of the picture.
+        let url = format!("{}{link}", edge.url);
+        let known = edge.client.get(&url).header("if-none-match", "*");
+        assert_eq!(known.send().await.unwrap().status(), 304);
+        edge.replace(image, png_of(64, 43, seed)).await;
+        both(&edge, &format!("{link}?size=30x30"), &[]).await;
+    }
+}
+
 #[tokio::test]
 async fn an_edge_that_is_told_shows_a_replaced_picture_at_once() {
     let port = free_port();

@@ -2,6 +2,7 @@
 
 mod alike;
 mod answers;
+mod attack;
 mod browser;
 mod corpus;
 mod faults;

@@ -19,7 +19,7 @@ FITTING = ["2xx", "3xx", "401", "403", "404", "409", "412"]
 # other, a marker that names nothing, a member that must be the path's key.
 SCHEMA_SAYS_LESS = [
     "postAccountsAccountImages", "putAccountsAccountImagesImage", "getAccountsAccountImagesImage",
-    "postOauth2Token", "getV21Images", "getV21ImagesDetail", "putV21ImagesImageMetadataKey",
+    "postOauth2Token", "postOauth2Revoke", "getV21Images", "getV21ImagesDetail", "putV21ImagesImageMetadataKey",
 ]
 
 

@@ -135,13 +135,68 @@ def test_tokens():
         client_secret=OURS["keySecret"],
         scope="images.read",
     ).result
-    bearer = {"Authorization": f"Bearer {token.access_token}"}
-    nobody = Moov(server_url=URL)
-    assert nobody.images.list(account_id=ACCOUNT, http_headers=bearer).result is not None
+    assert lists(token)
     again = moov.authentication.create_access_token(
         grant_type="refresh_token", refresh_token=token.refresh_token
     ).result
     same(again.scope, "images.read")
+    for ended in [token.access_token, again.refresh_token, "unknown"]:
+        moov.authentication.revoke_access_token(token=ended)
+    assert not lists(token) and not lists(again)
+    with fails(errors.AuthTokenRequestError, "not valid"):
+        moov.authentication.create_access_token(
+            grant_type="refresh_token", refresh_token=again.refresh_token
+        )
+
+
+def lists(token):
+    bearer = {"Authorization": f"Bearer {token.access_token}"}
+    try:
+        Moov(server_url=URL).images.list(account_id=ACCOUNT, http_headers=bearer)
+    except errors.APIError as problem:
+        same(problem.status_code, 401)
+        return False
+    return True
+
+
+def test_the_vendors_scopes():
+    moov = client()
+    create = moov.authentication.create_access_token
+    images = f"/accounts/{ACCOUNT}/images.write"
+    for asked, given in [
+        ("/accounts.read", "/accounts.read"),
+        (f"{images} /accounts/{ACCOUNT}/profile.read", images),
+    ]:
+        token = create(grant_type="client_credentials", scope=asked).result
+        same(token.scope, given)
+        assert lists(token)
+    with fails(errors.AuthTokenRequestError, "another account"):
+        create(grant_type="client_credentials", scope=f"/accounts/{UNKNOWN}/images.read")
+    with fails(errors.APIError, "401"):
+        Moov(server_url=URL).authentication.create_access_token(grant_type="client_credentials")
+
+
+def test_revoking_by_client_in_the_body():
+    token = client().authentication.create_access_token(grant_type="client_credentials").result
+    authentication = Moov(server_url=URL).authentication
+    body = {"client_id": OURS["keyID"], "client_secret": OURS["keySecret"]}
+    authentication.revoke_access_token(
+        token=token.access_token, token_type_hint="access_token", **body
+    )
+    assert not lists(token)
+    with fails(errors.RevokeTokenRequestError, "required"):
+        authentication.revoke_access_token(token="", **body)
+    with fails(errors.APIError, "401"):
+        authentication.revoke_access_token(token=token.access_token)
+
+
+def test_tokens_by_form_as_the_documents_have_it():
+    form = {"grant_type": "client_credentials", "scope": "/accounts.read"}
+    answer = httpx.post(f"{URL}/oauth2/token", auth=(OURS["keyID"], OURS["keySecret"]), data=form)
+    same((answer.status_code, answer.json()["scope"]), (200, "/accounts.read"))
+    body = {"token": answer.json()["access_token"], "client_id": OURS["keyID"],
+            "client_secret": OURS["keySecret"]}
+    same(httpx.post(f"{URL}/oauth2/revoke", data=body).status_code, 204)
 
 
 stories(dict(globals()))

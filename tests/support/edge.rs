@@ -108,6 +108,11 @@ impl Edge {
         image["publicID"].as_str().expect("a public id").to_owned()
     }
 
+    /// The most memory that the worker's program has had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.workerd.peak_memory()
+    }
+
     /// What the worker wrote to standard error.
     pub fn log(&self) -> String {
         self.workerd.log()

@@ -77,9 +77,16 @@ impl TestApp {
     /// Starts it with more settings, by their environment names.
     pub async fn with<const N: usize>(settings: [(&'static str, &str); N]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let settings = settings
+        let mut settings: Vec<_> = settings
             .map(|(name, value)| (name, value.to_owned()))
             .into();
+        if settings
+            .iter()
+            .any(|(name, _)| *name == "PHOTOLOG_DATABASE_URL")
+        {
+            let file = process::master_key(folder.path()).display().to_string();
+            settings.push(("PHOTOLOG_MASTER_KEY_FILE", file));
+        }
         let child = start(folder.path(), &settings);
         let mut app = Self {
             folder,

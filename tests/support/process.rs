@@ -89,6 +89,18 @@ impl Process {
         }
     }
 
+    /// The most memory it has had in this life, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let child = self.child.as_ref().expect("a running program");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+        let status = status.expect("the status of a running program");
+        let kibibytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let kibibytes: u64 = kibibytes.and_then(|text| text.parse().ok()).expect("VmHWM");
+        kibibytes * 1024
+    }
+
     /// What it wrote to standard error, in all its lives.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -105,6 +117,13 @@ impl Drop for Process {
             eprintln!("{}:\n{}", self.log.display(), &log[end.unwrap_or(0)..]);
         }
     }
+}
+
+/// A file with a master key, for installations on PostgreSQL, where every process needs the same.
+pub fn master_key(folder: &Path) -> PathBuf {
+    let path = folder.join("master.key");
+    std::fs::write(&path, "4d".repeat(32)).expect("a file");
+    path
 }
 
 /// A program of ours beside the tests: `cargo xtask test` builds them first.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::nats::Nats;
 use crate::postgres::Cluster;
-use crate::process::{PATIENCE, Process, free_port, program};
+use crate::process::{PATIENCE, Process, free_port, master_key, program};
 use crate::small_disk::SmallDisk;
 
 /// Enough for the small pictures of a thousand rounds.
@@ -66,6 +66,10 @@ impl Scaled {
         let pictures = SmallDisk::of_megabytes(PICTURES_MEGABYTES);
         let settings = [
             ("PHOTOLOG_DATABASE_URL", postgres.new_database().await),
+            (
+                "PHOTOLOG_MASTER_KEY_FILE",
+                master_key(folder.path()).display().to_string(),
+            ),
             ("PHOTOLOG_NATS_URL", nats_urls(&nats)),
             ("PHOTOLOG_NATS_REPLICAS", nats.len().to_string()),
             (

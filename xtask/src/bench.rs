@@ -36,6 +36,18 @@ pub(crate) fn run_command_benchmarks() -> Result<()> {
     ]))
 }
 
+/// Pictures that are meant to cost much, decoded in one process.
+pub(crate) fn run_hostile_benchmarks() -> Result<()> {
+    run(&mut cargo(&[
+        "bench",
+        "--locked",
+        "--package",
+        "photolog-rendition",
+        "--bench",
+        "hostile",
+    ]))
+}
+
 fn measure(what: &str) -> Result<()> {
     run(&mut cargo(&[
         "build",

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::edge;
 use crate::setup;
 use crate::step::{Steps, run};
-use crate::workspace::{cargo, python_environment};
+use crate::workspace::{cargo, python_environment, target};
 
 /// `cargo xtask test`
 pub(crate) fn everything() -> Result<()> {
@@ -24,6 +24,7 @@ pub(crate) fn everything() -> Result<()> {
         let mut tests = cargo(&["test", "--workspace", "--locked"]);
         run(tests.args(["--", "--skip", ATTACKS]))
     })?;
+    steps.take("fuzzing", || fuzz(FUZZ_SECONDS, &[]))?;
     steps.take("attacks", attacks)?;
     steps.summarize();
     Ok(())
@@ -99,6 +100,18 @@ const STORIES: &[&str] = &[
     "photolog",
     "--",
 ];
+
+/// Enough to replay what is kept and to notice what breaks at once.
+const FUZZ_SECONDS: u64 = 5;
+
+/// `cargo xtask fuzz`: with the profile of the tests, in which overflows are findings. All of the
+/// workspace is built, because that is what the tests have built already.
+pub(crate) fn fuzz(seconds: u64, targets: &[String]) -> Result<()> {
+    run(&mut cargo(&["build", "--workspace", "--locked"]))?;
+    let mut fuzz = Command::new(target().join("debug/photolog-fuzz"));
+    fuzz.args(["--seconds", &seconds.to_string()]);
+    run(fuzz.args(targets))
+}
 
 /// The stories of attackers, by the beginning of their names.
 const ATTACKS: &str = "hostile_clients::";

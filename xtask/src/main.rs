@@ -54,6 +54,14 @@ enum Task {
         #[arg(long, default_value_t = 100)]
         rounds: u32,
     },
+    /// Feed parsers with bytes that nobody would send; a finding goes to `fuzz/regressions`
+    Fuzz {
+        /// How long, for each target
+        #[arg(long, default_value_t = 1)]
+        minutes: u64,
+        /// Which ones; all unless said
+        targets: Vec<String>,
+    },
     /// Measure the release build against its targets
     Bench {
         /// What to measure; the whole service unless said
@@ -93,6 +101,8 @@ enum Benchmark {
     Public,
     /// The memory of uploads
     Memory,
+    /// A search for the pictures that cost most
+    Hostile,
 }
 
 fn main() -> ExitCode {
@@ -118,6 +128,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Deny => check::dependencies(),
         Task::Edge { twice: false } => edge::build(),
         Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
+        Task::Fuzz { minutes, targets } => check::fuzz(60 * minutes, &targets),
         Task::Soak {
             what: Soak::Faults,
             rounds,
@@ -139,6 +150,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
             Some(Benchmark::Http) => bench::run_benchmarks("http"),
             Some(Benchmark::Public) => bench::run_benchmarks("public"),
             Some(Benchmark::Memory) => bench::run_benchmarks("memory"),
+            Some(Benchmark::Hostile) => bench::run_hostile_benchmarks(),
         },
         Task::Fmt => check::format(),
     }

@@ -1,5 +1,7 @@
 //! Who asks: credentials become a [`Caller`], and a caller meets its limits.
 
+pub mod failures;
+pub mod issuer;
 pub mod rate;
 pub mod secret;
 pub mod token;
@@ -9,9 +11,9 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use photolog_domain::{AccountId, KeyId, Scope};
+use photolog_domain::{AccountId, KeyId, KeyVerifiers, Scope};
 
-use crate::app::{App, now};
+use crate::app::App;
 use crate::error::ApiError;
 use crate::http::request::header;
 
@@ -59,7 +61,8 @@ impl Caller {
 /// # Errors
 /// `Unauthenticated`.
 pub async fn basic_or_bearer(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let authorization = header(headers, "authorization").ok_or_else(ApiError::unauthenticated)?;
+    let authorization = header(headers, "authorization")
+        .ok_or_else(|| ApiError::unauthenticated().because("missing"))?;
     let (scheme, credentials) = authorization
         .split_once(' ')
         .ok_or_else(ApiError::unauthenticated)?;
@@ -84,39 +87,32 @@ pub fn decode_basic(credentials: &str) -> Option<(String, String)> {
 /// Checks a key's secret.
 ///
 /// # Errors
-/// `Unauthenticated` when the key is unknown, revoked, or the secret is wrong.
+/// `Unauthenticated` when the key is unknown, revoked, without verifiers, or the secret is wrong.
 pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, ApiError> {
     let known = match key_id.parse::<KeyId>() {
         Ok(key_id) => app.store.key(&key_id).await?,
         Err(_) => None,
     };
-    match known {
-        Some(key) if secret::matches(given, &key.secret_sha256) => Ok(Caller {
-            account: key.account,
-            key_id: key.key_id,
-            scopes: key.scopes,
-        }),
-        _ => Err(ApiError::unauthenticated()),
+    let key = known.ok_or_else(|| ApiError::unauthenticated().because("unknown_key"))?;
+    let matches = |verifiers: &KeyVerifiers| secret::matches(given, &verifiers.secret_sha256);
+    if !key.verifiers.as_ref().is_some_and(matches) {
+        return Err(ApiError::unauthenticated().because("secret"));
     }
-}
-
-/// Checks an access token, and that its key still works.
-///
-/// # Errors
-/// `Unauthenticated` when it is forged, expired, or its key was revoked.
-pub async fn by_token(app: &App, text: &str) -> Result<Caller, ApiError> {
-    let token = app
-        .tokens
-        .read(text, token::Use::Access, now())
-        .ok_or_else(ApiError::unauthenticated)?;
-    let key = app
-        .store
-        .key(&token.key_id)
-        .await?
-        .ok_or_else(ApiError::unauthenticated)?;
     Ok(Caller {
         account: key.account,
         key_id: key.key_id,
-        scopes: key.scopes.intersection(&token.scopes).copied().collect(),
+        scopes: key.scopes,
     })
+}
+
+/// Checks an access token, and that it and its key still work.
+///
+/// # Errors
+/// `Unauthenticated` when it is forged, expired or revoked, or its key was revoked.
+pub async fn by_token(app: &App, text: &str) -> Result<Caller, ApiError> {
+    let checked = app.tokens.check(text).await?;
+    checked.map_or_else(
+        || Err(ApiError::unauthenticated().because("token")),
+        |checked| Ok(checked.caller),
+    )
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use photolog_domain::{Digest, InvalidValue, Key, KeyId, PublicId, Scope};
+use photolog_domain::{Digest, InvalidValue, Key, KeyId, KeyVerifiers, PublicId, Scope};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
@@ -11,9 +11,11 @@ use subtle::ConstantTimeEq;
 pub struct NewKey {
     /// The public half.
     pub key_id: KeyId,
-    /// The secret: `pls_` and 256 random bits. 68 characters on purpose: see [`Key::signing_sha1`].
+    /// The secret: `pls_` and 256 random bits. 68 characters on purpose: see [`KeyVerifiers::signing_sha1`].
     pub secret: String,
-    /// What is kept.
+    /// By what its requests are checked.
+    pub verifiers: KeyVerifiers,
+    /// What its event says of it.
     pub key: Key,
 }
 
@@ -24,13 +26,14 @@ pub struct NewKey {
 pub fn new_key(scopes: impl IntoIterator<Item = Scope>) -> Result<NewKey, RandomnessError> {
     let secret = format!("pls_{}", hex::encode(random::<32>()?));
     let key_id = format!("plk_{}", URL_SAFE_NO_PAD.encode(random::<12>()?));
+    let verifiers = KeyVerifiers {
+        secret_sha256: hash(&secret),
+        signing_sha1: Sha1::digest(&secret).into(),
+    };
     Ok(NewKey {
         key_id: key_id.parse()?,
-        key: Key {
-            secret_sha256: hash(&secret),
-            signing_sha1: hex::encode(Sha1::digest(&secret)),
-            scopes: scopes.into_iter().collect(),
-        },
+        key: Key::new(&verifiers, scopes),
+        verifiers,
         secret,
     })
 }
@@ -83,9 +86,10 @@ mod tests {
     #[test]
     fn only_the_secret_itself_matches() {
         let new = new_key(Scope::ALL).unwrap();
-        assert!(matches(&new.secret, &new.key.secret_sha256));
-        assert!(!matches(&new.secret[1..], &new.key.secret_sha256));
-        assert!(!matches("", &new.key.secret_sha256));
+        let kept = &new.verifiers.secret_sha256;
+        assert!(matches(&new.secret, kept));
+        assert!(!matches(&new.secret[1..], kept));
+        assert!(!matches("", kept));
         assert!(new.secret.len() > 64, "RFC 2104 hashes only longer keys");
     }
 

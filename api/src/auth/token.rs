@@ -1,95 +1,139 @@
-//! Access and refresh tokens: what they say, signed with HMAC-SHA256 by the installation's secret.
+//! What an access or refresh token says, and its signature: HMAC-SHA256 by the installation's secret.
 //!
-//! A token names its key, so revoking the key ends its tokens at once.
+//! A signature proves that we gave a token out. Whether it still counts is known to its family alone,
+//! in the database: see `issuer`.
 
 use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
-use photolog_domain::{KeyId, Scope, Timestamp};
+use photolog_domain::Scope;
+use photolog_store::TokenSecret;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use uuid::Uuid;
 
 const PREFIX: &str = "plt_";
 
-/// What a token is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Use {
-    /// Requests.
-    Access,
-    /// New access tokens.
-    Refresh,
+const MINUTE: i64 = 60 * 1_000;
+
+/// How long an access token lives, in milliseconds.
+pub const ACCESS_MILLIS: i64 = 15 * MINUTE;
+
+/// How long a family of tokens lives, in milliseconds, however often it is refreshed.
+pub const FAMILY_MILLIS: i64 = 24 * 60 * MINUTE;
+
+/// How far the database's clock may go back, in milliseconds, when another server takes over.
+const CLOCK_STEP_MILLIS: i64 = MINUTE;
+
+/// What a token says. Times are milliseconds since 1970, by the database's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// The family it belongs to, and by that the key.
+    pub family: Uuid,
+    /// The version of the secret that signed it.
+    pub secret_version: i64,
+    /// When it was given out.
+    pub issued_at: i64,
+    /// When it ends.
+    pub expires_at: i64,
+    /// What it is good for.
+    #[serde(flatten)]
+    pub kind: TokenKind,
 }
 
-impl Use {
-    /// How long such a token lives, in seconds.
-    pub fn lifetime_seconds(self) -> i64 {
-        match self {
-            Self::Access => 15 * 60,
-            Self::Refresh => 24 * 60 * 60,
-        }
+/// What a token is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum TokenKind {
+    /// Requests.
+    Access {
+        /// At most what the key may do.
+        scopes: BTreeSet<Scope>,
+    },
+    /// The next pair of tokens.
+    Refresh {
+        /// Which of its family's refresh tokens it is.
+        number: i64,
+    },
+}
+
+impl Token {
+    /// Whether it holds at this moment. One that would live longer than such tokens do, or from
+    /// later on, was not given out by us, whatever its signature.
+    pub fn holds_at(&self, now: i64) -> bool {
+        let longest = match self.kind {
+            TokenKind::Access { .. } => ACCESS_MILLIS,
+            TokenKind::Refresh { .. } => FAMILY_MILLIS,
+        };
+        self.issued_at <= now.saturating_add(CLOCK_STEP_MILLIS)
+            && self.expires_at.saturating_sub(self.issued_at) <= longest
+            && now < self.expires_at
     }
 }
 
-/// What a token says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    /// What it is good for.
-    pub token_use: Use,
-    /// The key it was given for.
-    pub key_id: KeyId,
-    /// At most what the key may do.
-    pub scopes: BTreeSet<Scope>,
-    /// When it ends.
-    pub expires_at: Timestamp,
+/// A token as it came, its signature not checked yet.
+pub struct Unverified<'a> {
+    said: &'a str,
+    signature: Vec<u8>,
+    token: Token,
 }
 
-/// Signs and checks tokens.
-pub struct TokenSigner {
-    secret: [u8; 32],
+impl<'a> Unverified<'a> {
+    /// Takes a text apart; `None` when it has not the form of a token.
+    pub fn read(text: &'a str) -> Option<Self> {
+        let (said, signature) = text.strip_prefix(PREFIX)?.split_once('.')?;
+        Some(Self {
+            said,
+            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+            token: serde_json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?,
+        })
+    }
+
+    /// The family to which it says it belongs.
+    pub fn family(&self) -> Uuid {
+        self.token.family
+    }
+
+    /// The secret by which it says it was signed.
+    pub fn secret_version(&self) -> i64 {
+        self.token.secret_version
+    }
+
+    /// The token, when this signer signed it.
+    pub fn verify(self, signer: &TokenSigner) -> Option<Token> {
+        let mac = signer.mac(self.said);
+        let signed = mac.verify_slice(&self.signature).is_ok();
+        (signed && self.token.secret_version == signer.0.version).then_some(self.token)
+    }
 }
+
+/// Signs tokens.
+#[derive(Clone, Copy)]
+pub struct TokenSigner(TokenSecret);
 
 impl TokenSigner {
     /// With the installation's secret.
-    pub fn new(secret: [u8; 32]) -> Self {
-        Self { secret }
+    pub fn new(secret: TokenSecret) -> Self {
+        Self(secret)
     }
 
-    /// A signed token.
-    pub fn issue(
-        &self,
-        token_use: Use,
-        key_id: &KeyId,
-        scopes: &BTreeSet<Scope>,
-        now: Timestamp,
-    ) -> String {
-        let expires_at = now.unix_millis() + token_use.lifetime_seconds() * 1_000;
-        let token = Token {
-            token_use,
-            key_id: key_id.clone(),
-            scopes: scopes.clone(),
-            expires_at: Timestamp::from_unix_millis(expires_at).unwrap_or(now),
-        };
-        let said = serde_json::to_vec(&token).unwrap_or_default();
-        let said = URL_SAFE_NO_PAD.encode(said);
+    /// The version of its secret.
+    pub fn secret_version(&self) -> i64 {
+        self.0.version
+    }
+
+    /// The token as text, with its signature.
+    pub fn sign(&self, token: &Token) -> serde_json::Result<String> {
+        let said = URL_SAFE_NO_PAD.encode(serde_json::to_vec(token)?);
         let signature = URL_SAFE_NO_PAD.encode(self.mac(&said).finalize().into_bytes());
-        format!("{PREFIX}{said}.{signature}")
-    }
-
-    /// What a token says, when it is ours, for this use, and has not ended.
-    pub fn read(&self, text: &str, token_use: Use, now: Timestamp) -> Option<Token> {
-        let (said, signature) = text.strip_prefix(PREFIX)?.split_once('.')?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        self.mac(said).verify_slice(&signature).ok()?;
-        let token: Token = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
-        (token.token_use == token_use && now < token.expires_at).then_some(token)
+        Ok(format!("{PREFIX}{said}.{signature}"))
     }
 
     fn mac(&self, said: &str) -> Hmac<Sha256> {
         let mut block = [0; 64];
-        block[..32].copy_from_slice(&self.secret);
+        block[..32].copy_from_slice(&self.0.secret);
         let mut mac = Hmac::<Sha256>::new(&block.into());
         mac.update(said.as_bytes());
         mac
@@ -100,35 +144,77 @@ impl TokenSigner {
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_unix_millis(1_800_000_000_000 + seconds * 1_000).unwrap()
+    const ISSUED: i64 = 1_800_000_000_000;
+
+    fn signer(version: i64, byte: u8) -> TokenSigner {
+        let secret = [byte; 32];
+        TokenSigner::new(TokenSecret { version, secret })
+    }
+
+    fn access() -> Token {
+        Token {
+            family: Uuid::now_v7(),
+            secret_version: 1,
+            issued_at: ISSUED,
+            expires_at: ISSUED + ACCESS_MILLIS,
+            kind: TokenKind::Access {
+                scopes: BTreeSet::from([Scope::ImagesRead]),
+            },
+        }
+    }
+
+    fn verified(text: &str, by: &TokenSigner) -> Option<Token> {
+        Unverified::read(text)?.verify(by)
     }
 
     #[test]
-    fn a_token_holds_until_it_ends_and_only_for_its_use() {
-        let signer = TokenSigner::new([7; 32]);
-        let key_id: KeyId = "plk_abcdefghijklmnop".parse().unwrap();
-        let scopes = BTreeSet::from([Scope::ImagesRead]);
-        let text = signer.issue(Use::Access, &key_id, &scopes, at(0));
-        let read = |seconds| signer.read(&text, Use::Access, at(seconds));
-        assert_eq!(read(0).unwrap().scopes, scopes);
-        assert!(read(15 * 60 - 1).is_some());
-        assert!(read(15 * 60).is_none());
-        assert!(signer.read(&text, Use::Refresh, at(0)).is_none());
+    fn a_signed_token_says_what_it_said() {
+        let refresh = Token {
+            kind: TokenKind::Refresh { number: 7 },
+            ..access()
+        };
+        for token in [access(), refresh] {
+            let text = signer(1, 7).sign(&token).unwrap();
+            assert_eq!(verified(&text, &signer(1, 7)), Some(token));
+        }
     }
 
     #[test]
     fn a_forged_token_is_refused() {
-        let signer = TokenSigner::new([7; 32]);
-        let key_id: KeyId = "plk_abcdefghijklmnop".parse().unwrap();
-        let text = signer.issue(Use::Access, &key_id, &BTreeSet::new(), at(0));
-        let other = TokenSigner::new([8; 32]);
-        assert!(other.read(&text, Use::Access, at(0)).is_none());
+        let text = signer(1, 7).sign(&access()).unwrap();
+        assert_eq!(verified(&text, &signer(1, 8)), None);
+        assert_eq!(verified(&text, &signer(2, 7)), None);
         for forged in ["", "plt_", "plt_.", "plt_e30.AAAA", &text[..text.len() - 2]] {
-            assert!(
-                signer.read(forged, Use::Access, at(0)).is_none(),
-                "{forged}"
-            );
+            assert_eq!(verified(forged, &signer(1, 7)), None, "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_token_holds_until_it_ends() {
+        let token = access();
+        assert!(token.holds_at(ISSUED) && token.holds_at(ISSUED + ACCESS_MILLIS - 1));
+        assert!(!token.holds_at(ISSUED + ACCESS_MILLIS));
+    }
+
+    #[test]
+    fn a_token_that_says_it_lives_longer_than_tokens_do_is_refused() {
+        let in_2099 = 4_070_908_800_000;
+        let lives = |kind: &TokenKind, issued_at, expires_at| {
+            let token = Token {
+                issued_at,
+                expires_at,
+                kind: kind.clone(),
+                ..access()
+            };
+            token.holds_at(ISSUED)
+        };
+        let refresh = TokenKind::Refresh { number: 1 };
+        for (kind, longest) in [(access().kind, ACCESS_MILLIS), (refresh, FAMILY_MILLIS)] {
+            assert!(lives(&kind, ISSUED, ISSUED + longest));
+            assert!(!lives(&kind, ISSUED, ISSUED + longest + 1));
+            assert!(!lives(&kind, ISSUED, in_2099));
+            assert!(!lives(&kind, in_2099 - longest, in_2099));
+            assert!(!lives(&kind, i64::MIN, i64::MAX));
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use clap::Subcommand;
 use photolog_domain::{Account, AccountCommand, AccountError, AccountId, KeyId, Scope};
-use photolog_store::Store;
+use photolog_store::{Conditions, Store};
 
+use crate::auth::secret::random;
 use crate::cli::{execute, issue_key, print};
 
 /// What to do with access keys.
@@ -26,6 +27,8 @@ pub enum KeyAction {
         /// The account
         account: AccountId,
     },
+    /// End every access and refresh token at once, on all nodes; clients log in again by their keys
+    RotateTokenSecret,
     /// Take a key back: it and its tokens stop working at once
     Revoke {
         /// The account
@@ -52,14 +55,28 @@ impl KeyAction {
                 let state = loaded.aggregate.state().ok_or(AccountError::NotFound)?;
                 for (key_id, key) in &state.keys {
                     let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-                    print(format_args!("{key_id}  works    {}", scopes.join(",")));
+                    let scopes = scopes.join(",");
+                    match key.logged_verifiers {
+                        None => print(format_args!("{key_id}  works    {scopes}")),
+                        Some(_) => print(format_args!(
+                            "{key_id}  works    {scopes}  (not for signed requests: reissue it)"
+                        )),
+                    }
                 }
                 for key_id in &state.revoked {
                     print(format_args!("{key_id}  revoked"));
                 }
             }
+            Self::RotateTokenSecret => {
+                let rotated = store.rotate_token_secret(random()?).await?;
+                print(format_args!(
+                    "every token has ended: the token secret has version {} now",
+                    rotated.version
+                ));
+            }
             Self::Revoke { account, key } => {
-                execute(store, account, AccountCommand::RevokeKey { key_id: key }).await?;
+                let revoke = AccountCommand::RevokeKey { key_id: key };
+                execute(store, account, revoke, &Conditions::default()).await?;
             }
         }
         Ok(())

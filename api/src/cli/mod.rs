@@ -4,6 +4,7 @@ pub mod account;
 pub mod archive;
 pub mod gc;
 pub mod key;
+pub mod master_key;
 pub mod rebuild;
 pub mod verify;
 
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use photolog_domain::{Account, AccountCommand, AccountId, Scope};
-use photolog_store::{Blobs, Conditions, Store, StoreConfig};
+use photolog_store::{Blobs, Conditions, Store, private};
 use uuid::Uuid;
 
 use crate::auth::secret::{NewKey, new_key};
@@ -43,9 +44,12 @@ pub enum Command {
     /// Open and list accounts
     #[command(subcommand)]
     Account(account::AccountAction),
-    /// Issue, list and revoke access keys
+    /// Issue, list and revoke access keys, and end all tokens
     #[command(subcommand)]
     Key(key::KeyAction),
+    /// Make and rotate the master key, which wraps the secrets in the database
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyAction),
     /// Build a read model anew from the log, while reads and writes go on
     Rebuild {
         /// Which
@@ -58,6 +62,9 @@ pub enum Command {
     Backup {
         /// The folder
         folder: PathBuf,
+        /// Leave out the wrapped secrets: after a restore every key must be reissued
+        #[arg(long)]
+        without_secrets: bool,
     },
     /// Fill an empty installation from a backup
     Restore {
@@ -68,20 +75,30 @@ pub enum Command {
     Gc(gc::GcArguments),
 }
 
+/// What Photolog keeps in the data folder.
+const DATA_FOLDER: &[&str] = &[
+    "address",
+    "blobs",
+    "credentials.json",
+    "curl.conf",
+    "incoming",
+    "master.key",
+    "photolog.sqlite",
+    "photolog.sqlite-shm",
+    "photolog.sqlite-wal",
+    "renditions",
+];
+
 /// Opens the database and migrates it, with a message that names the setting when it cannot.
 ///
 /// # Errors
 /// When it cannot.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("--data-dir {} cannot be made", config.data_dir.display()))?;
-    let database = config.database.config(&config.data_dir)?;
-    let opened = Store::open(&database).await;
-    match database {
-        StoreConfig::Sqlite { .. } => opened
-            .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display())),
-        StoreConfig::Postgres { .. } => opened.context("--database-url cannot be used"),
-    }
+    let folder = &config.data_dir;
+    private::make_folder(folder)
+        .and_then(|()| private::close_folder(folder, DATA_FOLDER))
+        .with_context(|| format!("--data-dir {} cannot be used", folder.display()))?;
+    config.database.open(folder).await
 }
 
 /// Opens the place of the pictures, with a message that names the setting when it cannot.
@@ -111,7 +128,7 @@ pub async fn open_account(
         name: name.to_owned(),
         image_limit,
     };
-    execute(store, account, open).await?;
+    execute(store, account, open, &Conditions::default()).await?;
     let new = issue_key(store, account, scopes).await?;
     Ok((account, new))
 }
@@ -130,7 +147,11 @@ pub async fn issue_key(
         key_id: new.key_id.clone(),
         key: new.key.clone(),
     };
-    execute(store, account, issue).await?;
+    let conditions = Conditions {
+        verifiers: Some(new.verifiers.clone()),
+        ..Conditions::default()
+    };
+    execute(store, account, issue, &conditions).await?;
     Ok(new)
 }
 
@@ -142,13 +163,14 @@ pub async fn execute(
     store: &Store,
     account: AccountId,
     command: AccountCommand,
+    conditions: &Conditions,
 ) -> anyhow::Result<()> {
     run::<Account, _>(
         store,
         account.uuid(),
         &command,
         |_| Ok(()),
-        &Conditions::default(),
+        conditions,
         &CommandContext::operator(),
     )
     .await

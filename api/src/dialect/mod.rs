@@ -8,11 +8,20 @@ pub mod unique;
 pub mod uploadcare;
 
 use photolog_domain::Dialect;
+use photolog_store::ImagePage;
 
 use crate::app::App;
 use crate::auth::{self, Caller};
 use crate::error::ApiError;
+use crate::http::places::Place;
 use crate::http::{Request, Response};
+
+/// What a page of so many images takes in memory: as rows, as values and as text.
+pub(crate) fn page_memory(images: u64) -> u64 {
+    /// An image with all the metadata that it may have.
+    const LARGEST_IMAGE: u64 = 100 << 10;
+    3 * (images * LARGEST_IMAGE).min(ImagePage::MOST_BYTES as u64)
+}
 
 /// Whose words to use at a path that no route fits.
 pub fn of_path(path: &[&str]) -> Dialect {
@@ -24,13 +33,17 @@ pub fn of_path(path: &[&str]) -> Dialect {
     }
 }
 
-/// Who asks, by the dialect's own credentials.
+/// Who asks, by the dialect's own credentials, which are checked in the place `checking`.
 ///
 /// # Errors
 /// `Unauthenticated`.
-pub async fn authenticate(app: &App, request: &mut Request) -> Result<Caller, ApiError> {
+pub async fn authenticate(
+    app: &App,
+    request: &mut Request,
+    checking: Place,
+) -> Result<Caller, ApiError> {
     match request.dialect {
-        Dialect::Uploadcare => uploadcare::signature::authenticate(app, request).await,
+        Dialect::Uploadcare => uploadcare::signature::authenticate(app, request, checking).await,
         Dialect::OpenStack => openstack::authenticate(app, request).await,
         Dialect::Moov | Dialect::Photolog | Dialect::Cli => {
             auth::basic_or_bearer(app, &request.headers).await

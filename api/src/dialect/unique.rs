@@ -1,11 +1,14 @@
 //! A JSON object whose member names are all different.
 //!
 //! RFC 8259 leaves doubled names open, and parsers disagree on which wins; what one reader
-//! checked another could then not see. So they are refused.
+//! checked another could then not see. So they are refused, and so are more members than any image
+//! may have keys: the time of a check must not grow with what a client sends.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
+use photolog_domain::metadata::MAX_KEYS;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 /// The members of an object in the order they were sent.
@@ -29,8 +32,14 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<V> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members: Vec<(String, V)> = Vec::new();
+        let mut known = HashSet::new();
         while let Some((name, value)) = map.next_entry::<String, V>()? {
-            if members.iter().any(|(known, _)| *known == name) {
+            if members.len() == MAX_KEYS {
+                return Err(A::Error::custom(format!(
+                    "an object may have at most {MAX_KEYS} members"
+                )));
+            }
+            if !known.insert(name.clone()) {
                 return Err(A::Error::custom(format!("member {name:?} is given twice")));
             }
             members.push((name, value));
@@ -53,6 +62,13 @@ mod tests {
                 ("a".to_owned(), "2".to_owned())
             ]
         );
+        let many = |count: usize| {
+            let members = (0..count).map(|number| format!("\"{number}\": \"\""));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        };
+        let parse = |text: String| serde_json::from_str::<UniqueMembers<String>>(&text);
+        assert_eq!(parse(many(MAX_KEYS)).unwrap().0.len(), MAX_KEYS);
+        assert!(parse(many(MAX_KEYS + 1)).is_err());
         for refused in [r#"{"a": "1", "a": "1"}"#, r#"{"a": 1}"#, r#"["a"]"#, "null"] {
             assert!(read(refused).is_err(), "{refused}");
         }

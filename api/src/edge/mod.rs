@@ -12,7 +12,7 @@ use photolog_domain::Digest;
 use photolog_rendition as rendition;
 use serde::Serialize;
 
-use crate::app::{App, SharedApp};
+use crate::app::SharedApp;
 use crate::auth::secret;
 use crate::error::ApiError;
 use crate::http::response::{empty, json, set, with_body};
@@ -34,6 +34,25 @@ impl EdgeSecret {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Lets an edge in. Where no secret is set, nobody learns that its paths exist.
+    ///
+    /// # Errors
+    /// 404 without a secret here, 401 without the right one there.
+    pub fn admit(&self, request: &Request) -> Result<(), ApiError> {
+        let Some(kept) = &self.0 else {
+            return Err(ApiError::not_found("there is nothing at this path"));
+        };
+        let given = request
+            .header("authorization")
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, secret)| secret.trim());
+        match given {
+            Some(given) if secret::matches(given, kept) => Ok(()),
+            _ => Err(ApiError::unauthenticated().because("edge_secret")),
+        }
     }
 
     /// What the origin shows to edges: the secret's hash, so that the secret itself need not be
@@ -70,7 +89,6 @@ struct Pointer {
 /// # Errors
 /// 401 without the secret, 404 for an unknown link.
 pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    admit(&app, &request)?;
     let (_, image) = pointers::find(&app, &request).await?;
     let master = &image.master;
     let etag = format!("\"{}\"", master.digest);
@@ -95,16 +113,18 @@ pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiEr
 
 /// `GET /edge/masters/{digest}`: a master's bytes.
 ///
+/// The blob store holds uploads under their digests as well, with all that a camera wrote into
+/// them; so the image view must name the digest as a master.
+///
 /// # Errors
-/// 401 without the secret, 404 for an unknown digest.
+/// 401 without the secret, 404 for a digest that no image's master has.
 pub async fn master(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    admit(&app, &request)?;
     let digest: Digest = request.id_of("digest")?;
-    let bytes = app
-        .blobs
-        .get(&digest)
-        .await?
-        .ok_or_else(|| ApiError::not_found("master not found"))?;
+    let missing = || ApiError::not_found("master not found");
+    if !app.store.is_master(&digest).await? {
+        return Err(missing());
+    }
+    let bytes = app.blobs.get(&digest).await?.ok_or_else(missing)?;
     let media_type = rendition::MediaType::sniff(&bytes)
         .map_or("application/octet-stream", rendition::MediaType::as_str);
     let mut response = with_body(StatusCode::OK, media_type, bytes);
@@ -117,22 +137,6 @@ fn keep(response: &mut Response, how: &'static str) {
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static(how));
-}
-
-/// Lets the edge in. Where no secret is set, nobody learns that these paths exist.
-fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
-    let Some(kept) = &app.edge_secret.0 else {
-        return Err(ApiError::not_found("there is nothing at this path"));
-    };
-    let given = request
-        .header("authorization")
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, secret)| secret.trim());
-    match given {
-        Some(given) if secret::matches(given, kept) => Ok(()),
-        _ => Err(ApiError::unauthenticated()),
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::BATCH;
 
 /// Events kept for a listener that is slow; one that is slower reads them from the log.
-const BACKLOG: usize = 256;
+const BACKLOG: usize = 64;
 
 /// How long to wait after the log could not be read.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -11,39 +11,48 @@
 mod listener;
 pub mod live;
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
 use http::StatusCode;
 use photolog_domain::{ImageEvent, ImageId};
 use photolog_projector::CloudEvent;
-use photolog_store::Position;
+use photolog_store::{LogEntry, Position};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use sync_wrapper::SyncStream;
 use warp::Reply;
 
 use crate::app::SharedApp;
+use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::http::compute::compute;
+use crate::http::memory::Holder;
 use crate::http::response::json;
 use crate::http::{Request, Response};
+use listener::FeedAccess;
 
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1_000;
 
-/// Entries of the log read at once.
-const BATCH: u32 = 500;
+/// Entries of the log read at once: their events may be large.
+const BATCH: u32 = 100;
+
+/// What a batch takes in memory, as rows and as values.
+const BATCH_BYTES: u64 = 2 * BATCH as u64 * (100 << 10);
+
+/// Most bytes of events in a page: one with large events ends early, and says where to go on.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Most batches looked through for one page: beyond, the page ends early and says where to go on.
-const BATCHES_OF_A_PAGE: usize = 10;
-
-/// A word from time to time, so that proxies and clients see that the connection lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const BATCHES_OF_A_PAGE: usize = 50;
 
 /// `GET /accounts/{account}/events`: oldest first.
 ///
 /// `image` and `type` (repeatable) filter. As JSON, `cursor` and `limit` page. With
 /// `Accept: text/event-stream` it is live; `Last-Event-ID` (or `cursor`) resumes after a position,
-/// without one it begins with what happens next.
+/// without one it begins with what happens next. From time to time it checks that its credentials still
+/// hold, and sends a comment.
 pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let filter = Filter::read(&request)?;
     let accept = request.header("accept").unwrap_or_default();
@@ -63,15 +72,24 @@ async fn live_feed(
         Some(id) => Some(id.parse().map_err(|_| not_a_position("Last-Event-ID"))?),
         None => cursor(request)?,
     };
-    let account = request.caller()?.account;
-    let events = listener::events(app, account, filter, after).await?;
-    let events = warp::sse::keep_alive().interval(HEARTBEAT).stream(events);
+    let Caller {
+        account, key_id, ..
+    } = request.caller()?;
+    let access = FeedAccess {
+        account: *account,
+        headers: request.headers.clone(),
+        places: (
+            app.places.account_feeds.enter(account)?,
+            app.places.key_feeds.enter(key_id)?,
+        ),
+    };
+    let events = listener::events(app, access, filter, after).await?;
     Ok(warp::sse::reply(SyncStream::new(events.into_stream())).into_response())
 }
 
 #[derive(Serialize)]
 struct Page {
-    events: Vec<CloudEvent>,
+    events: Vec<Box<RawValue>>,
     /// Where to go on; absent at the end of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -84,22 +102,32 @@ async fn page(app: SharedApp, request: &Request, filter: &Filter) -> Result<Resp
         limit => limit.min(MAX_LIMIT) as usize,
     };
     let mut after = cursor(request)?.unwrap_or(0);
+    let holder = Holder::Account(account);
+    let _turn = app.reads.turn(holder, BATCH_BYTES).await?;
     let mut events = Vec::new();
+    let mut bytes = 0;
     let mut next = None;
-    for batch in 1.. {
+    'batches: for batch in 1.. {
         let entries = app.store.read_log_of(account, after, BATCH).await?;
         let Some(last) = entries.last() else {
             break;
         };
         let end = last.position;
-        for event in entries.into_iter().filter_map(CloudEvent::of) {
-            if events.len() < limit && filter.wants(&event) {
-                after = event.position();
-                events.push(event);
+        for (position, text) in written(entries, filter.clone()).await? {
+            if !events.is_empty() && bytes + text.get().len() > PAGE_BYTES {
+                next = Some(after.to_string());
+                break 'batches;
+            }
+            bytes += text.get().len();
+            after = position;
+            events.push(text);
+            if events.len() == limit {
+                break;
             }
         }
-        if events.len() == limit || batch == BATCHES_OF_A_PAGE {
-            let reached = if events.len() == limit { after } else { end };
+        let is_full = events.len() == limit;
+        if is_full || batch == BATCHES_OF_A_PAGE {
+            let reached = if is_full { after } else { end };
             let more = app.store.read_log_of(account, reached, 1).await?;
             next = more.first().map(|_| reached.to_string());
             break;
@@ -107,6 +135,21 @@ async fn page(app: SharedApp, request: &Request, filter: &Filter) -> Result<Resp
         after = end;
     }
     Ok(json(StatusCode::OK, &Page { events, next }))
+}
+
+/// The wanted ones of some entries as they go over the wire, with their positions.
+async fn written(
+    entries: Vec<LogEntry>,
+    filter: Filter,
+) -> Result<Vec<(Position, Box<RawValue>)>, ApiError> {
+    let write = move || {
+        let events = entries.into_iter().filter_map(CloudEvent::of);
+        events
+            .filter(|event| filter.wants(event))
+            .map(|event| Ok((event.position(), serde_json::value::to_raw_value(&event)?)))
+            .collect::<Result<_, serde_json::Error>>()
+    };
+    compute(write).await?.map_err(ApiError::internal)
 }
 
 fn cursor(request: &Request) -> Result<Option<Position>, ApiError> {
@@ -122,7 +165,7 @@ fn not_a_position(name: &str) -> ApiError {
 #[derive(Clone, Debug)]
 struct Filter {
     image: Option<String>,
-    types: Vec<String>,
+    types: BTreeSet<String>,
 }
 
 impl Filter {
@@ -131,7 +174,7 @@ impl Filter {
         let image = image
             .transpose()
             .map_err(|_| ApiError::malformed("image must be the id of an image"))?;
-        let types: Vec<_> = request
+        let types: BTreeSet<_> = request
             .query
             .all("type")
             .flat_map(|names| names.split(','))
@@ -154,6 +197,6 @@ impl Filter {
         self.image
             .as_ref()
             .is_none_or(|image| image == event.image())
-            && (self.types.is_empty() || self.types.iter().any(|name| name == event.event_type()))
+            && (self.types.is_empty() || self.types.contains(event.event_type()))
     }
 }

@@ -48,11 +48,12 @@ pub struct Entry {
     pub after: Value,
 }
 
-/// Walks a stream and says what each event changed.
+/// Walks through events and says what each one changed; `image` is as it was before them, and
+/// afterwards as it is behind them.
 pub fn entries(
+    image: &mut Image,
     events: impl IntoIterator<Item = Recorded<ImageEvent>>,
 ) -> impl Iterator<Item = Entry> {
-    let mut image = Image::default();
     events.into_iter().map(move |recorded| {
         let before = changed(&recorded.event, image.state());
         let event = recorded.event.clone();
@@ -107,68 +108,69 @@ fn picked<'a>(metadata: &Metadata, keys: impl IntoIterator<Item = &'a MetadataKe
         .into()
 }
 
-/// One JSON object a line.
+/// An entry as a line of JSON.
 ///
 /// # Errors
-/// When an entry cannot be written as JSON.
-pub fn ndjson(entries: &[Entry]) -> Result<Vec<u8>, ApiError> {
-    let mut text = Vec::new();
-    for entry in entries {
-        serde_json::to_writer(&mut text, entry).map_err(ApiError::internal)?;
-        text.push(b'\n');
-    }
-    Ok(text)
+/// When it cannot be written.
+pub fn json_line(entry: &Entry) -> Result<Vec<u8>, ApiError> {
+    let mut line = serde_json::to_vec(entry).map_err(ApiError::internal)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
-/// A table with a head line (RFC 4180).
+/// The head line of a table (RFC 4180).
 ///
 /// # Errors
-/// When a line cannot be written.
-pub fn csv(entries: &[Entry]) -> Result<Vec<u8>, ApiError> {
-    let mut table = csv::WriterBuilder::new()
+/// When it cannot be written.
+pub fn csv_head() -> Result<Vec<u8>, ApiError> {
+    csv_line([
+        "sequence",
+        "position",
+        "type",
+        "at",
+        "actor",
+        "dialect",
+        "reason",
+        "requestID",
+        "correlationID",
+        "causationID",
+        "eventID",
+        "before",
+        "after",
+    ])
+}
+
+/// An entry as a line of a table.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn csv_row(entry: &Entry) -> Result<Vec<u8>, ApiError> {
+    csv_line([
+        entry.sequence.to_string(),
+        entry
+            .position
+            .map(|place| place.to_string())
+            .unwrap_or_default(),
+        entry.event_type.to_owned(),
+        entry.at.to_string(),
+        harmless(&entry.actor),
+        entry.dialect.to_string(),
+        harmless(entry.reason.as_deref().unwrap_or_default()),
+        harmless(&entry.request_id),
+        harmless(&entry.correlation_id),
+        entry.causation_id.to_string(),
+        entry.event_id.to_string(),
+        entry.before.to_string(),
+        entry.after.to_string(),
+    ])
+}
+
+fn csv_line<const N: usize>(fields: [impl AsRef<[u8]>; N]) -> Result<Vec<u8>, ApiError> {
+    let mut line = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    table
-        .write_record([
-            "sequence",
-            "position",
-            "type",
-            "at",
-            "actor",
-            "dialect",
-            "reason",
-            "requestID",
-            "correlationID",
-            "causationID",
-            "eventID",
-            "before",
-            "after",
-        ])
-        .map_err(ApiError::internal)?;
-    for entry in entries {
-        table
-            .write_record([
-                entry.sequence.to_string(),
-                entry
-                    .position
-                    .map(|place| place.to_string())
-                    .unwrap_or_default(),
-                entry.event_type.to_owned(),
-                entry.at.to_string(),
-                harmless(&entry.actor),
-                entry.dialect.to_string(),
-                harmless(entry.reason.as_deref().unwrap_or_default()),
-                harmless(&entry.request_id),
-                harmless(&entry.correlation_id),
-                entry.causation_id.to_string(),
-                entry.event_id.to_string(),
-                entry.before.to_string(),
-                entry.after.to_string(),
-            ])
-            .map_err(ApiError::internal)?;
-    }
-    table
-        .into_inner()
+    line.write_record(fields).map_err(ApiError::internal)?;
+    line.into_inner()
         .map_err(|problem| ApiError::internal(problem.to_string()))
 }
 
@@ -240,7 +242,7 @@ mod tests {
 
     #[test]
     fn each_entry_shows_what_stood_there_before_and_after() {
-        let entries: Vec<_> = entries(stream()).collect();
+        let entries: Vec<_> = entries(&mut Image::default(), stream()).collect();
         assert_eq!(entries[0].before, Value::Null);
         assert_eq!(entries[0].after["publicID"], "abcdefghij_-ABCDEFGH1");
         let metadata = |value: &str| json!({"metadata": {"a": value}});
@@ -266,8 +268,10 @@ mod tests {
 
     #[test]
     fn a_reason_cannot_become_a_formula() {
-        let entries: Vec<_> = entries(stream()).collect();
-        let text = String::from_utf8(csv(&entries).unwrap()).unwrap();
+        let entries: Vec<_> = entries(&mut Image::default(), stream()).collect();
+        let lines = entries.iter().map(|entry| csv_row(entry).unwrap());
+        let table = csv_head().unwrap().into_iter().chain(lines.flatten());
+        let text = String::from_utf8(table.collect()).unwrap();
         assert_eq!(text.lines().count(), 6);
         assert!(text.contains("\"'=HYPERLINK(\"\"x\"\")\""), "{text}");
     }

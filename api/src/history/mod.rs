@@ -4,34 +4,40 @@
 //! | --- | --- |
 //! | this one | the endpoint: filters, pages, formats |
 //! | [`entry`] | one event with its before and after |
+//! | [`walk`] | through a stream, some events at a time |
 //!
 //! Strong: folded from the image's own stream.
 
 pub mod entry;
+pub mod walk;
 
-use cqrs_es::Aggregate;
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use futures::Stream;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, LINK};
-use photolog_domain::{Image, ImageError, ImageEvent, ImageId, ImageState, Timestamp};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
+use photolog_domain::{ImageEvent, ImageId, ImageState, Timestamp};
 use photolog_store::Recorded;
-use serde::Serialize;
+use sync_wrapper::SyncStream;
+use warp::Reply;
 
 use crate::app::{App, SharedApp};
 use crate::error::ApiError;
-use crate::http::response::{json, set, with_body};
+use crate::http::memory::Holder;
+use crate::http::response::{set, with_body};
 use crate::http::{Request, Response};
 use entry::Entry;
+use walk::Walk;
 
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1_000;
 
-#[derive(Serialize)]
-struct Page<'a> {
-    events: &'a [Entry],
-    /// Where to go on; absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
+/// Events of a stream that are in memory at once.
+const BATCH: u32 = 100;
+
+/// Most bytes of a page: one with larger events ends early, and says where to go on.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// `GET /accounts/{account}/images/{image}/history`: oldest first.
 ///
@@ -42,65 +48,61 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     let filter = Filter::read(&request)?;
     let format = Format::of(&request)?;
     let image: ImageId = request.id_of("image")?;
-    let events = own_events(&app, &request, image).await?;
-    let default_limit = match format {
-        Format::Json => DEFAULT_LIMIT,
-        Format::Ndjson | Format::Csv => u64::MAX,
+    let mut walk = Walk::begin(&app.store, request.caller()?.account, image).await?;
+    let limit = match (format, request.query.get("limit")) {
+        (Format::Ndjson | Format::Csv, None) => {
+            return Ok(export(format, image, walk.export(filter, format)));
+        }
+        _ => match request.query.number("limit", DEFAULT_LIMIT)? {
+            0 => return Err(ApiError::malformed("limit must be at least 1")),
+            limit => limit.min(MAX_LIMIT),
+        },
     };
-    let limit = match request.query.number("limit", default_limit)? {
-        0 => return Err(ApiError::malformed("limit must be at least 1")),
-        limit if format == Format::Json => limit.min(MAX_LIMIT),
-        limit => limit,
-    };
-    let mut entries = entry::entries(events)
-        .filter(|entry| entry.sequence > filter.after && filter.wants(entry))
-        .take(usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX))
-        .collect::<Vec<_>>();
-    let more = entries.len() as u64 > limit;
-    if more {
-        entries.pop();
-    }
-    let next = entries
-        .last()
-        .filter(|_| more)
-        .map(|entry| entry.sequence.to_string());
+    let holder = Holder::Account(request.caller()?.account);
+    let turn = app.reads.turn(holder, 3 * PAGE_BYTES as u64).await?;
+    let page = walk.page(&filter, format, limit).await?;
+    drop(turn);
     let mut response = match format {
-        Format::Json => json(
-            StatusCode::OK,
-            &Page {
-                events: &entries,
-                next: next.clone(),
-            },
-        ),
-        Format::Ndjson => export(
-            "application/x-ndjson",
-            entry::ndjson(&entries)?,
+        Format::Json => no_store(with_body(StatusCode::OK, "application/json", page.text)),
+        _ => as_file(
+            with_body(StatusCode::OK, format.media_type(), page.text),
+            format,
             image,
-            "ndjson",
-        ),
-        Format::Csv => export(
-            "text/csv; charset=utf-8",
-            entry::csv(&entries)?,
-            image,
-            "csv",
         ),
     };
-    if let Some(cursor) = next {
-        let url = next_url(&app, &request, &cursor);
+    if let Some(cursor) = page.next {
+        let url = next_url(&app, &request, cursor);
         set(&mut response, LINK, &format!("<{url}>; rel=\"next\""));
     }
     Ok(response)
 }
 
-fn export(content_type: &'static str, text: Vec<u8>, image: ImageId, extension: &str) -> Response {
-    let mut response = with_body(StatusCode::OK, content_type, text);
-    set(&mut response, CACHE_CONTROL, "no-store");
-    let name = format!("attachment; filename=\"history-{image}.{extension}\"");
+fn export(
+    format: Format,
+    image: ImageId,
+    pieces: impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static,
+) -> Response {
+    let body = warp::reply::stream(SyncStream::new(Box::pin(pieces)));
+    let mut response = body.into_response();
+    set(&mut response, CONTENT_TYPE, format.media_type());
+    as_file(response, format, image)
+}
+
+fn as_file(mut response: Response, format: Format, image: ImageId) -> Response {
+    let name = format!(
+        "attachment; filename=\"history-{image}.{}\"",
+        format.extension()
+    );
     set(&mut response, CONTENT_DISPOSITION, &name);
+    no_store(response)
+}
+
+fn no_store(mut response: Response) -> Response {
+    set(&mut response, CACHE_CONTROL, "no-store");
     response
 }
 
-fn next_url(app: &App, request: &Request, cursor: &str) -> String {
+fn next_url(app: &App, request: &Request, cursor: u64) -> String {
     let (path, query) = request
         .target
         .split_once('?')
@@ -114,8 +116,9 @@ fn next_url(app: &App, request: &Request, cursor: &str) -> String {
 }
 
 /// What the client wants to see.
-struct Filter {
-    types: Vec<&'static str>,
+#[derive(Clone, Debug)]
+pub struct Filter {
+    types: BTreeSet<&'static str>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     after: u64,
@@ -154,20 +157,41 @@ impl Filter {
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        (self.types.is_empty() || self.types.contains(&entry.event_type))
+        entry.sequence > self.after
+            && (self.types.is_empty() || self.types.contains(&entry.event_type))
             && self.from.is_none_or(|from| entry.at >= from)
             && self.to.is_none_or(|to| entry.at < to)
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A page with a cursor.
     Json,
+    /// A JSON object a line.
     Ndjson,
+    /// A table.
     Csv,
 }
 
 impl Format {
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+        }
+    }
+
     fn of(request: &Request) -> Result<Self, ApiError> {
         let accept = request.header("accept").unwrap_or_default();
         match request.query.get("format") {
@@ -182,20 +206,6 @@ impl Format {
     }
 }
 
-/// The events of an image of the caller's account.
-async fn own_events(
-    app: &App,
-    request: &Request,
-    image: ImageId,
-) -> Result<Vec<Recorded<ImageEvent>>, ApiError> {
-    let account = request.caller()?.account;
-    let events = app.store.image_events(image).await?;
-    match events.first().map(|first| &first.event) {
-        Some(ImageEvent::Uploaded { account: owner, .. }) if *owner == account => Ok(events),
-        _ => Err(ImageError::NotFound.into()),
-    }
-}
-
 /// An image of the caller's account as it was while `reached` held.
 ///
 /// # Errors
@@ -206,17 +216,6 @@ pub async fn image_at(
     image: ImageId,
     reached: impl Fn(&Recorded<ImageEvent>) -> bool,
 ) -> Result<Option<(u64, ImageState)>, ApiError> {
-    let events = own_events(app, request, image).await?;
-    Ok(fold(events.into_iter().take_while(|event| reached(event))))
-}
-
-/// Folds events into the last sequence and the state after it.
-pub fn fold(events: impl IntoIterator<Item = Recorded<ImageEvent>>) -> Option<(u64, ImageState)> {
-    let mut image = Image::default();
-    let mut sequence = 0;
-    for recorded in events {
-        sequence = recorded.sequence;
-        image.apply(recorded.event);
-    }
-    image.state().map(|state| (sequence, state.clone()))
+    let walk = Walk::begin(&app.store, request.caller()?.account, image).await?;
+    walk.fold_while(reached).await
 }

@@ -1,56 +1,80 @@
-//! A request's body: bounded in bytes and time while it is read, and drained politely
-//! when a handler answers before reading it.
+//! A request's body: bounded in bytes, time and memory while it is read, and drained politely when a
+//! handler answers before reading it.
 
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
 use crate::error::ApiError;
+use crate::http::memory::Share;
+use crate::limits::Pace;
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
 
-/// An unread body is read on, so that a client that is still writing sees the early
-/// answer instead of a broken pipe; at most so much of it, for at most so long.
+/// An unread body is read on, so that a client that is still writing sees the early answer instead
+/// of a broken pipe; at most so much of it, for at most so long.
 const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// The bytes of a request, still on their way in.
 pub struct RequestBody {
     chunks: Option<Chunks>,
-    idle_timeout: Duration,
+    pace: Pace,
+    /// Bytes received, and the time that we waited for them.
+    received: u64,
+    waited: Duration,
+    memory: Option<Share>,
 }
 
 impl RequestBody {
-    /// Wraps a stream of chunks; a pause longer than `idle_timeout` ends the request.
-    pub fn new<S, B>(stream: S, idle_timeout: Duration) -> Self
+    /// Wraps a stream of chunks, which must keep up the pace.
+    pub fn new<S, B>(stream: S, pace: Pace) -> Self
     where
         S: Stream<Item = Result<B, warp::Error>> + Send + Sync + 'static,
         B: Buf,
     {
         let chunks =
             stream.map(|chunk| chunk.map(|mut buffer| buffer.copy_to_bytes(buffer.remaining())));
-        Self {
-            chunks: Some(Box::pin(chunks)),
-            idle_timeout,
-        }
+        Self::of_chunks(Some(Box::pin(chunks)), pace)
     }
 
     /// No body, to leave in the place of one that was taken.
     pub fn none() -> Self {
+        let pace = Pace {
+            pause: Duration::ZERO,
+            bytes_per_second: 1,
+        };
+        Self::of_chunks(None, pace)
+    }
+
+    fn of_chunks(chunks: Option<Chunks>, pace: Pace) -> Self {
         Self {
-            chunks: None,
-            idle_timeout: Duration::ZERO,
+            chunks,
+            pace,
+            received: 0,
+            waited: Duration::ZERO,
+            memory: None,
         }
     }
 
-    /// A body that was read already, for whoever reads it again.
-    pub fn of(bytes: Bytes) -> Self {
-        Self {
-            chunks: Some(Box::pin(futures::stream::once(async { Ok(bytes) }))),
-            idle_timeout: Duration::MAX,
-        }
+    /// From here on [`RequestBody::collect`] takes its memory from this share.
+    pub fn charge(&mut self, share: Share) {
+        self.memory = Some(share);
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.chunks
+            .as_ref()
+            .is_none_or(|chunks| chunks.size_hint().1 == Some(0))
+    }
+
+    /// Puts back a body that was read already, for a second reader.
+    pub fn restore(&mut self, bytes: Bytes) {
+        let whole = futures::stream::once(async { Ok(bytes) });
+        self.chunks = Some(Box::pin(whole));
     }
 
     /// The next bytes; `None` at the end.
@@ -61,9 +85,16 @@ impl RequestBody {
         let Some(chunks) = &mut self.chunks else {
             return Ok(None);
         };
-        let next = tokio::time::timeout(self.idle_timeout, chunks.next()).await;
+        let left = self.pace.allows(self.received).saturating_sub(self.waited);
+        let began = Instant::now();
+        let next = tokio::time::timeout(left.min(self.pace.pause), chunks.next()).await;
+        // The time between two calls is ours, not the client's.
+        self.waited += began.elapsed();
         let outcome = match next {
-            Ok(Some(Ok(bytes))) => return Ok(Some(bytes)),
+            Ok(Some(Ok(bytes))) => {
+                self.received += bytes.len() as u64;
+                return Ok(Some(bytes));
+            }
             Ok(None) => Ok(None),
             Ok(Some(Err(source))) => {
                 Err(ApiError::malformed("the request body broke off").caused_by(source))
@@ -77,8 +108,9 @@ impl RequestBody {
     /// The whole body.
     ///
     /// # Errors
-    /// When it is larger than `limit` bytes, too slow, or breaks off.
+    /// When it is larger than `limit` bytes, too slow, breaks off, or there is no memory for it.
     pub async fn collect(&mut self, limit: usize) -> Result<Bytes, ApiError> {
+        let mut memory = self.memory.take();
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if whole.len() + chunk.len() > limit {
@@ -86,13 +118,22 @@ impl RequestBody {
                     "the request body may have at most {limit} bytes"
                 )));
             }
+            if let Some(memory) = &mut memory
+                && !memory.grow(chunk.len() as u64)
+            {
+                return Err(ApiError::busy("too many large requests are in flight"));
+            }
             if whole.is_empty() {
                 whole = BytesMut::from(chunk);
             } else {
                 whole.extend_from_slice(&chunk);
             }
         }
-        Ok(whole.freeze())
+        let bytes = whole.freeze();
+        Ok(match memory {
+            Some(memory) => Bytes::from_owner(Charged { bytes, memory }),
+            None => bytes,
+        })
     }
 
     /// The body as a stream of chunks, for a parser that pulls.
@@ -100,6 +141,19 @@ impl RequestBody {
         futures::stream::unfold(self, |mut body| async {
             body.chunk().await.transpose().map(|chunk| (chunk, body))
         })
+    }
+}
+
+/// A whole body, which holds its memory for as long as anybody holds its bytes.
+struct Charged {
+    bytes: Bytes,
+    #[expect(dead_code, reason = "given back when it is dropped")]
+    memory: Share,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -123,5 +177,40 @@ impl Drop for RequestBody {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+    use crate::error::Kind;
+
+    /// A body that sends one byte each `pause`.
+    fn drips(pause: Duration) -> RequestBody {
+        let bytes = stream::unfold((), move |()| async move {
+            tokio::time::sleep(pause).await;
+            Some((Ok::<_, warp::Error>(Bytes::from_static(b"x")), ()))
+        });
+        // `Sync` is asked for by hyper's own bodies alone.
+        let bytes = sync_wrapper::SyncStream::new(Box::pin(bytes));
+        let pace = Pace {
+            pause: Duration::from_millis(100),
+            bytes_per_second: 1_000,
+        };
+        RequestBody::new(bytes, pace)
+    }
+
+    #[tokio::test]
+    async fn a_pause_and_a_low_rate_end_a_body() {
+        let paused = drips(Duration::from_millis(200)).collect(100).await;
+        assert_eq!(paused.unwrap_err().kind, Kind::Timeout);
+        let began = Instant::now();
+        let slow = drips(Duration::from_millis(20)).collect(100).await;
+        assert_eq!(slow.unwrap_err().kind, Kind::Timeout);
+        assert!(began.elapsed() < Duration::from_secs(1));
+        let fast = drips(Duration::ZERO).collect(100).await;
+        assert_eq!(fast.unwrap_err().kind, Kind::TooLarge);
     }
 }

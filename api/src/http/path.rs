@@ -78,11 +78,21 @@ impl Parameters {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
+    /// Each look-up goes through all of them.
+    const MOST: usize = 100;
+
     /// Reads a raw query string.
     ///
     /// # Errors
-    /// When a name or value is not UTF-8 after decoding.
+    /// When a name or value is not UTF-8 after decoding, or there are more parameters than any
+    /// request needs.
     pub fn read(raw: &str) -> Result<Self, ApiError> {
+        if raw.split('&').nth(Self::MOST).is_some() {
+            let most = Self::MOST;
+            return Err(ApiError::malformed(format!(
+                "a query may have at most {most} parameters"
+            )));
+        }
         raw.split('&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| {
@@ -189,5 +199,7 @@ mod tests {
         assert_eq!(large.number("a", 7).unwrap(), i64::MAX as u64);
         assert!(large.number("b", 7).is_err());
         assert!(Query::read("a=%ff").is_err());
+        assert!(Query::read(&"a&".repeat(99)).is_ok());
+        assert!(Query::read(&"a&".repeat(100)).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! A request as handlers see it: matched, decoded, and with its caller known.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
 use photolog_domain::Dialect;
@@ -9,7 +10,11 @@ use uuid::Uuid;
 use crate::auth::Caller;
 use crate::error::{ApiError, Kind};
 use crate::http::RequestBody;
+use crate::http::compute::compute;
 use crate::http::path::{Parameters, Query};
+
+/// A larger JSON text is parsed on the blocking pool.
+const MAX_BYTES_PARSED_INLINE: usize = 32 * 1024;
 
 /// The name of one request in answers, logs and events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub struct Request {
     pub query: Query,
     /// The headers.
     pub headers: HeaderMap,
+    /// The client's address.
+    pub client: IpAddr,
     /// The body.
     pub body: RequestBody,
     /// The request's name.
@@ -111,7 +118,7 @@ impl Request {
     ///
     /// # Errors
     /// When it says it is something else, is too large, or is no JSON of the wanted shape.
-    pub async fn json<T: serde::de::DeserializeOwned>(
+    pub async fn json<T: serde::de::DeserializeOwned + Send + 'static>(
         &mut self,
         limit: usize,
     ) -> Result<T, ApiError> {
@@ -122,8 +129,12 @@ impl Request {
             ));
         }
         let body = self.body.collect(limit).await?;
-        serde_json::from_slice(&body)
-            .map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))
+        let parsed = if body.len() > MAX_BYTES_PARSED_INLINE {
+            compute(move || serde_json::from_slice(&body)).await?
+        } else {
+            serde_json::from_slice(&body)
+        };
+        parsed.map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))
     }
 }
 

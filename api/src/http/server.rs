@@ -1,45 +1,70 @@
-//! Connections: our own accept loop around warp's service.
+//! The accept loop: connections in, requests to a service, answers out.
 //!
-//! warp's own server gives hyper no timer (so a request's head may take for ever), caps
-//! neither connections nor the time of a shutdown. This loop does.
+//! warp's own server gives hyper no timer, caps neither connections nor the time of a shutdown, and
+//! counts no answer. Who may connect and for how long is in [`connections`](super::connections), what
+//! answers may hold in [`answers`](super::answers).
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::app::App;
-use crate::routes;
+use crate::http::answers::{AnswerBody, Answers};
+use crate::http::client_stream::ClientStream;
+use crate::http::connections::{Connection, Connections, InFlight};
+use crate::http::poll_watch::watched;
+use crate::limits::{Limits, Pace};
 
 const MAX_HEADERS: usize = 100;
-const MAX_HEAD_BYTES: usize = 64 * 1024;
-const MAX_STREAMS_PER_CONNECTION: u32 = 128;
+const MAX_HEAD_BYTES: usize = 32 * 1024;
 
-/// Limits of the accept loop.
-#[derive(Clone, Debug)]
-pub struct ServerLimits {
-    /// Most connections at once; further ones wait in the kernel's queue.
-    pub connections: usize,
-    /// How long a request's head may take.
-    pub header_timeout: Duration,
-    /// How long requests in flight may take after the shutdown signal.
-    pub drain_timeout: Duration,
-}
+const MAX_STREAMS: u32 = 128;
+/// What a client may send ahead of what is read, on one stream and on all of a connection.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+/// What one stream may hold that the client does not take.
+const STREAM_BUFFER: usize = 64 * 1024;
+
+/// Descriptors that connections leave for the database, pictures and everything else.
+const RESERVED_DESCRIPTORS: u64 = 256;
+
+/// The address at the other end of a request's connection, as an extension of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// Serves until `shutdown` resolves, then finishes the requests in flight.
-pub async fn serve(
+pub async fn serve<S, B>(
     listener: TcpListener,
-    app: Arc<App>,
-    limits: ServerLimits,
+    service: S,
+    limits: &Limits,
     shutdown: impl Future<Output = ()>,
-) {
-    let service = TowerToHyperService::new(warp::service(routes::filter(app)));
-    let connections = Arc::new(Semaphore::new(limits.connections));
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + From<&'static str> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let connections = Connections::new(limits, most_connections(limits.connections));
+    let deadlines = tokio::spawn(connections.clone().keep_deadlines());
+    let answers = Answers::new(limits.answer_bytes());
+    let builder = connection_builder();
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -47,42 +72,52 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = accept(&listener, &connections) => accepted,
         };
-        let Some((stream, place)) = accepted else {
+        let Some((stream, connection)) = accepted else {
             continue;
         };
-        let builder = connection_builder(&limits);
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), service.clone())
-            .into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(problem) = connection.await {
-                tracing::debug!(problem = %problem, "connection ended");
+        let service = ClientService {
+            inner: service.clone(),
+            client: Client {
+                connection: connection.clone(),
+                answers: answers.clone(),
+                pace: limits.answer(),
+            },
+        };
+        let stream = TokioIo::new(ClientStream::new(stream, connection.clone()));
+        let served = graceful.watch(builder.serve_connection(stream, service).into_owned());
+        tokio::spawn(watched("connection", async move {
+            tokio::select! {
+                served = served => {
+                    if let Err(problem) = served {
+                        tracing::debug!(%problem, "connection failed");
+                    }
+                }
+                () = connection.ended() => {}
             }
-            drop(place);
-        });
+            connection.leave();
+        }));
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain_timeout, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    let drained = tokio::time::timeout(limits.drain(), graceful.shutdown()).await;
+    if drained.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
+    deadlines.abort();
 }
 
 async fn accept(
     listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = connections.clone().acquire_owned().await.ok()?;
+    connections: &Arc<Connections>,
+) -> Option<(TcpStream, Arc<Connection>)> {
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             // Answers are written whole: waiting for more to send only adds delay.
             if let Err(problem) = stream.set_nodelay(true) {
-                tracing::debug!(%problem, "TCP_NODELAY refused");
+                tracing::debug!(%problem, "TCP_NODELAY was refused");
             }
-            Some((stream, place))
+            // Without a place the stream is closed right here.
+            let connection = connections.admit(peer.ip().to_canonical())?;
+            Some((stream, connection))
         }
         Err(problem) => {
             tracing::warn!(%problem, "a connection could not be accepted");
@@ -92,28 +127,147 @@ async fn accept(
     }
 }
 
-fn connection_builder(limits: &ServerLimits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// Raises the limit of open files as far as it goes; how many connections that allows.
+fn most_connections(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let needed = wanted as u64 + RESERVED_DESCRIPTORS;
+    let Some(have) = current.filter(|have| *have < needed) else {
+        return wanted;
+    };
+    let raised = maximum
+        .map_or(needed, |maximum| maximum.min(needed))
+        .max(have);
+    let new = Rlimit {
+        current: Some(raised),
+        maximum,
+    };
+    let have = match setrlimit(Resource::Nofile, new) {
+        Ok(()) => raised,
+        Err(_) => have,
+    };
+    let most = have
+        .saturating_sub(RESERVED_DESCRIPTORS)
+        .max(have / 4)
+        .max(1);
+    let most = usize::try_from(most).unwrap_or(wanted).min(wanted);
+    if most < wanted {
+        tracing::warn!(
+            connections = most,
+            "--connections is more than the limit of open files allows (ulimit -n)"
+        );
+    }
+    most
+}
+
+fn connection_builder() -> auto::Builder<WatchedExecutor> {
+    let mut builder = auto::Builder::new(WatchedExecutor);
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        // `connections` has the deadlines of heads and of idle connections apart.
+        .header_read_timeout(None)
         .half_close(true)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
+        .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(STREAM_BUFFER)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
     builder
 }
 
-/// The address a listener is bound to, for messages.
-pub fn bound_address(listener: &TcpListener) -> String {
-    listener
-        .local_addr()
-        .map_or_else(|_| "?".to_owned(), |address| address.to_string())
+/// Runs the streams of HTTP/2 connections.
+#[derive(Clone, Copy, Debug)]
+struct WatchedExecutor;
+
+impl<F> hyper::rt::Executor<F> for WatchedExecutor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::spawn(watched("stream", future));
+    }
+}
+
+/// A service as one connection sees it.
+#[derive(Clone)]
+struct ClientService<S> {
+    inner: S,
+    client: Client,
+}
+
+/// What is known of a connection, and what its answers are counted against.
+#[derive(Clone)]
+struct Client {
+    connection: Arc<Connection>,
+    answers: Arc<Answers>,
+    pace: Pace,
+}
+
+impl<S, B> Service<Request<Incoming>> for ClientService<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + From<&'static str> + Send + Unpin + 'static,
+{
+    type Response = Response<AnswerBody<B>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let client = self.client.clone();
+        let in_flight = client.connection.begin_request();
+        let extensions = request.extensions_mut();
+        extensions.insert(Peer(client.connection.peer));
+        let answered = self.inner.call(request);
+        async move {
+            let Ok(response) = answered.await;
+            Ok(client.count(response, in_flight).await)
+        }
+        .boxed()
+    }
+}
+
+impl Client {
+    /// Counts an answer's bytes until they are written. A stream, whose length nobody knows, has
+    /// little in flight at once.
+    async fn count<B>(self, response: Response<B>, in_flight: InFlight) -> Response<AnswerBody<B>>
+    where
+        B: Body<Data = Bytes> + From<&'static str> + Unpin,
+    {
+        let Self {
+            connection,
+            answers,
+            pace,
+        } = self;
+        let bytes = response.body().size_hint().exact().unwrap_or(0);
+        let (response, reserved) = match answers.reserve(bytes, &connection).await {
+            Some(reserved) => (response, reserved),
+            None => {
+                drop(response);
+                (no_memory(), answers.reserve_anyway(&connection))
+            }
+        };
+        response.map(|body| AnswerBody::new(body, reserved, pace, in_flight))
+    }
+}
+
+/// The answer in place of one that there is no memory for.
+fn no_memory<B: From<&'static str>>() -> Response<B> {
+    let body = r#"{"error":"too many answers wait to be read"}"#;
+    let mut response = Response::new(body.into());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }

@@ -24,7 +24,8 @@ use crate::app::SharedApp;
 use crate::error::ApiError;
 use crate::http::response::{json, set, with_body};
 use crate::http::{Request, Response};
-use crate::routes::{ROUTES, Route};
+use crate::route::Route;
+use crate::routes::ROUTES;
 use operation::Operation;
 
 /// Everything in one file, so that it works where nothing else can be reached.

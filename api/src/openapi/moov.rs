@@ -48,10 +48,18 @@ pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
                 .answer(200, "The image", schema("MoovImage"))
                 .answer(422, "The text is wrong", schema("MoovMetadataError"))
         }
-        ("POST", "/oauth2/token") => Operation::new("A token for a key")
+        ("POST", "/oauth2/token") => Operation::new("Tokens for a key's id and secret")
+            .guarded_by("basic")
             .body(schema("MoovTokenRequest"))
+            .or_form()
             .answer(200, "Tokens", schema("MoovTokens"))
             .answer(422, "A member is wrong", schema("MoovTokenRequestError")),
+        ("POST", "/oauth2/revoke") => Operation::new("End a log-in by one of its tokens")
+            .guarded_by("basic")
+            .body(schema("MoovRevokeRequest"))
+            .or_form()
+            .empty(204, "The token counts no longer, or is unknown")
+            .answer(422, "A member is wrong", schema("MoovRevokeRequestError")),
         _ => return None,
     };
     Some(operation)
@@ -141,14 +149,15 @@ pub(super) fn schemas() -> Value {
             "type": "object",
             "required": ["grant_type"],
             "oneOf": [
-                { "properties": { "grant_type": { "const": "client_credentials" } }, "required": ["scope"] },
+                { "properties": { "grant_type": { "const": "client_credentials" } } },
                 { "properties": { "grant_type": { "const": "refresh_token" } }, "required": ["refresh_token"] },
             ],
             "properties": {
                 "grant_type": { "enum": ["client_credentials", "refresh_token"] },
                 "client_id": { "type": ["string", "null"] },
                 "client_secret": { "type": ["string", "null"] },
-                "scope": { "type": ["string", "null"], "examples": ["images.read images.write"] },
+                "scope": { "type": ["string", "null"], "examples": ["images.read images.write", "/accounts.read"],
+                    "description": "Ours, or the vendor's; without it, all that the key may do." },
                 "refresh_token": { "type": ["string", "null"] },
             },
         },
@@ -160,9 +169,20 @@ pub(super) fn schemas() -> Value {
                 "access_token": text,
                 "refresh_token": text,
                 "expires_in": { "type": "integer", "description": "Seconds." },
-                "scope": text,
+                "scope": { "type": "string", "description": "What was given, in the form in which it was asked for." },
             },
         },
+        "MoovRevokeRequest": {
+            "type": "object",
+            "required": ["token"],
+            "properties": {
+                "token": { "type": "string", "description": "An access or a refresh token." },
+                "token_type_hint": { "type": ["string", "null"] },
+                "client_id": { "type": ["string", "null"] },
+                "client_secret": { "type": ["string", "null"] },
+            },
+        },
+        "MoovRevokeRequestError": { "type": "object", "required": ["token"], "properties": { "token": text } },
         "MoovTokenRequestError": {
             "type": "object",
             "minProperties": 1,

@@ -4,7 +4,7 @@ use photolog_domain::Dialect;
 use serde_json::{Value, json};
 
 use crate::dialect::uploadcare;
-use crate::routes::Route;
+use crate::route::Route;
 
 /// A description. What follows from the route itself is not in it.
 pub(super) struct Operation {
@@ -74,6 +74,15 @@ impl Operation {
         self
     }
 
+    /// The same body as a form.
+    pub(super) fn or_form(mut self) -> Self {
+        if let Some(body) = &mut self.body {
+            let content = body["content"]["application/json"].clone();
+            body["content"]["application/x-www-form-urlencoded"] = content;
+        }
+        self
+    }
+
     /// An answer in the dialect's JSON.
     pub(super) fn answer(self, status: u16, description: &str, schema: Value) -> Self {
         let answer = json!({ "description": description, "content": { "": { "schema": schema } } });
@@ -114,7 +123,7 @@ impl Operation {
             "responses": responses,
             "security": self.security.unwrap_or_else(|| security(route)),
         });
-        if let Some(scope) = route.scope {
+        if let Some(scope) = route.scope() {
             operation["description"] = json!(format!("Needs the scope `{scope}`."));
         }
         if let Some(body) = self.body {
@@ -134,7 +143,7 @@ fn path_parameter(route: &Route, name: &str) -> Value {
         "key" if route.dialect == Dialect::Uploadcare => schema("UploadcareKey"),
         "key" => schema("OpenStackKey"),
         "digest" => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
-        "image" if !route.pattern.contains("/{account}/") && route.scope.is_none() => {
+        "image" if !route.pattern.contains("/{account}/") && route.scope().is_none() => {
             json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{21}$" })
         }
         _ => json!({ "type": "string", "format": "uuid" }),
@@ -167,7 +176,7 @@ fn tag(dialect: Dialect) -> &'static str {
 }
 
 fn security(route: &Route) -> Value {
-    match (route.scope, route.dialect) {
+    match (route.scope(), route.dialect) {
         (None, _) => json!([]),
         (Some(_), Dialect::Uploadcare) => json!([{ "uploadcare": [] }]),
         (Some(_), Dialect::OpenStack) => json!([{ "keystone": [] }]),

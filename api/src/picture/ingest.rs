@@ -1,18 +1,14 @@
 //! An uploaded file becomes an original, a master and a first rendition.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use photolog_domain::{Content, Master};
+use photolog_domain::{AccountId, Content, Master};
 use photolog_rendition as rendition;
 use photolog_rendition::{RenditionSpec, RequestedSize};
 use photolog_store::Spool;
 
 use crate::error::ApiError;
-use crate::picture::{MEBIBYTE, Pictures, master_info, to_domain};
-
-/// How long an upload may wait for its share of memory before it is turned away.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+use crate::http::memory::Holder;
+use crate::picture::{Pictures, master_info, to_domain};
 
 /// A picture that is stored, durable, and ready to be named by an event.
 #[derive(Clone, Debug)]
@@ -24,27 +20,27 @@ pub struct Ingested {
 }
 
 impl Pictures {
-    /// Decodes an upload, makes its master, stores both, and renders the default size.
+    /// Decodes an upload of an account, makes its master, stores both, and renders the default size.
     ///
-    /// Memory is taken out of one budget in bytes, by what the picture's header announces,
-    /// so that many large uploads at once wait instead of swapping.
+    /// Memory is taken out of one budget in bytes, by what the picture's header announces, and
+    /// accounts take turns: many large uploads of one wait, and do not hold up another's.
     ///
     /// # Errors
     /// When the bytes are no picture we take, or storage fails.
-    pub async fn ingest(&self, mut spool: Spool) -> Result<Ingested, ApiError> {
+    pub async fn ingest(&self, account: AccountId, mut spool: Spool) -> Result<Ingested, ApiError> {
+        let holder = Holder::Account(account);
         let size_bytes = spool.len();
-        let small_share = self.reserve(size_bytes).await?;
+        let turn = self.decodes.turn(holder, size_bytes).await?;
         let bytes = spool.read().await?;
-        let inspection = rendition::inspect(&bytes)?;
-        drop(bytes);
-        drop(small_share);
+        let (inspection, room) = turn.run(move || rendition::inspect(&bytes)).await?;
+        let inspection = inspection?;
+        drop(room);
 
-        let share = self.reserve(size_bytes + inspection.working_bytes).await?;
+        let needed = size_bytes + inspection.working_bytes;
+        let turn = self.decodes.turn(holder, needed).await?;
         let bytes = spool.read().await?;
-        let made = self
-            .decodes
-            .run(move || rendition::make_master(&bytes))
-            .await??;
+        let (made, room) = turn.run(move || rendition::make_master(&bytes)).await?;
+        let made = made?;
         let master_digest = self.blobs.put(Bytes::from(made.bytes)).await?;
         let master = Master {
             digest: master_digest,
@@ -60,25 +56,14 @@ impl Pictures {
             height: made.original_dimensions.height,
             has_alpha: made.has_alpha,
         };
-        drop(share);
-        self.render_default(&master, content.has_alpha).await;
+        drop(room);
+        self.render_default(&master, content.has_alpha, holder)
+            .await;
         Ok(Ingested { content, master })
     }
 
-    async fn reserve(&self, bytes: u64) -> Result<tokio::sync::OwnedSemaphorePermit, ApiError> {
-        // One picture may be larger than the whole budget: then it has it alone.
-        let wanted = u32::try_from(bytes.div_ceil(MEBIBYTE))
-            .unwrap_or(u32::MAX)
-            .clamp(1, self.decode_budget_mebibytes);
-        let share = self.decode_budget.clone().acquire_many_owned(wanted);
-        tokio::time::timeout(LONGEST_WAIT, share)
-            .await
-            .map_err(|_| ApiError::busy("too many pictures are being uploaded"))?
-            .map_err(ApiError::internal)
-    }
-
     /// The first look at a new picture is at the default size: have it ready.
-    async fn render_default(&self, master: &Master, has_alpha: bool) {
+    async fn render_default(&self, master: &Master, has_alpha: bool, holder: Holder) {
         let info = master_info(master, has_alpha);
         let Some(media_type) = rendition::negotiate(None, &info) else {
             return;
@@ -87,7 +72,7 @@ impl Pictures {
             dimensions: RequestedSize::default().effective(info.dimensions),
             media_type,
         };
-        if let Err(problem) = self.rendition(master, has_alpha, spec).await {
+        if let Err(problem) = self.rendition(master, has_alpha, spec, holder).await {
             // The picture itself is fine; it will be rendered when somebody asks.
             tracing::debug!(%problem, "the default size was not rendered at ingest");
         }

@@ -5,7 +5,6 @@
 //! | [`ingest`] | an uploaded file becomes an original, a master and a first rendition |
 //! | [`renditions`] | a rendition from memory, disk or the renderer; one render per key at a time |
 //! | [`disk_cache`] | renditions as files, up to a size limit |
-//! | [`work_queue`] | the processor's bounded queue |
 //! | [`pointers`] | which picture a public link shows now |
 //! | [`public`] | `GET /images/{publicID}` |
 
@@ -14,10 +13,10 @@ pub mod ingest;
 pub mod pointers;
 pub mod public;
 pub mod renditions;
-pub mod work_queue;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use moka::future::Cache;
@@ -26,18 +25,18 @@ use photolog_rendition as rendition;
 use photolog_store::Blobs;
 use tokio::sync::Semaphore;
 
+use crate::http::fair_queue::{FairQueue, QueueLimits};
 use disk_cache::DiskCache;
 use pointers::Pointers;
 use renditions::RenditionKey;
-use work_queue::WorkQueue;
 
 /// Limits of the picture work.
 #[derive(Clone, Debug)]
 pub struct PictureLimits {
-    /// Most renders waiting for a processor.
-    pub render_queue: usize,
+    /// Most pictures of one client or account that wait for a processor.
+    pub waiting: usize,
     /// Memory that decoding uploads may take at once, in bytes.
-    pub decode_budget_bytes: u64,
+    pub decoding_bytes: u64,
     /// Renditions kept on disk, in bytes.
     pub disk_cache_bytes: u64,
     /// Renditions kept in memory, in bytes.
@@ -50,13 +49,19 @@ pub struct Pictures {
     pub(crate) pointers: Pointers,
     memory: Cache<RenditionKey, Bytes>,
     disk: DiskCache,
-    renders: WorkQueue,
-    decodes: WorkQueue,
-    decode_budget: Arc<Semaphore>,
-    decode_budget_mebibytes: u32,
+    /// Masters that are read and rendered, by the clients that want to see them.
+    renders: Arc<FairQueue>,
+    /// Uploads that are decoded, by account.
+    decodes: Arc<FairQueue>,
+    /// Of the masters that were read, those that are rendered now.
+    processors: Arc<Semaphore>,
 }
 
-const MEBIBYTE: u64 = 1024 * 1024;
+/// Masters in memory that are read or rendered.
+const MASTERS: usize = 8;
+
+/// How long a picture may wait for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(45);
 
 impl Pictures {
     /// With the rendition cache under `cache_directory`.
@@ -75,17 +80,23 @@ impl Pictures {
             .max_capacity(limits.memory_cache_bytes)
             .build();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let mebibytes = limits.decode_budget_bytes.div_ceil(MEBIBYTE).max(1);
-        let decode_budget_mebibytes = u32::try_from(mebibytes).unwrap_or(u32::MAX);
+        let queue = |name, workers, bytes| {
+            let limits = QueueLimits {
+                workers,
+                bytes,
+                waiting: limits.waiting,
+                longest_wait: LONGEST_WAIT,
+            };
+            FairQueue::new(name, limits)
+        };
         Ok(Self {
             blobs,
             pointers: Pointers::default(),
             memory,
             disk: DiskCache::open(cache_directory, limits.disk_cache_bytes).await?,
-            renders: WorkQueue::new("render", processors, limits.render_queue),
-            decodes: WorkQueue::new("decode", processors, usize::MAX),
-            decode_budget: Arc::new(Semaphore::new(decode_budget_mebibytes as usize)),
-            decode_budget_mebibytes,
+            renders: queue("render", MASTERS, u64::MAX),
+            decodes: queue("decode", processors, limits.decoding_bytes),
+            processors: Arc::new(Semaphore::new(processors)),
         })
     }
 }

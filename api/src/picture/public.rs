@@ -11,6 +11,7 @@ use photolog_rendition::{RenditionSpec, RequestedSize};
 
 use crate::app::SharedApp;
 use crate::error::{ApiError, Kind};
+use crate::http::memory::Holder;
 use crate::http::response::{empty, set, with_body};
 use crate::http::{Request, Response};
 use crate::picture::{master_info, pointers};
@@ -47,7 +48,12 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     } else {
         let bytes = app
             .pictures
-            .rendition(&image.master, image.has_alpha, spec)
+            .rendition(
+                &image.master,
+                image.has_alpha,
+                spec,
+                Holder::Address(request.client),
+            )
             .await?;
         with_body(StatusCode::OK, media_type.as_str(), bytes)
     };

@@ -9,6 +9,7 @@ use photolog_rendition::RenditionSpec;
 use photolog_telemetry::metric;
 
 use crate::error::ApiError;
+use crate::http::memory::Holder;
 use crate::picture::{Pictures, master_info};
 
 /// What makes two renditions the same.
@@ -52,13 +53,14 @@ impl Pictures {
         master: &Master,
         has_alpha: bool,
         spec: RenditionSpec,
+        holder: Holder,
     ) -> Result<Bytes, ApiError> {
         let key = RenditionKey::new(master, &spec);
         if let Some(bytes) = self.memory.get(&key).await {
             came_from("memory");
             return Ok(bytes);
         }
-        let make = self.make(key, master, has_alpha, spec);
+        let make = self.make(key, master, has_alpha, spec, holder);
         self.memory
             .try_get_with(key, make)
             .await
@@ -74,6 +76,7 @@ impl Pictures {
         master: &Master,
         has_alpha: bool,
         spec: RenditionSpec,
+        holder: Holder,
     ) -> Result<Bytes, ApiError> {
         let own = master_info(master, has_alpha);
         let is_master = spec.dimensions == own.dimensions && spec.media_type == own.media_type;
@@ -81,6 +84,8 @@ impl Pictures {
             came_from("disk");
             return Ok(bytes);
         }
+        // A master is read in its client's turn, so that few of them are in memory.
+        let turn = self.renders.turn(holder, 1).await?;
         let bytes = self.blobs.get(&master.digest).await?.ok_or_else(|| {
             ApiError::internal(format!("the master {} is missing", master.digest))
         })?;
@@ -88,11 +93,15 @@ impl Pictures {
             came_from("master");
             return Ok(bytes);
         }
-        let rendered = self
-            .renders
-            .run(move || rendition::render(&bytes, &spec))
-            .await?
-            .map_err(ApiError::internal)?;
+        let processor = self.processors.clone().acquire_owned().await;
+        let processor = processor.map_err(ApiError::internal)?;
+        let render = move || {
+            let rendered = rendition::render(&bytes, &spec);
+            drop(processor);
+            rendered
+        };
+        let (rendered, _room) = turn.run(render).await?;
+        let rendered = rendered.map_err(ApiError::internal)?;
         came_from("rendered");
         let rendered = Bytes::from(rendered);
         self.disk.put(key.file_name(), rendered.clone()).await;

@@ -1,26 +1,40 @@
 //! Out of an installation into a folder.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use photolog_store::{Blobs, Position, Store};
-use tokio::fs::{self, File};
-use tokio::io::AsyncWriteExt;
+use photolog_store::{BlobConfig, Blobs, Position, Store, private};
+use serde::Serialize;
 
 use super::log_file::LogWriter;
-use super::{ArchiveError, COPIES, FORMAT, Manifest, at, blobs_in, copy};
+use super::{ArchiveError, COPIES, FORMAT, Manifest, SECRETS, at, copy, on_disk};
+
+/// What a backup consists of.
+const OURS: &[&str] = &["blobs", "log.ndjson", "manifest.json", SECRETS];
 
 /// Events in one read.
 const BATCH: u32 = 2_000;
 
-/// Writes everything up to the present end of the log into `folder`. The service may run meanwhile.
+/// Writes everything up to the present end of the log into `folder`, with or without the wrapped
+/// secrets. The service may run meanwhile.
 ///
 /// # Errors
 /// When something cannot be read or written, the chain of hashes is broken, or a blob is missing or
 /// damaged. What was copied until then is there for the next try; the last manifest stays true.
-pub async fn backup(store: &Store, blobs: &Blobs, folder: &Path) -> Result<Manifest, ArchiveError> {
-    fs::create_dir_all(folder).await.map_err(at(folder))?;
-    let copies = blobs_in(folder).await?;
+pub async fn backup(
+    store: &Store,
+    blobs: &Blobs,
+    folder: &Path,
+    secrets: bool,
+) -> Result<Manifest, ArchiveError> {
+    let made = folder.to_owned();
+    on_disk(move || private::make_folder(&made).and_then(|()| private::close_folder(&made, OURS)))
+        .await
+        .map_err(at(folder))?;
+    let path = folder.join("blobs");
+    private::refuse_link(&path).map_err(at(&path))?;
+    let copies = Blobs::open(&BlobConfig::Directory { path }).await?;
     let head = store.log_head().await?;
     let mut log = LogWriter::open(folder).await?;
     check_beginning(store, &log, head, folder).await?;
@@ -39,13 +53,19 @@ pub async fn backup(store: &Store, blobs: &Blobs, folder: &Path) -> Result<Manif
         .try_collect::<()>()
         .await?;
 
+    // After the log, so that every key in it has its verifiers here, unless it was revoked since.
+    let secrets = match secrets {
+        true => Some(store.wrapped_secrets().await?),
+        false => None,
+    };
+    keep(folder.join(SECRETS), secrets.as_ref()).await?;
     let manifest = Manifest {
         format: FORMAT,
         position: log.tail.position,
         hash: log.tail.hash,
         blobs: log.named.len() as u64,
     };
-    write(folder, &manifest).await?;
+    keep(folder.join("manifest.json"), Some(&manifest)).await?;
     Ok(manifest)
 }
 
@@ -69,17 +89,15 @@ async fn check_beginning(
     }
 }
 
-/// Puts the manifest in its place at once, after everything it speaks of.
-async fn write(folder: &Path, manifest: &Manifest) -> Result<(), ArchiveError> {
-    let path = folder.join("manifest.json");
-    let temporary = folder.join("manifest.json.new");
-    let text = serde_json::to_vec_pretty(manifest);
-    let written = async {
-        let mut file = File::create(&temporary).await?;
-        file.write_all(&text?).await?;
-        file.sync_all().await?;
-        fs::rename(&temporary, &path).await?;
-        File::open(folder).await?.sync_all().await
-    };
-    written.await.map_err(at(&path))
+/// Puts a file in its place at once, or takes away what an earlier run has left there.
+async fn keep<T: Serialize>(path: PathBuf, content: Option<&T>) -> Result<(), ArchiveError> {
+    let text = content.map(serde_json::to_vec_pretty).transpose();
+    let text = text.map_err(io::Error::from).map_err(at(&path))?;
+    let place = path.clone();
+    on_disk(move || match text {
+        Some(text) => private::replace(&place, &text),
+        None => private::remove_if_there(&place),
+    })
+    .await
+    .map_err(at(&path))
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use photolog_domain::Digest;
-use photolog_store::{ArchivedEvent, Position, Tail};
+use photolog_store::{ArchivedEvent, Position, Tail, private};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, BufWriter, SeekFrom};
 
-use super::{ArchiveError, at};
+use super::{ArchiveError, at, on_disk};
 use crate::named_blobs;
 
 /// Reads the file line by line, and checks the chain.
@@ -25,10 +25,11 @@ pub(super) struct LogReader {
 impl LogReader {
     pub(super) async fn open(folder: &Path) -> Result<Self, ArchiveError> {
         let path = folder.join("log.ndjson");
-        let file = File::open(&path).await.map_err(at(&path))?;
+        let opened = path.clone();
+        let file = on_disk(move || private::open(&opened)).await;
         Ok(Self {
+            file: BufReader::new(file.map_err(at(&path))?.into()),
             path,
-            file: BufReader::new(file),
             line: Vec::new(),
             tail: Tail::default(),
             length: 0,
@@ -91,13 +92,9 @@ impl LogWriter {
     /// Opens the file, makes it when missing, and drops what follows its last whole line.
     pub(super) async fn open(folder: &Path) -> Result<Self, ArchiveError> {
         let path = folder.join("log.ndjson");
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .await
-            .map_err(at(&path))?;
+        let opened = path.clone();
+        let file = on_disk(move || private::open_or_create(&opened)).await;
+        let mut file = File::from(file.map_err(at(&path))?);
         let mut named = BTreeSet::new();
         let mut reader = LogReader::open(folder).await?;
         while let Some(event) = reader.next().await? {

@@ -5,9 +5,10 @@
 //! | --- | --- |
 //! | `log.ndjson` | the log, an event a line: its place, its hash, and the texts that the hash covers |
 //! | `blobs/` | every blob that an event names, as a directory of blobs |
+//! | `secrets.json` | the wrapped secrets as they are now, worth nothing without the master key; rewritten as a whole |
 //! | `manifest.json` | up to which place and hash the two are complete; written last |
 //!
-//! Everything else, lists, claims and keys included, follows from the log. A backup into the same
+//! Everything else, lists and claims included, follows from the log. A backup into the same
 //! folder goes on where the last one ended, or was cut off.
 
 mod backup;
@@ -19,14 +20,17 @@ use std::path::{Path, PathBuf};
 
 use photolog_domain::Digest;
 use photolog_store::chain::Hash;
-use photolog_store::{BlobConfig, BlobError, Blobs, Position, StoreError, Tail};
+use photolog_store::{BlobError, Blobs, Position, StoreError, Tail, private};
 use serde::{Deserialize, Serialize};
 
 pub use backup::backup;
-pub use restore::restore;
+pub use restore::{Restored, RestoredSecrets, restore};
 
 /// The shape of the folder; another one gets another number.
 const FORMAT: u32 = 1;
+
+/// The file of the secrets.
+const SECRETS: &str = "secrets.json";
 
 /// Blobs copied at once.
 const COPIES: usize = 4;
@@ -94,10 +98,22 @@ fn at(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
     move |error| ArchiveError::File(path.to_owned(), error)
 }
 
-/// The blobs of a backup.
-async fn blobs_in(folder: &Path) -> Result<Blobs, BlobError> {
-    let path = folder.join("blobs");
-    Blobs::open(&BlobConfig::Directory { path }).await
+/// Reads a small file of the folder, if it is there.
+async fn read_if_there(path: PathBuf) -> Result<Option<Vec<u8>>, ArchiveError> {
+    let file = path.clone();
+    match on_disk(move || private::read(&file)).await {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at(&path)(error)),
+    }
+}
+
+/// Runs file work where it may block.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// Copies a blob that is not there yet; its digest is checked on the way.

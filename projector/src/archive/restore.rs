@@ -5,14 +5,34 @@ use std::io;
 use std::path::Path;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use photolog_store::{Blobs, Store, StoreError};
+use photolog_store::{Blobs, Import, Store, StoreError, WrappedSecrets};
 
 use super::log_file::LogReader;
-use super::{ArchiveError, COPIES, FORMAT, Manifest, at, blobs_in, copy};
+use super::{ArchiveError, COPIES, FORMAT, Manifest, SECRETS, at, copy, read_if_there};
 use crate::named_blobs;
 
 /// Events in one write.
 const BATCH: usize = 2_000;
+
+/// What came out of a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What the backup holds.
+    pub manifest: Manifest,
+    /// Whether keys work as before.
+    pub secrets: RestoredSecrets,
+}
+
+/// What became of the secrets in a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoredSecrets {
+    /// They are there.
+    All,
+    /// The backup holds none.
+    None,
+    /// They were wrapped by a master key that is not this installation's.
+    AnotherMasterKey,
+}
 
 /// Fills an empty database and a blob store from a backup. The log keeps its places and hashes.
 ///
@@ -26,13 +46,13 @@ pub async fn restore(
     store: &Store,
     blobs: &Blobs,
     folder: &Path,
-) -> Result<Manifest, ArchiveError> {
+) -> Result<Restored, ArchiveError> {
     let manifest = read(folder).await?;
     if store.log_head().await? > 0 {
         return Err(StoreError::NotEmpty.into());
     }
     let named = check_log(folder, &manifest).await?;
-    let copies = blobs_in(folder).await?;
+    let copies = Blobs::open_to_read(&folder.join("blobs"))?;
     stream::iter(named)
         .map(|digest| copy(&copies, blobs, digest))
         .buffer_unordered(COPIES)
@@ -48,19 +68,29 @@ pub async fn restore(
         }
         import.add(&events).await?;
     }
+    let secrets = take_secrets(&mut import, folder).await?;
     import.commit().await?;
-    Ok(manifest)
+    Ok(Restored { manifest, secrets })
+}
+
+async fn take_secrets(import: &mut Import, folder: &Path) -> Result<RestoredSecrets, ArchiveError> {
+    let path = folder.join(SECRETS);
+    let Some(text) = read_if_there(path.clone()).await? else {
+        return Ok(RestoredSecrets::None);
+    };
+    let secrets: WrappedSecrets = serde_json::from_slice(&text)
+        .map_err(io::Error::from)
+        .map_err(at(&path))?;
+    Ok(match import.take_secrets(&secrets)? {
+        true => RestoredSecrets::All,
+        false => RestoredSecrets::AnotherMasterKey,
+    })
 }
 
 async fn read(folder: &Path) -> Result<Manifest, ArchiveError> {
     let path = folder.join("manifest.json");
-    let text = match tokio::fs::read(&path).await {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(ArchiveError::NoBackup(folder.to_owned()));
-        }
-        Err(error) => return Err(at(&path)(error)),
-    };
+    let text = read_if_there(path.clone()).await?;
+    let text = text.ok_or_else(|| ArchiveError::NoBackup(folder.to_owned()))?;
     let value: serde_json::Value = serde_json::from_slice(&text)
         .map_err(io::Error::from)
         .map_err(at(&path))?;

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use photolog_domain::{AccountId, Digest, ImageId, KeyId};
-use photolog_store::{BlobError, Blobs, ImageRow, Position, Store, StoreError};
+use photolog_domain::{AccountId, Digest, ImageId, KeyId, KeyVerifiers};
+use photolog_store::{BlobError, Blobs, ImageRow, KeyRecord, Position, Store, StoreError};
 
 use crate::image_view::ImageView;
 use replay::Replay;
@@ -82,6 +82,8 @@ pub enum Finding {
     Count(AccountId),
     /// This key works but should not, or should and does not, or is another one.
     Key(KeyId),
+    /// This key should work and cannot, for its verifiers are lost.
+    KeyWithoutVerifiers(KeyId),
     /// An event names a blob that is not there.
     BlobMissing(Digest),
     /// A blob does not have the hash it is named by.
@@ -144,14 +146,7 @@ async fn compare(store: &Store, replay: &Replay) -> Result<Vec<Finding>, StoreEr
     findings.extend(claims.map(|(account, digest)| Finding::Claim(account, digest)));
     findings.extend(differences(&expected.counts, &actual.counts).map(Finding::Count));
 
-    let by_id = |keys: Vec<photolog_store::KeyRecord>| -> BTreeMap<_, _> {
-        keys.into_iter()
-            .map(|key| (key.key_id.clone(), key))
-            .collect()
-    };
-    let (expected, actual) = (by_id(replay.keys()), by_id(store.keys().await?));
-    findings.extend(differences(&expected, &actual).map(Finding::Key));
-
+    compare_keys(replay, store.keys().await?, &mut findings);
     compare_view(store, replay, &mut findings).await?;
     Ok(findings)
 }
@@ -168,6 +163,28 @@ fn differences<K: Ord + Clone, V: PartialEq>(
         .cloned()
         .collect();
     different.into_iter()
+}
+
+/// Whether each key's record and verifiers are those that its event speaks of.
+fn compare_keys(replay: &Replay, records: Vec<KeyRecord>, findings: &mut Vec<Finding>) {
+    let mut expected = replay.keys();
+    for record in records {
+        let same = expected
+            .remove(&record.key_id)
+            .is_some_and(|(account, key)| {
+                let hashes = record.verifiers.as_ref().map(KeyVerifiers::hashes);
+                record.account == account
+                    && record.scopes == key.scopes
+                    && record.signing_key_logged == key.logged_verifiers.is_some()
+                    && hashes.is_none_or(|hashes| hashes == key.verifier_hashes)
+            });
+        if !same {
+            findings.push(Finding::Key(record.key_id));
+        } else if record.verifiers.is_none() {
+            findings.push(Finding::KeyWithoutVerifiers(record.key_id));
+        }
+    }
+    findings.extend(expected.into_keys().map(Finding::Key));
 }
 
 async fn compare_view(
@@ -256,6 +273,10 @@ impl fmt::Display for Finding {
                 )
             }
             Self::Key(key_id) => write!(formatter, "key {key_id} is wrong"),
+            Self::KeyWithoutVerifiers(key_id) => write!(
+                formatter,
+                "key {key_id} has lost its verifiers and is answered 401: revoke it and issue another"
+            ),
             Self::BlobMissing(digest) => write!(formatter, "blob {digest} is missing"),
             Self::BlobDamaged(digest) => write!(formatter, "blob {digest} is damaged"),
             Self::Restless => {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
-use photolog_domain::{Account, AccountId, Digest, Image, ImageId};
+use photolog_domain::{Account, AccountId, Digest, Image, ImageId, Key, KeyId};
 use photolog_store::chain::{GENESIS, Hash};
-use photolog_store::{Claims, KeyRecord, LogEntry, Position, Store, StoreError};
+use photolog_store::{Claims, LogEntry, Position, Store, StoreError};
 
 use super::Finding;
 use crate::image_view::{Fold, image_of};
@@ -95,21 +95,18 @@ impl Replay {
     }
 
     /// The keys that ought to work.
-    pub(super) fn keys(&self) -> Vec<KeyRecord> {
+    pub(super) fn keys(&self) -> BTreeMap<KeyId, (AccountId, &Key)> {
         let states = self
             .accounts
             .iter()
             .filter_map(|(account, (folded, _))| Some((account, folded.state()?)));
-        let keys = states.flat_map(|(account, state)| {
-            state.keys.iter().map(|(key_id, key)| KeyRecord {
-                key_id: key_id.clone(),
-                account: *account,
-                secret_sha256: key.secret_sha256,
-                signing_sha1: key.signing_sha1.clone(),
-                scopes: key.scopes.clone(),
-            })
-        });
-        keys.collect()
+        let mut keys = BTreeMap::new();
+        for (account, state) in states {
+            for (key_id, key) in &state.keys {
+                keys.insert(key_id.clone(), (*account, key));
+            }
+        }
+        keys
     }
 
     /// The claims that ought to stand: one for each enabled image.

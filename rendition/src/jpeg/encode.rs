@@ -9,7 +9,7 @@ use super::fdct::{self, Quantiser, Rows};
 use super::huffman_code::HuffmanCode;
 use super::planes::{Colour, Plane, Planes};
 use super::segments::{APP0, DHT, DQT, EOI, SOI, SOS};
-use super::tokens::{CODES, Class, Tokens};
+use super::tokens::{self, CODES, Class, Token, Tokens, Writer};
 use super::zigzag::ZIGZAG;
 
 /// Start of a baseline frame.
@@ -23,9 +23,47 @@ const SOF0: u8 = 0xC0;
 /// together or exceed 65,535.
 pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
     let channels = channels(planes)?;
-    let mut tokens = Tokens::new();
     let steps = steps(quality);
     let quantiser = Quantiser::new(&steps);
+    let mut tokens = Tokens::new(coded_samples(planes, &channels));
+    visit(planes, &channels, &quantiser, |token| tokens.push(token));
+    let classes = if channels.len() == 1 { 1 } else { 2 };
+    let codes = tokens.codes();
+    let mut file = vec![0xFF, SOI];
+    write_jfif(&mut file);
+    write_quant(&mut file, &steps);
+    write_frame(&mut file, planes, &channels);
+    write_huffman(&mut file, &codes[..classes * CODES / 2]);
+    write_scan(&mut file, &channels);
+    // What is stuffed is about one byte in 256.
+    let bytes = tokens.written_bytes(&codes);
+    file.reserve_exact(bytes + bytes / 64 + 64);
+    let mut writer = Writer::new(&codes, &mut file);
+    match tokens.list() {
+        Some(list) => list.iter().for_each(|&token| writer.put(token)),
+        None => visit(planes, &channels, &quantiser, |token| writer.put(token)),
+    }
+    writer.finish();
+    file.extend([0xFF, EOI]);
+    Ok(file)
+}
+
+/// Samples of all blocks, those outside of the picture too.
+fn coded_samples(planes: &Planes, channels: &[Channel<'_>]) -> usize {
+    let (across, down) = (channels[0].across, channels[0].down);
+    let mcus = planes.height.div_ceil(8 * down) * planes.width.div_ceil(8 * across);
+    let blocks = channels.iter().map(|channel| channel.across * channel.down);
+    mcus * blocks.sum::<usize>() * 64
+}
+
+/// Gives the symbols of all blocks in coding order.
+#[inline(always)]
+fn visit(
+    planes: &Planes,
+    channels: &[Channel<'_>],
+    quantiser: &Quantiser,
+    mut push: impl FnMut(Token),
+) {
     let (across, down) = (channels[0].across, channels[0].down);
     let mut predicted = [0; 3];
     for y in 0..planes.height.div_ceil(8 * down) {
@@ -35,10 +73,10 @@ pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
                     for h in 0..channel.across {
                         let (x, y) = (x * channel.across + h, y * channel.down + v);
                         match samples(channel.plane, x, y) {
-                            None => tokens.push_filler(channel.class),
+                            None => tokens::of_filler(channel.class, &mut push),
                             Some(samples) => {
                                 let block = quantiser.quantise(&fdct::transform(&samples));
-                                tokens.push_block(channel.class, &block, predicted);
+                                tokens::of_block(channel.class, &block, predicted, &mut push);
                             }
                         }
                     }
@@ -46,17 +84,6 @@ pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
             }
         }
     }
-    let classes = if channels.len() == 1 { 1 } else { 2 };
-    let codes = tokens.codes();
-    let mut file = vec![0xFF, SOI];
-    write_jfif(&mut file);
-    write_quant(&mut file, &steps);
-    write_frame(&mut file, planes, &channels);
-    write_huffman(&mut file, &codes[..classes * CODES / 2]);
-    write_scan(&mut file, &channels);
-    tokens.write(&codes, &mut file);
-    file.extend([0xFF, EOI]);
-    Ok(file)
 }
 
 /// A component: its plane and how many of its blocks an MCU has.

@@ -14,6 +14,9 @@ pub enum JpegError {
     /// The bytes contradict themselves or the standard.
     #[error("corrupt JPEG: {0}")]
     Corrupt(&'static str),
+    /// More segments than any encoder writes.
+    #[error("a JPEG with too many segments")]
+    TooManySegments,
     /// A legal file of a kind that we do not read, such as 12-bit or arithmetic coding.
     #[error("unsupported JPEG: {0}")]
     Unsupported(&'static str),

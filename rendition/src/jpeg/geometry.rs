@@ -102,11 +102,6 @@ impl Geometry {
 
     /// Upper bound of what decoding allocates at once.
     pub(super) fn memory(&self, coding: Coding) -> u64 {
-        let planes = self
-            .components
-            .iter()
-            .map(|c| c.plane_bytes(self.scale) as u64)
-            .sum::<u64>();
         let coefficients = match coding {
             Coding::Sequential => 0,
             Coding::Progressive => {
@@ -118,7 +113,13 @@ impl Geometry {
         };
         // Huffman and quantisation tables, the list of scans.
         const TABLES: u64 = 64 * 1024;
-        planes + coefficients + TABLES
+        self.planes_bytes() + coefficients + TABLES
+    }
+
+    /// What the planes take.
+    pub(super) fn planes_bytes(&self) -> u64 {
+        let planes = self.components.iter();
+        planes.map(|c| c.plane_bytes(self.scale) as u64).sum()
     }
 }
 

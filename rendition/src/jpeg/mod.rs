@@ -41,6 +41,9 @@ pub use planes::{Colour, Plane, Planes, Scale};
 
 use geometry::Geometry;
 
+/// The most that [`encode`] allocates beside its result.
+pub const MOST_ENCODER_BYTES: u64 = (tokens::MOST_KEPT * size_of::<tokens::Token>()) as u64;
+
 /// Decodes a picture at a scale.
 ///
 /// Strict where pictures get lost: data that ends early or contradicts itself is an error. Lenient
@@ -53,9 +56,7 @@ use geometry::Geometry;
 pub fn decode(bytes: &[u8], scale: Scale) -> Result<Planes, JpegError> {
     let header = Header::parse(bytes)?;
     let geometry = Geometry::new(&header, scale);
-    // The shortest code has one bit, and each block at least one code: a file that is far too
-    // short is refused before any memory is taken.
-    if geometry.blocks() > bytes.len().saturating_mul(8) {
+    if (bytes.len() as u64) < fewest_bytes(&header) {
         return Err(JpegError::Truncated);
     }
     let planes = match header.coding {
@@ -65,8 +66,21 @@ pub fn decode(bytes: &[u8], scale: Scale) -> Result<Planes, JpegError> {
     Ok(geometry.into_planes(planes))
 }
 
+/// The fewest bytes that hold such a picture: the shortest code has one bit, and each block at
+/// least one code. A file that is far too short can be refused before any memory is taken.
+#[must_use]
+pub fn fewest_bytes(header: &Header) -> u64 {
+    Geometry::new(header, Scale::EIGHTH).blocks() as u64 / 8
+}
+
 /// Upper bound, in bytes, of what [`decode`] allocates, its result included.
 #[must_use]
 pub fn memory_needed(header: &Header, scale: Scale) -> u64 {
     Geometry::new(header, scale).memory(header.coding)
+}
+
+/// The part of [`memory_needed`] that is the result.
+#[must_use]
+pub fn decoded_bytes(header: &Header, scale: Scale) -> u64 {
+    Geometry::new(header, scale).planes_bytes()
 }

@@ -8,7 +8,7 @@ use super::{Header, JpegError};
 
 /// Real files have about ten scans. The limit keeps a small file from costing hours, since a scan
 /// of a few bytes may walk over millions of blocks.
-const MOST_SCANS: usize = 256;
+const MOST_SCANS: usize = 100;
 
 /// One scan and what becomes of it.
 pub(super) struct PlannedScan {
@@ -39,7 +39,7 @@ impl Plan {
             match segment.marker {
                 EOI => break true,
                 SOS if scans.len() == MOST_SCANS => {
-                    return Err(JpegError::Unsupported("more than 256 scans"));
+                    return Err(JpegError::Unsupported("more than 100 scans"));
                 }
                 SOS => {
                     let scan = Scan::parse(segments.bytes_of(&segment), header)?;

@@ -21,6 +21,9 @@ const RST0: u8 = 0xD0;
 const RST7: u8 = 0xD7;
 const TEM: u8 = 0x01;
 
+/// Real files have some hundreds. A segment may have four bytes, and all are looked at.
+const MOST_SEGMENTS: usize = 65_536;
+
 /// One marker with the place of its parameters (after the two length bytes).
 pub(super) struct Segment {
     pub(super) marker: u8,
@@ -32,13 +35,19 @@ pub(super) struct Segments<'a> {
     bytes: &'a [u8],
     /// Where the next marker is looked for.
     pub(super) position: usize,
+    /// Markers met so far.
+    count: usize,
 }
 
 impl<'a> Segments<'a> {
     /// Begins after the start-of-image marker.
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, JpegError> {
         if bytes.starts_with(&[0xFF, SOI]) {
-            Ok(Self { bytes, position: 2 })
+            Ok(Self {
+                bytes,
+                position: 2,
+                count: 0,
+            })
         } else {
             Err(JpegError::NotJpeg)
         }
@@ -49,6 +58,10 @@ impl<'a> Segments<'a> {
     pub(super) fn next(&mut self) -> Result<Segment, JpegError> {
         loop {
             let at = next_marker(self.bytes, self.position).ok_or(JpegError::Truncated)?;
+            self.count += 1;
+            if self.count > MOST_SEGMENTS {
+                return Err(JpegError::TooManySegments);
+            }
             let marker = self.bytes[at + 1];
             let start = at + 2;
             self.position = start;
@@ -98,7 +111,13 @@ pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
         at += find_ff(bytes.get(at..)?)?;
         match bytes.get(at + 1)? {
             0x00 => at += 2,
-            0xFF => at += 1,
+            // Any number of fill bytes may stand before a marker.
+            0xFF => {
+                at += bytes[at + 1..]
+                    .iter()
+                    .take_while(|&&byte| byte == 0xFF)
+                    .count()
+            }
             _ => return Some(at),
         }
     }

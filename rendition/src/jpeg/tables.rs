@@ -10,6 +10,10 @@ use super::segments::{DHT, DQT, DRI};
 /// A quantisation table in zigzag order.
 pub(super) type QuantTable = [u16; 64];
 
+/// Real files define eight tables, or as many for each scan. To make one ready takes far longer
+/// than to read its 17 bytes.
+const MOST_TABLES: usize = 1_024;
+
 /// The tables as defined so far.
 #[derive(Default)]
 pub(super) struct Tables {
@@ -17,6 +21,8 @@ pub(super) struct Tables {
     dc: [Option<HuffmanTable>; 4],
     ac: [Option<HuffmanTable>; 4],
     pub(super) restart_interval: u16,
+    /// Definitions so far.
+    count: usize,
 }
 
 impl Tables {
@@ -31,6 +37,14 @@ impl Tables {
             }
             _ => Ok(()),
         }
+    }
+
+    fn count_one(&mut self) -> Result<(), JpegError> {
+        self.count += 1;
+        if self.count > MOST_TABLES {
+            return Err(JpegError::Unsupported("more than 1,024 tables"));
+        }
+        Ok(())
     }
 
     pub(super) fn quant(&self, index: u8) -> Result<&QuantTable, JpegError> {
@@ -51,6 +65,7 @@ impl Tables {
     fn define_quant(&mut self, mut payload: &[u8]) -> Result<(), JpegError> {
         const SHORT: JpegError = JpegError::Corrupt("a short quantisation table");
         while let Some((&head, rest)) = payload.split_first() {
+            self.count_one()?;
             let (wide, index) = (head >> 4, usize::from(head & 15));
             let bytes_each = match wide {
                 0 => 1,
@@ -78,6 +93,7 @@ impl Tables {
     fn define_huffman(&mut self, mut payload: &[u8]) -> Result<(), JpegError> {
         const SHORT: JpegError = JpegError::Corrupt("a short Huffman table");
         while let Some((&head, rest)) = payload.split_first() {
+            self.count_one()?;
             let (counts, rest) = rest.split_first_chunk::<16>().ok_or(SHORT)?;
             let total = counts.iter().map(|&count| usize::from(count)).sum();
             if total > 256 {

@@ -19,10 +19,18 @@ pub(super) enum Class {
 /// Codes in this order: DC and AC of luma, DC and AC of chroma.
 pub(super) const CODES: usize = 4;
 
-/// The symbols of a picture in coding order.
+/// More symbols than this are not kept. A photograph as large as any master has half as many;
+/// what has more is so full of noise that it is gone over a second time instead.
+pub(super) const MOST_KEPT: usize = 2 << 20;
+
+/// A symbol: extra bits in the low half, then the symbol, then the code's number.
+#[derive(Clone, Copy)]
+pub(super) struct Token(u32);
+
+/// The symbols of a picture in coding order, and how often each comes.
 pub(super) struct Tokens {
-    /// Each one: extra bits in the low half, then the symbol, then the code's number.
-    list: Vec<u32>,
+    list: Vec<Token>,
+    is_whole: bool,
     frequencies: Box<[[u32; 256]; CODES]>,
 }
 
@@ -39,54 +47,23 @@ const PLACES: [u8; 64] = {
 };
 
 impl Tokens {
-    pub(super) fn new() -> Self {
+    /// Makes room for a picture of so many samples, none of which has more than one symbol.
+    pub(super) fn new(samples: usize) -> Self {
         Self {
-            list: Vec::new(),
+            list: Vec::with_capacity(samples.min(MOST_KEPT)),
+            is_whole: true,
             frequencies: Box::new([[0; 256]; CODES]),
         }
     }
 
-    /// Adds a block; `predicted` is the DC coefficient of the one before and becomes this one's.
     #[inline(always)]
-    pub(super) fn push_block(&mut self, class: Class, block: &Rows, predicted: &mut i16) {
-        let (dc_code, ac_code) = (class as usize * 2, class as usize * 2 + 1);
-        let values: [i16; 64] = cast(*block);
-        self.push(dc_code, 0, values[0] - *predicted);
-        *predicted = values[0];
-        let ordered: [i16; 64] = std::array::from_fn(|k| values[usize::from(PLACES[k])]);
-        let mut rest = present(cast(ordered)) & !1;
-        let mut before = 0;
-        while rest != 0 {
-            let k = rest.trailing_zeros();
-            rest &= rest - 1;
-            let mut run = k - before - 1;
-            while run > 15 {
-                self.push(ac_code, 0xF0, 0);
-                run -= 16;
-            }
-            self.push(ac_code, run << 4, ordered[k as usize]);
-            before = k;
+    pub(super) fn push(&mut self, token: Token) {
+        self.frequencies[token.code()][token.symbol()] += 1;
+        if self.list.len() < self.list.capacity() {
+            self.list.push(token);
+        } else {
+            self.is_whole = false;
         }
-        if before < 63 {
-            self.push(ac_code, 0, 0);
-        }
-    }
-
-    /// Adds a block that lies outside the picture: whatever costs least.
-    pub(super) fn push_filler(&mut self, class: Class) {
-        self.push(class as usize * 2, 0, 0);
-        self.push(class as usize * 2 + 1, 0, 0);
-    }
-
-    /// Adds a value after its run: the symbol's low half is the number of bits (table F.1).
-    #[inline(always)]
-    fn push(&mut self, code: usize, run: u32, value: i16) {
-        let size = 16 - value.unsigned_abs().leading_zeros();
-        // Negative values are written less one, in ones' complement.
-        let bits = (i32::from(value) - i32::from(value < 0)).cast_unsigned() & ((1 << size) - 1);
-        let symbol = run | size;
-        self.frequencies[code][symbol as usize] += 1;
-        self.list.push((code as u32) << 24 | symbol << 16 | bits);
     }
 
     /// The best codes for what was counted.
@@ -94,31 +71,127 @@ impl Tokens {
         std::array::from_fn(|code| HuffmanCode::best(&self.frequencies[code]))
     }
 
-    /// Writes all symbols in the given codes and fills the last byte up with ones (F.1.2.3).
-    pub(super) fn write(&self, codes: &[HuffmanCode; CODES], out: &mut Vec<u8>) {
-        let mut table = [(0_u64, 0_u32); CODES * 256];
+    /// Bytes that all symbols take in the given codes, stuffing not counted.
+    pub(super) fn written_bytes(&self, codes: &[HuffmanCode; CODES]) -> usize {
+        let bits: u64 = codes
+            .iter()
+            .zip(&*self.frequencies)
+            .flat_map(|(code, frequencies)| code.codes.iter().zip(frequencies).enumerate())
+            .map(|(symbol, (&(_, length), &count))| {
+                u64::from(count) * (u64::from(length) + (symbol as u64 & 15))
+            })
+            .sum();
+        bits.div_ceil(8) as usize
+    }
+
+    /// All symbols, unless they were too many to keep.
+    pub(super) fn list(&self) -> Option<&[Token]> {
+        self.is_whole.then_some(&self.list)
+    }
+}
+
+impl Token {
+    /// A value after its run: the symbol's low half is the number of bits (table F.1).
+    #[inline(always)]
+    fn new(code: usize, run: u32, value: i16) -> Self {
+        let size = 16 - value.unsigned_abs().leading_zeros();
+        // Negative values are written less one, in ones' complement.
+        let bits = (i32::from(value) - i32::from(value < 0)).cast_unsigned() & ((1 << size) - 1);
+        Self((code as u32) << 24 | (run | size) << 16 | bits)
+    }
+
+    fn code(self) -> usize {
+        (self.0 >> 24) as usize
+    }
+
+    fn symbol(self) -> usize {
+        (self.0 >> 16 & 0xFF) as usize
+    }
+}
+
+/// Gives the symbols of a block; `predicted` is the DC coefficient of the one before and becomes
+/// this one's.
+#[inline(always)]
+pub(super) fn of_block(
+    class: Class,
+    block: &Rows,
+    predicted: &mut i16,
+    push: &mut impl FnMut(Token),
+) {
+    let (dc_code, ac_code) = (class as usize * 2, class as usize * 2 + 1);
+    let values: [i16; 64] = cast(*block);
+    push(Token::new(dc_code, 0, values[0] - *predicted));
+    *predicted = values[0];
+    let ordered: [i16; 64] = std::array::from_fn(|k| values[usize::from(PLACES[k])]);
+    let mut rest = present(cast(ordered)) & !1;
+    let mut before = 0;
+    while rest != 0 {
+        let k = rest.trailing_zeros();
+        rest &= rest - 1;
+        let mut run = k - before - 1;
+        while run > 15 {
+            push(Token::new(ac_code, 0xF0, 0));
+            run -= 16;
+        }
+        push(Token::new(ac_code, run << 4, ordered[k as usize]));
+        before = k;
+    }
+    if before < 63 {
+        push(Token::new(ac_code, 0, 0));
+    }
+}
+
+/// Gives the symbols of a block that lies outside the picture: whatever costs least.
+pub(super) fn of_filler(class: Class, push: &mut impl FnMut(Token)) {
+    push(Token::new(class as usize * 2, 0, 0));
+    push(Token::new(class as usize * 2 + 1, 0, 0));
+}
+
+/// Writes symbols in their codes.
+pub(super) struct Writer<'a> {
+    /// For each code and symbol: its bits with room for the extra ones, so that writing needs one
+    /// step, and how many they are.
+    table: Box<[(u64, u32); CODES * 256]>,
+    buffer: u64,
+    filled: u32,
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(codes: &[HuffmanCode; CODES], out: &'a mut Vec<u8>) -> Self {
+        let mut table = Box::new([(0, 0); CODES * 256]);
         for (number, code) in codes.iter().enumerate() {
             for (symbol, &(bits, length)) in code.codes.iter().enumerate() {
                 let extra = symbol as u32 & 15;
-                // Room for the extra bits is made here, so that writing needs one step.
                 table[number * 256 + symbol] =
                     (u64::from(bits) << extra, u32::from(length) + extra);
             }
         }
-        let (mut buffer, mut filled) = (0_u64, 0);
-        for &token in &self.list {
-            let (code, length) = table[token as usize >> 16];
-            buffer = buffer << length | code | u64::from(token & 0xFFFF);
-            filled += length;
-            if filled >= 32 {
-                filled -= 32;
-                put(out, (buffer >> filled) as u32);
-            }
+        Self {
+            table,
+            buffer: 0,
+            filled: 0,
+            out,
         }
-        let padding = filled.next_multiple_of(8) - filled;
-        buffer = buffer << padding | ((1 << padding) - 1);
-        for byte in (0..(filled + padding) / 8).rev() {
-            put_byte(out, (buffer >> (byte * 8)) as u8);
+    }
+
+    #[inline(always)]
+    pub(super) fn put(&mut self, token: Token) {
+        let (code, length) = self.table[token.0 as usize >> 16];
+        self.buffer = self.buffer << length | code | u64::from(token.0 & 0xFFFF);
+        self.filled += length;
+        if self.filled >= 32 {
+            self.filled -= 32;
+            put(self.out, (self.buffer >> self.filled) as u32);
+        }
+    }
+
+    /// Fills the last byte up with ones (F.1.2.3).
+    pub(super) fn finish(self) {
+        let padding = self.filled.next_multiple_of(8) - self.filled;
+        let buffer = self.buffer << padding | ((1 << padding) - 1);
+        for byte in (0..(self.filled + padding) / 8).rev() {
+            put_byte(self.out, (buffer >> (byte * 8)) as u8);
         }
     }
 }

@@ -24,7 +24,7 @@ use futures::stream::BoxStream;
 use photolog_domain::Digest;
 use sha2::{Digest as _, Sha256};
 
-use crate::{BlobConfig, BlobError};
+use crate::{BlobConfig, BlobError, private};
 use bucket::Bucket;
 use directory::Directory;
 pub use spool::Spool;
@@ -33,8 +33,8 @@ pub use spool::Spool;
 #[derive(Clone, Debug)]
 pub struct Blobs {
     place: Place,
-    /// Where uploads are written until they are whole.
-    incoming: Arc<Path>,
+    /// Where uploads are written until they are whole; `None` where nothing may be written.
+    incoming: Option<Arc<Path>>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +76,22 @@ impl Blobs {
         };
         let incoming: Arc<Path> = incoming.into();
         spool::clean(incoming.clone()).await?;
-        Ok(Self { place, incoming })
+        Ok(Self {
+            place,
+            incoming: Some(incoming),
+        })
+    }
+
+    /// Opens a directory to read from, and changes nothing in it.
+    ///
+    /// # Errors
+    /// When it is a link.
+    pub fn open_to_read(path: &Path) -> Result<Self, BlobError> {
+        private::refuse_link(path)?;
+        Ok(Self {
+            place: Place::Directory(Directory::new(path)),
+            incoming: None,
+        })
     }
 
     /// Begins an upload.
@@ -84,7 +99,9 @@ impl Blobs {
     /// # Errors
     /// When the disk fails.
     pub async fn spool(&self) -> Result<Spool, BlobError> {
-        Spool::begin(self.place.clone(), &self.incoming).await
+        let read_only = || io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        let incoming = self.incoming.as_deref().ok_or_else(read_only)?;
+        Spool::begin(self.place.clone(), incoming).await
     }
 
     /// Stores bytes that are in memory; durable on return.
@@ -147,7 +164,7 @@ impl Blobs {
     }
 }
 
-/// Where a blob is, below the directory or the bucket's prefix.
+/// Where a blob is, below the bucket's prefix; in a directory it is the same.
 fn path_of(digest: &Digest) -> String {
     let name = digest.to_string();
     format!("{}/{}/{name}", &name[0..2], &name[2..4])

@@ -14,7 +14,7 @@ use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use uuid::Uuid;
 
 use super::{Place, blocking};
-use crate::BlobError;
+use crate::{BlobError, private};
 
 /// Where uploads to a directory of blobs are: beside the blobs, since a rename crosses no disks.
 pub(super) const INCOMING: &str = "incoming";
@@ -36,16 +36,12 @@ pub struct Spool {
 impl Spool {
     pub(super) async fn begin(place: Place, incoming: &Path) -> Result<Self, BlobError> {
         let path = incoming.join(Uuid::now_v7().to_string());
-        let file = tokio::fs::File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .await?;
+        let new = path.clone();
+        let file = blocking(move || Ok(private::create_new(&new)?)).await?;
         Ok(Self {
             place,
             path,
-            file,
+            file: file.into(),
             hasher: Sha256::new(),
             length: 0,
         })
@@ -132,9 +128,18 @@ pub(super) async fn clean(incoming: Arc<Path>) -> Result<(), BlobError> {
 }
 
 fn remove_abandoned(incoming: &Path) -> Result<(), BlobError> {
-    fs::create_dir_all(incoming)?;
+    private::refuse_link(incoming)?;
+    private::make_folder(incoming)?;
     for entry in fs::read_dir(incoming)? {
         let entry = entry?;
+        // Only what an upload can have left: a regular file with the name of one.
+        let name = entry.file_name();
+        let named_by_us = name
+            .to_str()
+            .is_some_and(|name| Uuid::try_parse(name).is_ok());
+        if !named_by_us || !entry.file_type()?.is_file() {
+            continue;
+        }
         let untouched_for = entry.metadata().and_then(|file| file.modified()).map(|at| {
             at.elapsed().unwrap_or_default() // a clock that went back: not old
         });

@@ -31,7 +31,13 @@ impl Postgres {
         }
         insert(&mut transaction, &append.events).await?;
         for change in &append.changes {
-            inline::make(&mut transaction, change, append.image_limit).await?;
+            inline::make(
+                &mut transaction,
+                change,
+                append.image_limit,
+                &self.master_key,
+            )
+            .await?;
         }
         transaction.commit().await?;
         Ok(())

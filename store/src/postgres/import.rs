@@ -11,10 +11,12 @@ use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::listener::LOG_CHANNEL;
-use super::{Postgres, inline};
+use super::{Postgres, inline, secrets};
 use crate::import::ArchivedEvent;
 use crate::inline::Change;
+use crate::master_key::MasterKey;
 use crate::progress::Head;
+use crate::secrets::{TOKEN_SECRET, TokenSecret};
 use crate::{Position, StoreError};
 
 /// The transaction; rolled back when its connection is dropped.
@@ -22,6 +24,7 @@ use crate::{Position, StoreError};
 pub(crate) struct PostgresImport {
     connection: PgConnection,
     head: Arc<Head>,
+    master_key: Arc<MasterKey>,
 }
 
 impl Postgres {
@@ -38,6 +41,7 @@ impl Postgres {
         Ok(PostgresImport {
             connection,
             head: self.head.clone(),
+            master_key: self.master_key.clone(),
         })
     }
 }
@@ -98,10 +102,23 @@ impl PostgresImport {
     pub(crate) async fn commit(
         mut self,
         changes: Vec<Change>,
+        token_secret: Option<TokenSecret>,
         head: Position,
     ) -> Result<(), StoreError> {
         for change in &changes {
-            inline::make(&mut self.connection, change, None).await?;
+            inline::make(&mut self.connection, change, None, &self.master_key).await?;
+        }
+        if let Some(TokenSecret { version, secret }) = token_secret {
+            let connection = &mut self.connection;
+            secrets::put(
+                connection,
+                &self.master_key,
+                TOKEN_SECRET,
+                version,
+                &secret,
+                true,
+            )
+            .await?;
         }
         sqlx::query("SELECT pg_notify($1, $2)")
             .bind(LOG_CHANNEL)

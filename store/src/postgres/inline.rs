@@ -10,10 +10,13 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::keys::idempotency_record;
+use super::secrets;
 use crate::StoreError;
 use crate::column::{parsed, scopes_to_text};
 use crate::event_store::{IDEMPOTENCY_KEY_LIFETIME_MS, NewIdempotencyKey};
 use crate::inline::Change;
+use crate::master_key::MasterKey;
+use crate::secrets::{of_key, verifiers_to_bytes};
 
 /// Takes the key, or says what it led to before. An expired one is taken over; other expired ones
 /// are cleared away, except where another transaction is doing the same.
@@ -62,6 +65,7 @@ pub(super) async fn make(
     connection: &mut PgConnection,
     change: &Change,
     image_limit: Option<u32>,
+    master_key: &MasterKey,
 ) -> Result<(), StoreError> {
     let query = match change {
         Change::ClaimContent {
@@ -100,18 +104,27 @@ pub(super) async fn make(
             account,
             key_id,
             key,
-        } => sqlx::query(
-            "INSERT INTO keys (key_id, account, secret_sha256, signing_sha1, scopes)
-             VALUES ($1, $2, $3, $4, $5)",
+            verifiers,
+        } => {
+            if let Some(verifiers) = verifiers {
+                let (name, secret) = (of_key(key_id), verifiers_to_bytes(verifiers));
+                secrets::put(connection, master_key, &name, 1, &secret, false).await?;
+            }
+            sqlx::query(
+                "INSERT INTO keys (key_id, account, signing_key_logged, scopes)
+                 VALUES ($1, $2, $3, $4)",
+            )
+            .bind(key_id.as_str())
+            .bind(account.to_string())
+            .bind(key.logged_verifiers.is_some())
+            .bind(scopes_to_text(&key.scopes))
+        }
+        Change::RevokeKey { key_id } => sqlx::query(
+            "WITH revoked AS (DELETE FROM keys WHERE key_id = $1)
+                 DELETE FROM secrets WHERE name = $2",
         )
         .bind(key_id.as_str())
-        .bind(account.to_string())
-        .bind(key.secret_sha256.to_string())
-        .bind(&key.signing_sha1)
-        .bind(scopes_to_text(&key.scopes)),
-        Change::RevokeKey { key_id } => {
-            sqlx::query("DELETE FROM keys WHERE key_id = $1").bind(key_id.as_str())
-        }
+        .bind(of_key(key_id)),
     };
     query.execute(connection).await?;
     Ok(())

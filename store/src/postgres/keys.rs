@@ -1,35 +1,48 @@
-//! Questions about keys, accounts, used idempotency keys, and the installation's own secret.
+//! Questions about keys, accounts and used idempotency keys.
 
-use photolog_domain::{AccountId, KeyId};
+use photolog_domain::{AccountId, Digest, ImageId, KeyId};
 use sqlx::{Executor, Row};
 
 use super::Postgres;
-use crate::column::{key_record, parsed};
+use crate::column::{KEYS, key_record, parsed};
 use crate::event_store::oldest_idempotency_key;
 use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError};
 
 impl Postgres {
     pub(crate) async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
         let mut hot = self.hot.take().await?;
-        let found = sqlx::query(
-            "SELECT key_id, account, secret_sha256, signing_sha1, scopes
-             FROM keys WHERE key_id = $1",
-        )
-        .bind(key_id.as_str())
-        .fetch_optional(hot.connection())
-        .await;
+        let found = sqlx::query(&format!("{KEYS} WHERE key_id = $1"))
+            .bind(key_id.as_str())
+            .fetch_optional(hot.connection())
+            .await;
         hot.answered(found.map_err(StoreError::from))?
-            .map(|row| key_record(&row))
+            .map(|row| key_record(&row, &self.master_key))
             .transpose()
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        sqlx::query("SELECT key_id, account, secret_sha256, signing_sha1, scopes FROM keys")
+        sqlx::query(KEYS)
             .fetch_all(&self.pool)
             .await?
             .iter()
-            .map(key_record)
+            .map(|row| key_record(row, &self.master_key))
             .collect()
+    }
+
+    pub(crate) async fn content_holder(
+        &self,
+        account: AccountId,
+        digest: &Digest,
+    ) -> Result<Option<ImageId>, StoreError> {
+        let mut hot = self.hot.take().await?;
+        let found = sqlx::query("SELECT image FROM claims WHERE account = $1 AND digest = $2")
+            .bind(account.to_string())
+            .bind(digest.to_string())
+            .fetch_optional(hot.connection())
+            .await;
+        hot.answered(found.map_err(StoreError::from))?
+            .map(|row| parsed(&row, 0))
+            .transpose()
     }
 
     pub(crate) async fn claims(&self) -> Result<Claims, StoreError> {
@@ -75,24 +88,6 @@ impl Postgres {
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
         let account = account.to_string();
         idempotency_record(&self.pool, &account, key, oldest_idempotency_key()).await
-    }
-
-    /// Of many nodes that come with a fresh one, the first wins.
-    pub(crate) async fn token_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
-        sqlx::query(
-            "INSERT INTO installation (name, value) VALUES ('token_secret', $1)
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(fresh.as_slice())
-        .execute(&self.pool)
-        .await?;
-        let row = sqlx::query("SELECT value FROM installation WHERE name = 'token_secret'")
-            .fetch_one(&self.pool)
-            .await?;
-        let value: &[u8] = row.try_get(0)?;
-        value
-            .try_into()
-            .map_err(|_| StoreError::Corrupt("the token secret is not 32 bytes".to_owned()))
     }
 }
 

@@ -3,18 +3,34 @@
 //! Any number of nodes may do so at once: an advisory lock lets one at a time. Where nothing is to
 //! be done, nothing is needed but the right to look, so a restricted role can start.
 
+use photolog_domain::{KeyId, KeyVerifiers};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, Row};
 
+use super::secrets;
 use crate::StoreError;
+use crate::column::clear_verifiers_of;
+use crate::master_key::MasterKey;
+use crate::secrets::{of_key, verifiers_to_bytes};
 
 /// In order; a released one is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_events.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_events.sql"),
+    include_str!("../../migrations/postgres/0002_secrets.sql"),
+    include_str!("../../migrations/postgres/0003_token_families.sql"),
+    include_str!("../../migrations/postgres/0004_master_index.sql"),
+];
+
+/// The migration that takes the verifiers of keys out of their table.
+const SECRETS: i64 = 2;
 
 /// The advisory lock of migrations: any number, the same in every program.
 const LOCK: i64 = 7_105_821_001;
 
-pub(super) async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    master_key: &MasterKey,
+) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     let read_only: bool = sqlx::query("SELECT current_setting('transaction_read_only')::boolean")
         .fetch_one(&mut *transaction)
@@ -49,13 +65,34 @@ pub(super) async fn run(connection: &mut PgConnection) -> Result<(), StoreError>
             "it has migration {done}, this program knows {known}"
         )));
     };
+    let mut verifiers = Vec::new();
     for (version, migration) in (done + 1..).zip(pending) {
+        if version == SECRETS {
+            verifiers = clear_verifiers(&mut transaction).await?;
+        }
         transaction.execute(*migration).await?;
         sqlx::query("INSERT INTO photolog_migrations (version) VALUES ($1)")
             .bind(version)
             .execute(&mut *transaction)
             .await?;
     }
+    secrets::agree_on_master_key(&mut transaction, master_key).await?;
+    for (key_id, verifiers) in &verifiers {
+        let (name, secret) = (of_key(key_id), verifiers_to_bytes(verifiers));
+        secrets::put(&mut transaction, master_key, &name, 1, &secret, false).await?;
+    }
     transaction.commit().await?;
     Ok(())
+}
+
+/// The verifiers of keys as they stood in their table.
+async fn clear_verifiers(
+    connection: &mut PgConnection,
+) -> Result<Vec<(KeyId, KeyVerifiers)>, StoreError> {
+    sqlx::query("SELECT key_id, secret_sha256, signing_sha1 FROM keys")
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(clear_verifiers_of)
+        .collect()
 }

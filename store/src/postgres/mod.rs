@@ -8,6 +8,7 @@
 //! | `recent_log` | what this process sealed last, for its own readers |
 //! | `listener` | hears what other processes write, and wakes who waits in this one |
 //! | `import` | a whole log in one transaction |
+//! | `secrets` | the table of secrets |
 //! | `log`, `keys`, `read_model` | the questions |
 //!
 //! Write path: append, tell the sealer, it seals, NOTIFY, the projector projects, NOTIFY, the API
@@ -25,6 +26,8 @@ mod read_model;
 mod rebuild;
 mod recent_log;
 mod sealer;
+mod secrets;
+mod tokens;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -40,6 +43,7 @@ use self::recent_log::RecentLog;
 pub(crate) use self::sealer::PostgresLead;
 use self::sealer::Sealing;
 use crate::StoreError;
+use crate::master_key::MasterKey;
 use crate::progress::{Head, Visibility};
 
 /// How long to wait for a free connection before the request is told to come back later.
@@ -51,6 +55,7 @@ pub(crate) struct Postgres {
     pool: PgPool,
     hot: HotConnections,
     options: PgConnectOptions,
+    master_key: Arc<MasterKey>,
     pub(crate) head: Arc<Head>,
     recent: Arc<RecentLog>,
     sealing: Arc<Sealing>,
@@ -61,6 +66,7 @@ impl Postgres {
     pub(crate) async fn open(
         url: &str,
         connections: u32,
+        master_key: Arc<MasterKey>,
         visibility: Arc<Visibility>,
     ) -> Result<Self, StoreError> {
         // A statement or a transaction that hangs must not hold others back for ever.
@@ -72,7 +78,7 @@ impl Postgres {
             ])
             .disable_statement_logging();
         let mut connection = options.connect().await?;
-        migrate::run(&mut connection).await?;
+        migrate::run(&mut connection, &master_key).await?;
         connection.close().await?;
 
         let hot = HotConnections::new(&options, (connections / 2).max(1));
@@ -95,6 +101,7 @@ impl Postgres {
             pool,
             hot,
             options,
+            master_key,
             head,
             recent: Arc::default(),
             helpers: [

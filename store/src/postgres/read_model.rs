@@ -1,6 +1,7 @@
 //! The image view and the checkpoints.
 
-use photolog_domain::{AccountId, ImageId, PublicId};
+use futures::TryStreamExt;
+use photolog_domain::{AccountId, Digest, ImageId, PublicId};
 use sqlx::Row;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
@@ -8,7 +9,8 @@ use sqlx::query::Query;
 use super::Postgres;
 use super::listener::{self, VIEW_CHANNEL};
 use crate::column::{ViewColumns, image_row, view_columns};
-use crate::image_list::{ImageList, Order, Which};
+use crate::compute::compute;
+use crate::image_list::{ImageList, ImagePage, Order, Which};
 use crate::read_model::Step;
 use crate::{ImageRow, Position, StoreError};
 
@@ -27,8 +29,8 @@ const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM
     ORDER BY created_position LIMIT $6 OFFSET $5";
 
 impl Postgres {
-    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<Vec<ImageRow>, StoreError> {
-        sqlx::query(match list.order {
+    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
+        let mut stream = sqlx::query(match list.order {
             Order::NewestFirst => NEWEST_FIRST,
             Order::OldestFirst => OLDEST_FIRST,
         })
@@ -38,11 +40,24 @@ impl Postgres {
         .bind(list.start.moment())
         .bind(i64::try_from(list.skip).unwrap_or(i64::MAX))
         .bind(i64::try_from(list.count).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await?
-        .iter()
-        .map(image_row)
-        .collect()
+        .fetch(&self.pool);
+        let mut rows = Vec::new();
+        let mut bytes = 0;
+        let mut is_cut = false;
+        while let Some(row) = stream.try_next().await? {
+            bytes += row.try_get::<&str, _>(3)?.len();
+            if bytes > ImagePage::MOST_BYTES && !rows.is_empty() {
+                is_cut = true;
+                break;
+            }
+            rows.push(row);
+        }
+        drop(stream);
+        compute(rows.len(), move || {
+            let rows = rows.iter().map(image_row).collect::<Result<_, _>>()?;
+            Ok(ImagePage { rows, is_cut })
+        })
+        .await
     }
 
     pub(crate) async fn count_listed(
@@ -74,6 +89,14 @@ impl Postgres {
         .await?
         .map(|row| image_row(&row))
         .transpose()
+    }
+
+    pub(crate) async fn is_master(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM image_view WHERE master = $1)")
+            .bind(digest.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get(0)?)
     }
 
     pub(crate) async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {

@@ -12,6 +12,7 @@ use crate::chain::link;
 use crate::error::sqlite_code;
 use crate::event_store::Append;
 use crate::import::Tail;
+use crate::master_key::MasterKey;
 use crate::stored_event::StoredEvent;
 
 /// Why an append does not go on: refused by itself, or the whole transaction is lost.
@@ -43,12 +44,23 @@ impl From<sqlx::Error> for Stop {
     }
 }
 
+/// A secret that cannot be kept; what the database itself says comes as its own error.
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(error) | StoreError::Database(error) => error.into(),
+            error => Self::Refused(error),
+        }
+    }
+}
+
 /// The fate of one append; an error is the fate of the whole transaction. `tail` moves on when
 /// the append is taken.
 pub(super) async fn run(
     connection: &mut SqliteConnection,
     append: &Append,
     tail: &mut Tail,
+    master_key: &MasterKey,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {
     // The first statement of a single event is refused or not; nothing is there to take back.
     let several =
@@ -57,7 +69,7 @@ pub(super) async fn run(
         execute(connection, "SAVEPOINT append").await?;
     }
     let mut grown = *tail;
-    let end = match parts(connection, append, &mut grown).await {
+    let end = match parts(connection, append, &mut grown, master_key).await {
         Ok(()) => {
             *tail = grown;
             Ok(())
@@ -84,6 +96,7 @@ async fn parts(
     connection: &mut SqliteConnection,
     append: &Append,
     tail: &mut Tail,
+    master_key: &MasterKey,
 ) -> Result<(), Stop> {
     if let Some(key) = &append.idempotency {
         inline::use_idempotency_key(connection, &append.stream, key).await?;
@@ -94,7 +107,7 @@ async fn parts(
         insert_event(connection, event, tail).await?;
     }
     for change in &append.changes {
-        inline::make(connection, change, append.image_limit).await?;
+        inline::make(connection, change, append.image_limit, master_key).await?;
     }
     Ok(())
 }

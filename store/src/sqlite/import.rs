@@ -6,10 +6,12 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::append::{Stop, insert_event};
-use super::{Sqlite, inline};
+use super::{Sqlite, inline, secrets};
 use crate::import::{ArchivedEvent, Tail};
 use crate::inline::Change;
+use crate::master_key::MasterKey;
 use crate::progress::Head;
+use crate::secrets::{TOKEN_SECRET, TokenSecret};
 use crate::{Position, StoreError};
 
 /// The transaction; rolled back when its connection is dropped.
@@ -17,6 +19,7 @@ use crate::{Position, StoreError};
 pub(crate) struct SqliteImport {
     connection: SqliteConnection,
     head: Arc<Head>,
+    master_key: Arc<MasterKey>,
 }
 
 impl Sqlite {
@@ -32,6 +35,7 @@ impl Sqlite {
         Ok(SqliteImport {
             connection,
             head: self.head.clone(),
+            master_key: self.master_key.clone(),
         })
     }
 }
@@ -51,10 +55,23 @@ impl SqliteImport {
     pub(crate) async fn commit(
         mut self,
         changes: Vec<Change>,
+        token_secret: Option<TokenSecret>,
         head: Position,
     ) -> Result<(), StoreError> {
         for change in &changes {
-            inline::make(&mut self.connection, change, None).await?;
+            inline::make(&mut self.connection, change, None, &self.master_key).await?;
+        }
+        if let Some(TokenSecret { version, secret }) = token_secret {
+            let connection = &mut self.connection;
+            secrets::put(
+                connection,
+                &self.master_key,
+                TOKEN_SECRET,
+                version,
+                &secret,
+                true,
+            )
+            .await?;
         }
         sqlx::query("COMMIT").execute(&mut self.connection).await?;
         self.head.reached(head);

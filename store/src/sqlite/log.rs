@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use super::Sqlite;
 use crate::column::{hash, stored_event};
+use crate::compute::compute;
 use crate::event_log::LogRow;
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
@@ -34,34 +35,42 @@ impl Sqlite {
         SqliteEventRepository::new(self.readers.clone())
     }
 
+    /// At most `limit` events of a stream after a sequence.
     pub(crate) async fn events_after(
         &self,
-        aggregate_type: &str,
+        aggregate_type: &'static str,
         stream: &str,
         sequence: usize,
+        limit: i64,
     ) -> Result<Vec<SerializedEvent>, StoreError> {
         let rows = sqlx::query(
             "SELECT sequence, event_type, event_version, payload, metadata FROM events
-             WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence > ?3 ORDER BY sequence",
+             WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence > ?3
+             ORDER BY sequence LIMIT ?4",
         )
         .bind(aggregate_type)
         .bind(stream)
         .bind(sequence as i64)
+        .bind(limit)
         .fetch_all(self.hot.take().await?.connection()?)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(SerializedEvent::new(
-                    stream.to_owned(),
-                    row.try_get::<i64, _>(0)? as usize,
-                    aggregate_type.to_owned(),
-                    row.try_get(1)?,
-                    row.try_get(2)?,
-                    row.try_get(3)?,
-                    row.try_get(4)?,
-                ))
-            })
-            .collect()
+        let stream = stream.to_owned();
+        compute(rows.len(), move || {
+            rows.iter()
+                .map(|row| {
+                    Ok(SerializedEvent::new(
+                        stream.clone(),
+                        row.try_get::<i64, _>(0)? as usize,
+                        aggregate_type.to_owned(),
+                        row.try_get(1)?,
+                        row.try_get(2)?,
+                        row.try_get(3)?,
+                        row.try_get(4)?,
+                    ))
+                })
+                .collect()
+        })
+        .await
     }
 
     pub(crate) async fn log_rows(
@@ -103,15 +112,20 @@ impl Sqlite {
         &self,
         aggregate_type: &str,
         stream: &str,
+        after: i64,
+        limit: i64,
     ) -> Result<Vec<(StoredEvent, Option<Position>)>, StoreError> {
         let rows = sqlx::query(
             "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
                     payload, metadata, global_position
              FROM events LEFT JOIN event_log USING (aggregate_type, aggregate_id, sequence)
-             WHERE aggregate_type = ?1 AND aggregate_id = ?2 ORDER BY sequence",
+             WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence > ?3
+             ORDER BY sequence LIMIT ?4",
         )
         .bind(aggregate_type)
         .bind(stream)
+        .bind(after)
+        .bind(limit)
         .fetch_all(&self.readers)
         .await?;
         rows.iter()

@@ -3,29 +3,56 @@
 //! The file's `user_version` counts the migrations done. All of it happens under the write lock,
 //! so that several processes may open a new file at once.
 
+use photolog_domain::{KeyId, KeyVerifiers};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Executor, Row};
 
+use super::secrets;
 use crate::StoreError;
+use crate::column::clear_verifiers_of;
+use crate::master_key::MasterKey;
+use crate::secrets::{of_key, verifiers_to_bytes};
 
 /// In order; a released one is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_events.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_events.sql"),
+    include_str!("../../migrations/sqlite/0002_secrets.sql"),
+    include_str!("../../migrations/sqlite/0003_token_families.sql"),
+    include_str!("../../migrations/sqlite/0004_master_index.sql"),
+];
 
-pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+/// The migration that takes the verifiers of keys out of their table.
+const SECRETS: usize = 2;
+
+pub(super) async fn run(
+    connection: &mut SqliteConnection,
+    master_key: &MasterKey,
+) -> Result<(), StoreError> {
     sqlx::query("BEGIN IMMEDIATE")
         .execute(&mut *connection)
         .await?;
-    let migrated = pending(connection).await;
+    let migrated = pending(connection, master_key).await;
     let end = if migrated.is_ok() {
         "COMMIT"
     } else {
         "ROLLBACK"
     };
     sqlx::query(end).execute(&mut *connection).await?;
-    migrated
+    if migrated? {
+        // What was overwritten still stands in the write-ahead log. A reader may keep it from being
+        // emptied now; the last connection that is closed removes it.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
-async fn pending(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+/// Whether there was anything to be done.
+async fn pending(
+    connection: &mut SqliteConnection,
+    master_key: &MasterKey,
+) -> Result<bool, StoreError> {
     let done: u32 = sqlx::query("PRAGMA user_version")
         .fetch_one(&mut *connection)
         .await?
@@ -36,11 +63,32 @@ async fn pending(connection: &mut SqliteConnection) -> Result<(), StoreError> {
             "it has migration {done}, this program knows {known}"
         )));
     };
-    for migration in pending {
+    let mut verifiers = Vec::new();
+    for (version, migration) in (done as usize + 1..).zip(pending) {
+        if version == SECRETS {
+            verifiers = clear_verifiers(connection).await?;
+        }
         connection.execute(*migration).await?;
+    }
+    secrets::agree_on_master_key(connection, master_key).await?;
+    for (key_id, verifiers) in &verifiers {
+        let (name, secret) = (of_key(key_id), verifiers_to_bytes(verifiers));
+        secrets::put(connection, master_key, &name, 1, &secret, false).await?;
     }
     sqlx::query(&format!("PRAGMA user_version = {known}"))
         .execute(&mut *connection)
         .await?;
-    Ok(())
+    Ok(!pending.is_empty())
+}
+
+/// The verifiers of keys as they stood in their table.
+async fn clear_verifiers(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(KeyId, KeyVerifiers)>, StoreError> {
+    sqlx::query("SELECT key_id, secret_sha256, signing_sha1 FROM keys")
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(clear_verifiers_of)
+        .collect()
 }

@@ -20,6 +20,8 @@ mod log;
 mod migrate;
 mod read_model;
 mod rebuild;
+mod secrets;
+mod tokens;
 mod writer;
 
 use std::path::Path;
@@ -33,9 +35,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Mutex;
 
-use crate::StoreError;
 use crate::event_store::Append;
+use crate::master_key::MasterKey;
 use crate::progress::Head;
+use crate::{StoreError, private};
 use hot::HotReaders;
 pub(crate) use import::SqliteImport;
 use writer::Writer;
@@ -54,6 +57,7 @@ pub(crate) struct Sqlite {
     writer: Writer,
     turn: Arc<Mutex<Turn>>,
     durable: SqliteConnectOptions,
+    master_key: Arc<MasterKey>,
     pub(crate) head: Arc<Head>,
 }
 
@@ -73,7 +77,9 @@ impl Turn {
 }
 
 impl Sqlite {
-    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) async fn open(path: &Path, master_key: Arc<MasterKey>) -> Result<Self, StoreError> {
+        // SQLite gives the files beside it the mode that it has.
+        private::create(path, &[]).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -81,9 +87,13 @@ impl Sqlite {
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
 
-        let durable = options.clone().synchronous(SqliteSynchronous::Full);
+        // What is removed there, such as a revoked key's verifiers, is overwritten.
+        let durable = options
+            .clone()
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "ON");
         let mut connection = durable.connect().await?;
-        migrate::run(&mut connection).await?;
+        migrate::run(&mut connection, &master_key).await?;
 
         // The checkpoint is in the same transaction as the rows: a power cut that takes the last
         // of these commits only makes the projection read a few entries again.
@@ -101,13 +111,20 @@ impl Sqlite {
 
         let turn = Arc::new(Mutex::new(Turn { projection }));
         let head = Arc::new(Head::default());
-        let writer = Writer::start(connection, durable.clone(), turn.clone(), head.clone());
+        let writer = Writer::start(
+            connection,
+            durable.clone(),
+            turn.clone(),
+            head.clone(),
+            master_key.clone(),
+        );
         let store = Self {
             readers,
             hot,
             writer,
             turn,
             durable,
+            master_key,
             head,
         };
         store.head.reached(store.log_head().await?);

@@ -17,6 +17,7 @@ use crate::StoreError;
 use crate::column::hash;
 use crate::event_store::Append;
 use crate::import::Tail;
+use crate::master_key::MasterKey;
 use crate::progress::Head;
 
 /// Most appends in one transaction, so that the first of them need not wait long.
@@ -46,6 +47,7 @@ impl Writer {
         options: SqliteConnectOptions,
         turn: Arc<Mutex<Turn>>,
         head: Arc<Head>,
+        master_key: Arc<MasterKey>,
     ) -> Self {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let task = WriterTask {
@@ -53,6 +55,7 @@ impl Writer {
             options,
             turn,
             head,
+            master_key,
         };
         Self {
             requests,
@@ -84,6 +87,7 @@ struct WriterTask {
     options: SqliteConnectOptions,
     turn: Arc<Mutex<Turn>>,
     head: Arc<Head>,
+    master_key: Arc<MasterKey>,
 }
 
 impl WriterTask {
@@ -147,7 +151,7 @@ impl WriterTask {
         let mut tail = begin(connection).await?;
         let mut outcomes = Vec::with_capacity(appends.len());
         for append in appends {
-            outcomes.push(append::run(connection, append, &mut tail).await?);
+            outcomes.push(append::run(connection, append, &mut tail, &self.master_key).await?);
         }
         sqlx::query("COMMIT").execute(&mut *connection).await?;
         self.head.reached(tail.position);

@@ -4,15 +4,18 @@ use photolog_domain::{
     AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageEvent, ImageId, Master,
     MediaType, Timestamp,
 };
-use photolog_store::{Appended, Conditions, Store, StoreConfig, StoreError};
+use photolog_store::{Appended, Conditions, MasterKeyFile, Store, StoreConfig, StoreError};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
 
 /// An empty database of its own, gone with the value. On Postgres a sealer runs.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
+    pub(crate) master_key: MasterKeyFile,
     sealer: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Database {
@@ -32,12 +35,52 @@ impl Database {
     }
 
     async fn open(config: StoreConfig, folder: tempfile::TempDir) -> Self {
-        let store = Store::open(&config).await.unwrap();
+        let master_key = MasterKeyFile::in_data_folder(folder.path());
+        let store = Store::open(&config, master_key.clone()).await.unwrap();
         Self {
             sealer: seals(&store),
             store,
             config,
-            _folder: folder,
+            master_key,
+            folder,
+        }
+    }
+
+    /// As another process opens it.
+    pub(crate) async fn open_again(&self) -> Result<Store, StoreError> {
+        Store::open(&self.config, self.master_key.clone()).await
+    }
+
+    /// Runs a statement beside the store.
+    pub(crate) async fn execute(&self, statement: &str) {
+        match &self.config {
+            StoreConfig::Sqlite { path } => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = options.connect().await.unwrap();
+                connection.execute(statement).await.unwrap();
+            }
+            StoreConfig::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                connection.execute(statement).await.unwrap();
+            }
+        }
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let query = format!("SELECT count(*) FROM {table}");
+        match &self.config {
+            StoreConfig::Sqlite { path } => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = options.connect().await.unwrap();
+                let row = connection.fetch_one(query.as_str()).await.unwrap();
+                row.get(0)
+            }
+            StoreConfig::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                let row = connection.fetch_one(query.as_str()).await.unwrap();
+                row.get(0)
+            }
         }
     }
 

@@ -7,12 +7,12 @@ use crate::given::*;
 
 fn once(account: AccountId, key: &str, fingerprint: u8) -> Conditions {
     Conditions {
-        image_limit: None,
         idempotency: Some(Idempotency {
             account,
             key: key.to_owned(),
             fingerprint: digest(fingerprint),
         }),
+        ..Conditions::default()
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) async fn the_log_is_read_in_pages(database: &Database) {
     );
     assert_eq!(names(&second), [(3, "MetadataSet".into())]);
     assert!(store.read_log(3, 2).await.unwrap().is_empty());
-    let recorded = store.image_events(image).await.unwrap();
+    let recorded = store.image_events(image, 0, u32::MAX).await.unwrap();
     assert_eq!(recorded[2].position, Some(3));
 }
 

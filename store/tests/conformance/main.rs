@@ -8,6 +8,7 @@ mod keys;
 mod log;
 mod postgres;
 mod streams;
+mod tokens;
 mod uniqueness;
 mod view;
 
@@ -63,7 +64,22 @@ conformance! {
     keys:
         a_key_works_until_it_is_revoked,
         accounts_are_listed_oldest_first,
-        the_token_secret_is_made_once;
+        neither_events_nor_tables_hold_a_verifier_in_clear,
+        verifiers_of_another_key_are_not_kept,
+        a_key_of_an_old_event_works_by_the_verifiers_in_it,
+        another_master_key_is_refused_and_none_is_not_made_anew,
+        the_master_key_is_rotated_under_open_stores,
+        keys_issued_during_a_rotation_work_after_it,
+        the_token_secret_is_made_once_and_replaced_on_demand;
+    tokens:
+        a_family_lives_until_it_is_ended,
+        a_revoked_key_has_no_families,
+        a_family_ends_in_time_and_its_row_goes,
+        each_refresh_spends_its_token,
+        a_lost_answer_may_be_asked_for_again_for_a_while,
+        of_many_parallel_refreshes_all_get_the_same_successor,
+        a_key_has_so_many_families_and_the_oldest_ends,
+        a_family_says_by_which_secret_tokens_are_signed;
     log:
         the_log_is_dense_and_keeps_the_order_of_each_stream,
         the_chain_follows_from_the_events,
@@ -76,6 +92,7 @@ conformance! {
         lists_are_newest_first_and_paged,
         lists_are_filtered_turned_and_resumed,
         a_public_link_finds_its_image,
+        only_a_master_that_an_image_shows_is_one,
         a_writer_waits_until_its_write_is_visible,
         a_newer_version_begins_anew;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
 use photolog_domain::Image;
 use photolog_store::chain::GENESIS;
-use photolog_store::{LogEntry, Store, StoreConfig, StoreError};
+use photolog_store::{LogEntry, MasterKeyFile, Store, StoreConfig, StoreError};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::given::*;
@@ -103,7 +103,9 @@ async fn the_fewest_connections_are_enough_for_many_writers() {
         url: photolog_tests::postgres::new_database().await,
         connections: 2,
     };
-    let store = Store::open(&config).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let master_key = MasterKeyFile::in_data_folder(folder.path());
+    let store = Store::open(&config, master_key).await.unwrap();
     let sealer = seals(&store);
     let account = account();
     in_parallel(16, |writer| {
@@ -150,7 +152,7 @@ async fn many_sealers_and_rollbacks_leave_one_dense_log() {
     let database = Database::postgres().await;
     let mut nodes = Vec::new();
     for _ in 0..3 {
-        let store = Store::open(&database.config).await.unwrap();
+        let store = database.open_again().await.unwrap();
         nodes.push((seals(&store), store));
     }
     let written: i64 = in_parallel(16, |writer| {
@@ -253,7 +255,8 @@ async fn a_restricted_role_can_do_all_but_change_events() {
         url: restricted.clone(),
         connections: 4,
     };
-    let store = Store::open(&config).await.unwrap();
+    let store = Store::open(&config, database.master_key.clone()).await;
+    let store = store.unwrap();
     let (one, account) = (image(), account());
     append(&store, one, 0, [uploaded(account, 1)])
         .await
@@ -279,9 +282,11 @@ async fn many_nodes_migrate_at_once_and_a_newer_database_is_refused() {
         url: url.clone(),
         connections: 2,
     };
+    let folder = tempfile::tempdir().unwrap();
+    let master_key = MasterKeyFile::in_data_folder(folder.path());
     let opened = in_parallel(6, |_| {
-        let config = config.clone();
-        async move { Store::open(&config).await.map(drop) }
+        let (config, master_key) = (config.clone(), master_key.clone());
+        async move { Store::open(&config, master_key).await.map(drop) }
     })
     .await;
     assert!(opened.iter().all(Result::is_ok), "{opened:?}");
@@ -290,6 +295,6 @@ async fn many_nodes_migrate_at_once_and_a_newer_database_is_refused() {
         .execute("INSERT INTO photolog_migrations VALUES (9)")
         .await
         .unwrap();
-    let refused = Store::open(&config).await;
+    let refused = Store::open(&config, master_key).await;
     assert!(matches!(refused, Err(StoreError::NewerDatabase(_))));
 }

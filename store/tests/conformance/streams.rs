@@ -3,7 +3,7 @@
 use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
 use cqrs_es::{Aggregate, CqrsFramework};
 use photolog_domain::{AltTextChange, Dated, Image, ImageCommand};
-use photolog_store::{Store, StoreConfig, StoreError};
+use photolog_store::{StoreConfig, StoreError};
 
 use crate::given::*;
 
@@ -15,7 +15,7 @@ pub(crate) async fn events_come_back_with_their_envelopes(database: &Database) {
     assert_eq!((appended.sequence, appended.stream), (2, image.uuid()));
     append(store, image, 2, [disabled()]).await.unwrap();
 
-    let recorded = store.image_events(image).await.unwrap();
+    let recorded = store.image_events(image, 0, u32::MAX).await.unwrap();
     let sequences: Vec<_> = recorded.iter().map(|one| one.sequence).collect();
     assert_eq!(sequences, [1, 2, 3]);
     assert_eq!(recorded[0].event, first[0]);
@@ -99,7 +99,7 @@ pub(crate) async fn nothing_of_a_refused_append_stays(database: &Database) {
 pub(crate) async fn a_known_stream_equals_its_full_fold(database: &Database) {
     let store = &database.store;
     // Another process: it shares the database, not the memory.
-    let other = Store::open(&database.config).await.unwrap();
+    let other = database.open_again().await.unwrap();
     let image = image();
     append(store, image, 0, [uploaded(account(), 1)])
         .await
@@ -117,7 +117,7 @@ pub(crate) async fn a_known_stream_equals_its_full_fold(database: &Database) {
         .unwrap();
         let known = store.load::<Image>(image.uuid()).await.unwrap();
         let mut full = Image::default();
-        for recorded in store.image_events(image).await.unwrap() {
+        for recorded in store.image_events(image, 0, u32::MAX).await.unwrap() {
             full.apply(recorded.event);
         }
         assert_eq!((known.sequence, known.aggregate), (sequence + 1, full));

@@ -8,7 +8,7 @@ use crate::given::*;
 fn limit(image_limit: u32) -> Conditions {
     Conditions {
         image_limit: Some(image_limit),
-        idempotency: None,
+        ..Conditions::default()
     }
 }
 

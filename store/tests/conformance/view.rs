@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cqrs_es::Aggregate;
 use photolog_domain::{AccountId, Image, ImageEvent, ImageId, Timestamp};
-use photolog_store::{Appended, ImageList, ImageRow, Order, Position, Start, Store, Which};
+use photolog_store::{
+    Appended, ImageList, ImageRow, Order, Position, Start, Store, Swapped, Which,
+};
 
 use crate::given::*;
 
@@ -174,7 +176,7 @@ fn newest_first(account: AccountId) -> ImageList {
 }
 
 async fn positions(store: &Store, list: &ImageList) -> Vec<Position> {
-    let page = store.list_images(list).await.unwrap();
+    let page = store.list_images(list).await.unwrap().rows;
     page.iter().map(|row| row.created_position).collect()
 }
 
@@ -188,6 +190,36 @@ pub(crate) async fn a_public_link_finds_its_image(database: &Database) {
     assert_eq!((found.image, found.master), (one.image, one.state.master));
     let unknown = "abcdefghij_-ABCDEFGH1".parse().unwrap();
     assert_eq!(store.public_image(&unknown).await.unwrap(), None);
+}
+
+pub(crate) async fn only_a_master_that_an_image_shows_is_one(database: &Database) {
+    let store = &database.store;
+    let (account, image) = (account(), image());
+    let mut old = row(image, 1, &[uploaded(account, 1)]);
+    let mut new = row(image, 1, &[uploaded(account, 1), replaced(2)]);
+    old.state.content.digest = digest(3);
+    new.state.content.digest = digest(4);
+    let is_master = |row: &ImageRow| {
+        let (store, state) = (store.clone(), row.state.clone());
+        async move {
+            let upload = store.is_master(&state.content.digest).await.unwrap();
+            assert!(!upload, "an upload is no master");
+            store.is_master(&state.master.digest).await.unwrap()
+        }
+    };
+    assert!(!is_master(&old).await);
+    for (from, row, other) in [(0, &old, &new), (1, &new, &old)] {
+        let rows = std::slice::from_ref(row);
+        let saved = store.save_image_rows(NAME, 1, from, from + 1, rows).await;
+        assert!(saved.unwrap());
+        assert!(is_master(row).await);
+        assert!(!is_master(other).await);
+    }
+    store.begin_rebuilt_view().await.unwrap();
+    store.save_rebuilt_rows(&[new.clone()]).await.unwrap();
+    let swapped = store.swap_rebuilt_view(NAME, 1, 2).await.unwrap();
+    assert_eq!(swapped, Swapped::Yes);
+    assert!(is_master(&new).await);
 }
 
 pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Database) {
@@ -223,7 +255,7 @@ pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Databas
     let seen = store.wait_until_visible(&never, Duration::from_millis(50));
     assert!(!seen.await.unwrap());
     // Written by a projector of another process, of which this one hears nothing.
-    let other = photolog_store::Store::open(&database.config).await.unwrap();
+    let other = database.open_again().await.unwrap();
     let later = row(
         rows[0].image,
         1,

@@ -1,8 +1,12 @@
 //! `/accounts/{account}/images`: list (eventual), upload, show, replace, disable (all strong).
 
 use http::StatusCode;
-use photolog_domain::{AltTextChange, Digest, Image, ImageCommand, ImageError, ImageId, Timestamp};
-use photolog_store::{Conditions, Idempotency, ImageList, Loaded, Order, Start, StoreError, Which};
+use photolog_domain::{
+    AccountId, AltTextChange, Digest, Image, ImageCommand, ImageError, ImageId, Timestamp,
+};
+use photolog_store::{
+    Conditions, Idempotency, ImageList, Loaded, Order, Spool, Start, StoreError, Which,
+};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -10,10 +14,13 @@ use crate::app::{App, SharedApp};
 use crate::auth::secret::new_public_id;
 use crate::dialect::moov::upload::ImageForm;
 use crate::dialect::moov::wire::{Duplicate, ImageMetadata};
+use crate::dialect::page_memory;
 use crate::error::{ApiError, Kind};
 use crate::executor::{CommandContext, Written, execute, present, write};
-use crate::history;
+use crate::history::{self, walk::Walk};
+use crate::http::compute::compute;
 use crate::http::conditional::IfMatch;
+use crate::http::memory::Holder;
 use crate::http::response::{empty, json, note_write, set_version};
 use crate::http::{Request, Response};
 
@@ -23,20 +30,40 @@ const MAX_COUNT: u64 = 1_000;
 /// `GET /accounts/{account}/images`: newest first, disabled ones included. Eventual, but a write
 /// waits until it shows here.
 pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    let list = ImageList {
-        account: request.caller()?.account,
+    let account = request.caller()?.account;
+    let mut list = ImageList {
+        account,
         which: Which::All,
         order: Order::NewestFirst,
         start: Start::First,
         skip: request.query.number("skip", 0)?,
         count: request.query.number("count", DEFAULT_COUNT)?.min(MAX_COUNT),
     };
-    let rows = app.store.list_images(&list).await?;
-    let images: Vec<_> = rows
-        .iter()
-        .map(|row| ImageMetadata::new(&app, row.image, &row.state))
-        .collect();
-    Ok(json(StatusCode::OK, &images))
+    let turn = app
+        .reads
+        .turn(Holder::Account(account), page_memory(list.count))
+        .await?;
+    let mut images = Vec::new();
+    loop {
+        let page = app.store.list_images(&list).await?;
+        list.count -= page.rows.len() as u64;
+        let last = page.rows.last().map(|row| row.image);
+        let url = app.clone();
+        let rows = compute(move || {
+            let rows = page.rows.iter();
+            rows.map(|row| ImageMetadata::new(&url, row.image, &row.state))
+                .collect::<Vec<_>>()
+        });
+        images.extend(rows.await?);
+        // Clients take a short page for the last one, so this list does not end early.
+        let Some(last) = last.filter(|_| page.is_cut) else {
+            break;
+        };
+        list.start = Start::After(last);
+        list.skip = 0;
+    }
+    drop(turn);
+    compute(move || json(StatusCode::OK, &images)).await
 }
 
 /// `POST /accounts/{account}/images`
@@ -62,7 +89,10 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
     {
         return Ok(answer);
     }
-    let ingested = app.pictures.ingest(form.image).await?;
+    if let Err(error) = refuse_duplicate(&app, account, None, &form.image).await {
+        return refuse_upload(&app, error).await;
+    }
+    let ingested = app.pictures.ingest(account, form.image).await?;
     let command = ImageCommand::Upload {
         account,
         public_id: new_public_id().map_err(ApiError::internal)?,
@@ -73,6 +103,7 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
     let conditions = Conditions {
         image_limit: Some(app.limits.images_per_account),
         idempotency: idempotency.clone(),
+        ..Conditions::default()
     };
     let image = ImageId::new(Uuid::now_v7());
     let written = execute(
@@ -93,6 +124,22 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
             None => refuse_upload(&app, error).await,
         },
         (Err(error), None) => refuse_upload(&app, error).await,
+    }
+}
+
+/// Refuses bytes that another image of the account holds, before they cost a decoding. The append
+/// looks once more, in its transaction.
+async fn refuse_duplicate(
+    app: &App,
+    account: AccountId,
+    image: Option<ImageId>,
+    upload: &Spool,
+) -> Result<(), ApiError> {
+    match app.store.content_holder(account, &upload.digest()).await? {
+        Some(holder) if Some(holder) != image => {
+            Err(StoreError::DuplicateContent { holder }.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -152,10 +199,16 @@ pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, A
         return Err(ImageError::Disabled.into());
     }
     let form = ImageForm::read(&app, &mut request).await?;
-    let ingested = app.pictures.ingest(form.image).await?;
+    refuse_duplicate(&app, state.account, Some(image), &form.image).await?;
+    let (content, master) = if form.image.digest() == state.content.digest {
+        (state.content, state.master)
+    } else {
+        let ingested = app.pictures.ingest(state.account, form.image).await?;
+        (ingested.content, ingested.master)
+    };
     let command = ImageCommand::Replace {
-        content: ingested.content,
-        master: ingested.master,
+        content,
+        master,
         alt_text: form.alt_text,
     };
     let written = write(&app, &request, image, command).await?;
@@ -219,12 +272,10 @@ async fn answered_before(
     if record.fingerprint != idempotency.fingerprint {
         return Err(StoreError::IdempotencyKeyUsed(record).into());
     }
-    let events = app.store.image_events(record.image).await?;
-    let folded = history::fold(
-        events
-            .into_iter()
-            .take_while(|event| event.sequence <= record.sequence),
-    );
+    let walk = Walk::begin(&app.store, idempotency.account, record.image).await?;
+    let folded = walk
+        .fold_while(|event| event.sequence <= record.sequence)
+        .await?;
     Ok(folded.map(|(sequence, state)| {
         let written = Written {
             image: record.image,

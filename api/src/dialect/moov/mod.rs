@@ -3,9 +3,12 @@
 //! Their contract: <https://docs.moov.io/api/> and the public SDKs. Both match an answer by its
 //! exact status and media type.
 
+pub mod client;
 pub mod error;
 pub mod images;
 pub mod metadata;
+pub mod revoke;
+pub mod scope;
 pub mod token;
 pub mod upload;
 pub mod wire;

@@ -1,118 +1,88 @@
 //! `POST /oauth2/token`: short-lived access tokens for a key (RFC 6749, sections 4.4 and 6).
 
-use std::collections::BTreeSet;
-
 use http::StatusCode;
-use photolog_domain::Scope;
-use serde::Deserialize;
+use photolog_store::TokenFamily;
 use serde_json::json;
 
-use crate::app::{SharedApp, now};
-use crate::auth::token::Use;
-use crate::auth::{self, Caller};
+use super::client::{self, Parameters};
+use super::scope::{self, Granted};
+use crate::app::{App, SharedApp};
+use crate::auth::Caller;
+use crate::auth::token::FAMILY_MILLIS;
 use crate::error::ApiError;
-use crate::http::request::header;
 use crate::http::response::json;
 use crate::http::{Request, Response};
 
-const MAX_BODY_BYTES: usize = 16 * 1024;
-
-#[derive(Deserialize)]
-struct TokenRequest {
-    grant_type: String,
-    client_id: Option<String>,
-    client_secret: Option<String>,
-    scope: Option<String>,
-    refresh_token: Option<String>,
-}
-
-/// Gives out a token pair. The client stands in the body or in a Basic header.
+/// Gives out a pair of tokens to a client that shows its id and secret: an access token buys no
+/// other tokens.
 pub async fn issue(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
-    let body: TokenRequest = request.json(MAX_BODY_BYTES).await?;
-    let (caller, scopes) = match body.grant_type.as_str() {
+    let parameters = Parameters::of(&mut request).await?;
+    let grant_type = parameters.get("grant_type").unwrap_or_default();
+    let (family, granted) = match grant_type {
         "client_credentials" => {
-            let caller = client(&app, &request, &body).await?;
-            let asked = body
-                .scope
-                .as_deref()
-                .ok_or_else(|| ApiError::invalid("scope", "is required"))?;
-            let scopes = narrow(&caller, asked)?;
-            (caller, scopes)
+            let caller = client::authenticate(&app, &request, &parameters).await?;
+            log_in(&app, &caller, &parameters).await?
         }
-        "refresh_token" => refresh(&app, &body).await?,
+        "refresh_token" => {
+            let caller = client::authenticate(&app, &request, &parameters).await?;
+            refresh(&app, &caller, &parameters).await?
+        }
         _ => {
             return Err(ApiError::malformed(
                 "grant_type must be client_credentials or refresh_token",
             ));
         }
     };
-    let now = now();
-    let token = |token_use| app.tokens.issue(token_use, &caller.key_id, &scopes, now);
-    let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+    let access = app.tokens.access(&family, granted.scopes).await?;
+    let refresh = app.tokens.refresh_token(&family).await?;
     let body = json!({
         "token_type": "Bearer",
-        "access_token": token(Use::Access),
-        "refresh_token": token(Use::Refresh),
-        "expires_in": Use::Access.lifetime_seconds(),
-        "scope": names.join(" "),
+        "access_token": access.text,
+        "refresh_token": refresh.text,
+        "expires_in": (access.expires_at - access.issued_at) / 1_000,
+        "scope": granted.text,
     });
     Ok(json(StatusCode::OK, &body))
 }
 
-async fn client(
-    app: &SharedApp,
-    request: &Request,
-    body: &TokenRequest,
-) -> Result<Caller, ApiError> {
-    match (&body.client_id, &body.client_secret) {
-        (Some(id), Some(secret)) => auth::by_secret(app, id, secret).await,
-        _ if header(&request.headers, "authorization").is_some() => {
-            auth::basic_or_bearer(app, &request.headers).await
-        }
-        _ => Err(ApiError::unauthenticated()),
-    }
+async fn log_in(
+    app: &App,
+    caller: &Caller,
+    parameters: &Parameters,
+) -> Result<(TokenFamily, Granted), ApiError> {
+    let granted = match parameters.get("scope") {
+        Some(asked) => scope::narrow(asked, caller.account, &caller.scopes)?,
+        None => scope::all(&caller.scopes),
+    };
+    let scope = granted.text.clone();
+    let family = app.tokens.begin(caller, scope, FAMILY_MILLIS).await?;
+    Ok((family, granted))
 }
 
+/// The family keeps what it was granted at log-in, so a request for less narrows only the access
+/// token (RFC 6749, section 6).
 async fn refresh(
-    app: &SharedApp,
-    body: &TokenRequest,
-) -> Result<(Caller, BTreeSet<Scope>), ApiError> {
-    let refused = || ApiError::invalid("refresh_token", "is not valid, or no longer");
-    let text = body
-        .refresh_token
-        .as_deref()
+    app: &App,
+    caller: &Caller,
+    parameters: &Parameters,
+) -> Result<(TokenFamily, Granted), ApiError> {
+    let text = parameters
+        .get("refresh_token")
         .ok_or_else(|| ApiError::invalid("refresh_token", "is required"))?;
-    let token = app
-        .tokens
-        .read(text, Use::Refresh, now())
-        .ok_or_else(refused)?;
-    let key = app.store.key(&token.key_id).await?.ok_or_else(refused)?;
-    let caller = Caller {
-        account: key.account,
-        key_id: key.key_id,
-        scopes: key.scopes.intersection(&token.scopes).copied().collect(),
-    };
-    let scopes = match body.scope.as_deref() {
-        Some(asked) => narrow(&caller, asked)?,
-        None => caller.scopes.clone(),
-    };
-    Ok((caller, scopes))
-}
-
-/// The scopes asked for, of those the key has. Scopes of services that we are not are passed
-/// over, so that a client which always asks for a fixed list gets what there is.
-fn narrow(caller: &Caller, asked: &str) -> Result<BTreeSet<Scope>, ApiError> {
-    let scopes: BTreeSet<Scope> = asked
-        .split_whitespace()
-        .filter_map(|name| name.parse().ok())
-        .filter(|scope| caller.scopes.contains(scope))
-        .collect();
-    if scopes.is_empty() {
-        let known: Vec<_> = caller.scopes.iter().map(|scope| scope.as_str()).collect();
-        return Err(ApiError::invalid(
-            "scope",
-            format!("must name at least one of: {}", known.join(" ")),
-        ));
+    let asked = parameters.get("scope");
+    if let Some(asked) = asked {
+        // Refused before the token is spent.
+        scope::narrow(asked, caller.account, &caller.scopes)?;
     }
-    Ok(scopes)
+    let family = app
+        .tokens
+        .refresh(&caller.key_id, text)
+        .await?
+        .ok_or_else(|| ApiError::invalid("refresh_token", "is not valid, or no longer"))?;
+    let held = scope::narrow(&family.scope, caller.account, &caller.scopes)?;
+    let granted = match asked {
+        Some(asked) => scope::narrow(asked, caller.account, &held.scopes)?,
+        None => held,
+    };
+    Ok((family, granted))
 }

@@ -1,13 +1,14 @@
 //! The multipart form of upload and update: a part `image`, and an optional part `metadata`.
 
-use futures::StreamExt;
-use multer::Multipart;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
 use photolog_domain::{AltText, AltTextChange};
 use photolog_store::Spool;
 
 use crate::app::App;
 use crate::dialect::moov::wire::MetadataRequest;
 use crate::error::ApiError;
+use crate::http::multipart::Multipart;
 use crate::http::{Request, RequestBody};
 
 /// "Requests larger than 16MB will be rejected": we take a file of 16 MiB and the form around it.
@@ -37,9 +38,10 @@ impl ImageForm {
         if announced > MAX_FORM_BYTES {
             return Err(too_large());
         }
-        let content_type = request.header("content-type").unwrap_or_default();
-        let boundary = multer::parse_boundary(content_type)
-            .map_err(|_| ApiError::malformed("the request must be multipart/form-data"))?;
+        let content_type = request
+            .header("content-type")
+            .unwrap_or_default()
+            .to_owned();
         let body = std::mem::replace(&mut request.body, RequestBody::none());
         let mut seen = 0;
         let limited = body.into_stream().map(move |chunk| {
@@ -50,25 +52,29 @@ impl ImageForm {
             }
             Ok(chunk)
         });
-        Self::parts(app, Multipart::new(limited, boundary)).await
+        let form = Multipart::new(Box::pin(limited), &content_type)?;
+        Self::parts(app, form).await
     }
 
-    async fn parts(app: &App, mut form: Multipart<'_>) -> Result<Self, ApiError> {
+    async fn parts(
+        app: &App,
+        mut form: Multipart<impl Stream<Item = Result<Bytes, ApiError>> + Unpin>,
+    ) -> Result<Self, ApiError> {
         let mut image = None;
         let mut alt_text = None;
         let mut parts = 0;
-        while let Some(mut part) = form.next_field().await.map_err(unreadable)? {
+        while let Some(part) = form.next_part().await? {
             parts += 1;
             if parts > MAX_PARTS {
                 return Err(ApiError::malformed("the form has too many parts"));
             }
-            match part.name() {
+            match part.name.as_deref() {
                 Some("image") if image.is_some() => {
                     return Err(ApiError::invalid("image", "must be given once"));
                 }
                 Some("image") => {
                     let mut spool = app.blobs.spool().await?;
-                    while let Some(chunk) = part.chunk().await.map_err(unreadable)? {
+                    while let Some(chunk) = form.data().await? {
                         if spool.len() + chunk.len() as u64 > MAX_IMAGE_BYTES {
                             return Err(too_large());
                         }
@@ -81,7 +87,7 @@ impl ImageForm {
                 }
                 Some("metadata") => {
                     let mut text = Vec::new();
-                    while let Some(chunk) = part.chunk().await.map_err(unreadable)? {
+                    while let Some(chunk) = form.data().await? {
                         if (text.len() + chunk.len()) as u64 > MAX_METADATA_BYTES {
                             return Err(too_large());
                         }
@@ -89,7 +95,7 @@ impl ImageForm {
                     }
                     alt_text = Some(read_metadata(&text)?);
                 }
-                _ => while part.chunk().await.map_err(unreadable)?.is_some() {},
+                _ => {}
             }
         }
         let image = image.ok_or_else(|| ApiError::invalid("image", "is required"))?;
@@ -113,15 +119,4 @@ fn read_metadata(text: &[u8]) -> Result<Option<AltText>, ApiError> {
 
 fn too_large() -> ApiError {
     ApiError::too_large("a picture may have at most 16 MiB")
-}
-
-/// A failure of the body itself (too large, too slow) comes back through the form parser.
-fn unreadable(problem: multer::Error) -> ApiError {
-    match problem {
-        multer::Error::StreamReadFailed(inner) => match inner.downcast::<ApiError>() {
-            Ok(own) => *own,
-            Err(other) => ApiError::malformed("the request body broke off").caused_by(other),
-        },
-        other => ApiError::malformed(format!("the form cannot be read: {other}")),
-    }
 }

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::app::{App, SharedApp, now};
-use crate::auth::token::Use;
+use crate::app::{App, SharedApp};
+use crate::auth::issuer::{Checked, Issued};
+use crate::auth::token::ACCESS_MILLIS;
 use crate::auth::{self, Caller};
 use crate::dialect::openstack::wire::MAX_BODY_BYTES;
 use crate::error::ApiError;
@@ -60,31 +61,63 @@ struct ApplicationCredential {
     secret: String,
 }
 
+/// Whether a body has the shape of a request for a token.
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_request(body: &[u8]) -> bool {
+    serde_json::from_slice::<TokenRequest>(body).is_ok()
+}
+
 /// `POST /v3/auth/tokens`
 pub async fn issue_token(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let body: TokenRequest = request.json(MAX_BODY_BYTES).await?;
-    let caller = authenticate(&app, &body.auth.identity).await?;
-    let name = project_name(&app, &caller).await?;
+    let shown = authenticate(&app, &body.auth.identity).await?;
+    let caller = shown.caller();
+    let name = project_name(&app, caller).await?;
     if let Some(scope) = &body.auth.scope {
-        check_scope(scope, &caller, &name)?;
+        check_scope(scope, caller, &name)?;
     }
-    let issued_at = now();
-    let token = app
-        .tokens
-        .issue(Use::Access, &caller.key_id, &caller.scopes, issued_at);
+    let token = match &shown {
+        Shown::Secret(caller) => log_in(&app, caller).await?,
+        Shown::Token(checked) => app.tokens.another(checked).await?,
+    };
     let methods = &body.auth.identity.methods;
-    let document = document(&app, &caller, &name, methods, issued_at);
+    let document = document(&app, caller, &name, methods, &token);
     let mut response = json(StatusCode::CREATED, &document);
     set(
         &mut response,
         HeaderName::from_static("x-subject-token"),
-        &token,
+        &token.text,
     );
     Ok(response)
 }
 
-async fn authenticate(app: &App, identity: &Identity) -> Result<Caller, ApiError> {
-    match identity {
+/// What a client logged in with.
+enum Shown {
+    Secret(Caller),
+    /// Buys another token, but no more time.
+    Token(Checked),
+}
+
+impl Shown {
+    fn caller(&self) -> &Caller {
+        match self {
+            Self::Secret(caller) => caller,
+            Self::Token(checked) => &checked.caller,
+        }
+    }
+}
+
+async fn log_in(app: &App, caller: &Caller) -> Result<Issued, ApiError> {
+    // Nobody refreshes it: it lives as long as its one token.
+    let family = app
+        .tokens
+        .begin(caller, String::new(), ACCESS_MILLIS)
+        .await?;
+    app.tokens.access(&family, caller.scopes.clone()).await
+}
+
+async fn authenticate(app: &App, identity: &Identity) -> Result<Shown, ApiError> {
+    let by_secret = match identity {
         Identity {
             password: Some(Password { user }),
             ..
@@ -102,11 +135,17 @@ async fn authenticate(app: &App, identity: &Identity) -> Result<Caller, ApiError
         } => auth::by_secret(app, &credential.id, &credential.secret).await,
         Identity {
             token: Some(token), ..
-        } => auth::by_token(app, &token.id).await,
+        } => {
+            let checked = app.tokens.check(&token.id).await?;
+            return checked
+                .map(Shown::Token)
+                .ok_or_else(ApiError::unauthenticated);
+        }
         _ => Err(ApiError::malformed(
             "identity must hold password, token or application_credential",
         )),
-    }
+    };
+    by_secret.map(Shown::Secret)
 }
 
 async fn project_name(app: &App, caller: &Caller) -> Result<String, ApiError> {
@@ -139,15 +178,8 @@ pub fn is_project(text: &str, account: AccountId) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| id == account.uuid())
 }
 
-fn document(
-    app: &App,
-    caller: &Caller,
-    name: &str,
-    methods: &[String],
-    issued_at: Timestamp,
-) -> Value {
+fn document(app: &App, caller: &Caller, name: &str, methods: &[String], token: &Issued) -> Value {
     let domain = json!({ "id": "default", "name": "Default" });
-    let expires_at = issued_at.unix_millis() + Use::Access.lifetime_seconds() * 1_000;
     let endpoint = |id: &str, path: &str| {
         json!({
             "id": id,
@@ -163,8 +195,8 @@ fn document(
         "project": { "id": caller.account, "name": name, "domain": domain },
         "roles": [{ "id": "member", "name": "member" }],
         "audit_ids": [Uuid::now_v7().simple().to_string()],
-        "issued_at": issued_at,
-        "expires_at": Timestamp::from_unix_millis(expires_at),
+        "issued_at": Timestamp::from_unix_millis(token.issued_at),
+        "expires_at": Timestamp::from_unix_millis(token.expires_at),
         "is_domain": false,
         "catalog": [
             { "id": "compute", "type": "compute", "name": "nova",

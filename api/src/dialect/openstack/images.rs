@@ -2,14 +2,17 @@
 //! here), and one image's details (strong).
 
 use http::StatusCode;
-use photolog_domain::ImageId;
-use photolog_store::{ImageList, ImageRow, Order, Start, Which};
+use photolog_domain::{ImageId, ImageState};
+use photolog_store::{ImageList, Order, Start, Which};
 use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
 use crate::dialect::openstack::wire;
+use crate::dialect::page_memory;
 use crate::error::{ApiError, Kind};
 use crate::executor::present;
+use crate::http::compute::compute;
+use crate::http::memory::Holder;
 use crate::http::response::{json, set_version};
 use crate::http::{Request, Response};
 
@@ -17,18 +20,12 @@ const MAX_LIMIT: u64 = 1_000;
 
 /// `GET /v2.1/images`: names and links.
 pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    page(&app, &request, "/v2.1/images", |row| {
-        wire::summary(&app, row.image, &row.state)
-    })
-    .await
+    page(&app, &request, "/v2.1/images", wire::summary).await
 }
 
 /// `GET /v2.1/images/detail`: everything.
 pub async fn list_details(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    page(&app, &request, "/v2.1/images/detail", |row| {
-        wire::details(&app, row.image, &row.state)
-    })
-    .await
+    page(&app, &request, "/v2.1/images/detail", wire::details).await
 }
 
 /// `GET /v2.1/images/{image}`
@@ -43,10 +40,10 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
 
 /// Enabled images, newest first, behind `marker`, at most `limit`.
 async fn page(
-    app: &App,
+    app: &SharedApp,
     request: &Request,
-    path: &str,
-    write: impl Fn(&ImageRow) -> Value,
+    path: &'static str,
+    write: fn(&App, ImageId, &ImageState) -> Value,
 ) -> Result<Response, ApiError> {
     let limit = match request.query.number("limit", MAX_LIMIT)? {
         0 => MAX_LIMIT,
@@ -56,26 +53,38 @@ async fn page(
         None => Start::First,
         Some(marker) => Start::After(self::marker(app, request, marker).await?),
     };
+    let account = request.caller()?.account;
+    let holder = Holder::Account(account);
+    let _turn = app.reads.turn(holder, page_memory(limit)).await?;
     let list = ImageList {
-        account: request.caller()?.account,
+        account,
         which: Which::Enabled,
         order: Order::NewestFirst,
         start,
         skip: 0,
         count: limit + 1,
     };
-    let mut rows = app.store.list_images(&list).await?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut body = json!({ "images": rows.iter().map(write).collect::<Vec<_>>() });
-    if let (true, Some(last)) = (more, rows.last()) {
-        let next = format!(
-            "{}{path}?limit={limit}&marker={}",
-            app.public_url, last.image
-        );
-        body["images_links"] = json!([{ "rel": "next", "href": next }]);
-    }
-    Ok(json(StatusCode::OK, &body))
+    let mut page = app.store.list_images(&list).await?;
+    let has_more = page.is_cut || page.rows.len() as u64 > limit;
+    page.rows
+        .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let app = app.clone();
+    compute(move || {
+        let images = page.rows.iter();
+        let images: Vec<_> = images
+            .map(|row| write(&app, row.image, &row.state))
+            .collect();
+        let mut body = json!({ "images": images });
+        if let (true, Some(last)) = (has_more, page.rows.last()) {
+            let next = format!(
+                "{}{path}?limit={limit}&marker={}",
+                app.public_url, last.image
+            );
+            body["images_links"] = json!([{ "rel": "next", "href": next }]);
+        }
+        json(StatusCode::OK, &body)
+    })
+    .await
 }
 
 /// A marker must be an image of the caller's; a disabled one serves as well.

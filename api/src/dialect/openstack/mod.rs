@@ -45,7 +45,7 @@ pub fn canonical<'a>(path: &[&'a str]) -> (Vec<&'a str>, Option<&'a str>) {
 pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, ApiError> {
     let token = request
         .header("x-auth-token")
-        .ok_or_else(ApiError::unauthenticated)?;
+        .ok_or_else(|| ApiError::unauthenticated().because("missing"))?;
     match token.split_once(':') {
         Some((key_id, secret)) => auth::by_secret(app, key_id, secret).await,
         None => auth::by_token(app, token).await,

@@ -38,7 +38,7 @@ pub fn key(text: &str) -> Result<MetadataKey, ApiError> {
     Ok(text.parse()?)
 }
 
-fn value(text: &str) -> Result<MetadataValue, ApiError> {
+pub(crate) fn value(text: &str) -> Result<MetadataValue, ApiError> {
     if text.chars().count() > MAX_VALUE_CHARACTERS {
         return Err(ApiError::invalid(
             "metadata value",

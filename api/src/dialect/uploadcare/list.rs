@@ -5,12 +5,15 @@
 use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use photolog_domain::Timestamp;
-use photolog_store::{ImageList, ImageRow, Order, Start, Which};
+use photolog_store::{ImageList, ImagePage, Order, Start, Which};
 use serde_json::json;
 
 use crate::app::{App, SharedApp};
+use crate::dialect::page_memory;
 use crate::dialect::uploadcare::{answer, wire};
 use crate::error::ApiError;
+use crate::http::compute::compute;
+use crate::http::memory::Holder;
 use crate::http::path::Query;
 use crate::http::{Request, Response};
 
@@ -22,9 +25,18 @@ const MAX_LIMIT: u64 = 1_000;
 pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let page = Page::read(&request.query)?;
     let account = request.caller()?.account;
+    let holder = Holder::Account(account);
+    let _turn = app.reads.turn(holder, page_memory(page.limit)).await?;
     // Every file of ours is stored; so nothing is in a list of those that are not.
-    let (rows, total) = if page.stored == Some(false) {
-        (Vec::new(), 0)
+    let (images, total) = if page.stored == Some(false) {
+        let rows = Vec::new();
+        (
+            ImagePage {
+                rows,
+                is_cut: false,
+            },
+            0,
+        )
     } else {
         let list = ImageList {
             account,
@@ -34,10 +46,11 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
             skip: page.offset,
             count: page.limit + 1,
         };
-        let rows = app.store.list_images(&list).await?;
-        (rows, app.store.count_listed(account, page.which).await?)
+        let images = app.store.list_images(&list).await?;
+        (images, app.store.count_listed(account, page.which).await?)
     };
-    Ok(answer(StatusCode::OK, &page.document(&app, &rows, total)))
+    let app = app.clone();
+    compute(move || answer(StatusCode::OK, &page.document(&app, &images, total))).await
 }
 
 /// A page as it was asked for.
@@ -88,15 +101,17 @@ impl Page {
         })
     }
 
-    /// The answer. `rows` holds one more than the page when there is a next one.
-    fn document(&self, app: &App, rows: &[ImageRow], total: u64) -> serde_json::Value {
+    /// The answer. There is a next page when the images are one more than the limit, or cut.
+    fn document(&self, app: &App, images: &ImagePage, total: u64) -> serde_json::Value {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let results: Vec<_> = rows
+        let results: Vec<_> = images
+            .rows
             .iter()
             .take(limit)
             .map(|row| wire::file(app, row.image, &row.state))
             .collect();
-        let next = (rows.len() > limit).then(|| self.link(app, self.offset + self.limit));
+        let has_more = images.is_cut || images.rows.len() > limit;
+        let next = has_more.then(|| self.link(app, self.offset + results.len() as u64));
         let previous =
             (self.offset > 0).then(|| self.link(app, self.offset.saturating_sub(self.limit)));
         json!({

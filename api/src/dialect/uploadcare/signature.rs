@@ -13,19 +13,28 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use crate::app::App;
 use crate::auth::{self, Caller};
 use crate::error::ApiError;
-use crate::http::{Request, RequestBody};
+use crate::http::Request;
+use crate::http::memory::Holder;
+use crate::http::places::Place;
 
 /// How far a signed request's clock may be from ours.
 const WINDOW_SECONDS: i64 = 15 * 60;
-/// No request of this dialect has a larger body; it is read before the signature is checked.
+/// No request of this dialect has a larger body.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Reads `Authorization: Uploadcare.Simple key:secret` or `Uploadcare key:signature`.
 ///
+/// A signature covers the body. Until it is checked the body is a stranger's, so it is read in a place
+/// for those and not in `checking`, which others wait for.
+///
 /// # Errors
 /// `Unauthenticated`.
-pub async fn authenticate(app: &App, request: &mut Request) -> Result<Caller, ApiError> {
-    let missing = || refused("Authentication credentials were not provided.");
+pub async fn authenticate(
+    app: &App,
+    request: &mut Request,
+    checking: Place,
+) -> Result<Caller, ApiError> {
+    let missing = || refused("Authentication credentials were not provided.").because("missing");
     let wrong = || refused("Incorrect authentication credentials.");
     let authorization = request
         .header("authorization")
@@ -38,11 +47,24 @@ pub async fn authenticate(app: &App, request: &mut Request) -> Result<Caller, Ap
             .await
             .map_err(|error| with_text(error, wrong())),
         "Uploadcare" => {
-            let signed = signed_text(request).await?;
+            // The key before the body: nobody without one makes us read.
             let key_id: KeyId = key_id.parse().map_err(|_| wrong())?;
-            let key = app.store.key(&key_id).await?.ok_or_else(wrong)?;
-            if !verifies(&key.signing_sha1, &signed, proof) {
-                return Err(wrong());
+            let unknown = || wrong().because("unknown_key");
+            let key = app.store.key(&key_id).await?.ok_or_else(unknown)?;
+            let verifiers = key.verifiers.as_ref().ok_or_else(unknown)?;
+            drop(checking);
+            let stranger = Holder::Address(request.client);
+            request.body.charge(app.bodies.share(stranger));
+            let signed = app.places.open.enter().hold(signed_text(request)).await?;
+            if !verifies(&verifiers.signing_sha1, &signed, proof) {
+                return Err(wrong().because("signature"));
+            }
+            if key.signing_key_logged {
+                return Err(refused(
+                    "Signatures of this key are not accepted any more, because its signing key \
+                     stands in the event log: reissue this key. Uploadcare.Simple works with it.",
+                )
+                .because("signing_key_logged"));
             }
             Ok(Caller {
                 account: key.account,
@@ -63,7 +85,7 @@ fn refused(message: &str) -> ApiError {
 /// The vendor's words for wrong credentials; any other failure keeps its own.
 fn with_text(error: ApiError, wrong: ApiError) -> ApiError {
     if error.kind == wrong.kind {
-        wrong
+        wrong.because(error.reason())
     } else {
         error
     }
@@ -74,17 +96,17 @@ async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
     let date = request
         .header("x-uploadcare-date")
         .or_else(|| request.header("date"))
-        .ok_or_else(|| refused("The Date header is missing."))?
+        .ok_or_else(|| refused("The Date header is missing.").because("date"))?
         .to_owned();
-    let moment =
-        parse_date(&date).ok_or_else(|| refused("The Date header is not an RFC 2822 date."))?;
+    let moment = parse_date(&date)
+        .ok_or_else(|| refused("The Date header is not an RFC 2822 date.").because("date"))?;
     let off = (OffsetDateTime::now_utc() - moment).whole_seconds().abs();
     if off > WINDOW_SECONDS {
-        return Err(refused("The Date header is more than 15 minutes off."));
+        return Err(refused("The Date header is more than 15 minutes off.").because("date"));
     }
     let body = request.body.collect(MAX_BODY_BYTES).await?;
     let digest = hex::encode(Md5::digest(&body));
-    request.body = RequestBody::of(body);
+    request.body.restore(body);
     let content_type = request.header("content-type").unwrap_or_default();
     Ok(format!(
         "{}\n{digest}\n{content_type}\n{date}\n{}",
@@ -92,14 +114,11 @@ async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
     ))
 }
 
-fn verifies(signing_sha1: &str, text: &str, signature: &str) -> bool {
-    let Ok(key) = hex::decode(signing_sha1) else {
-        return false;
-    };
+pub(crate) fn verifies(signing_sha1: &[u8], text: &str, signature: &str) -> bool {
     let Ok(signature) = hex::decode(signature) else {
         return false;
     };
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(&key) else {
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(signing_sha1) else {
         return false;
     };
     mac.update(text.as_bytes());
@@ -107,7 +126,7 @@ fn verifies(signing_sha1: &str, text: &str, signature: &str) -> bool {
 }
 
 /// RFC 2822, and what one of the vendor's clients makes of it: a comma after the year.
-fn parse_date(text: &str) -> Option<OffsetDateTime> {
+pub(crate) fn parse_date(text: &str) -> Option<OffsetDateTime> {
     let with_comma = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year], [hour]:[minute]:[second] GMT"
     );
@@ -150,7 +169,7 @@ mod tests {
         let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(b"text");
         let signature = hex::encode(mac.finalize().into_bytes());
-        let kept = hex::encode(Sha1::digest(&secret));
+        let kept = Sha1::digest(&secret);
         assert!(verifies(&kept, "text", &signature));
         assert!(!verifies(&kept, "other text", &signature));
         assert!(!verifies(&kept, "text", "zz"));

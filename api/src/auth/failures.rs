@@ -1,0 +1,79 @@
+//! Failed log-ins: each in a metric by its reason, and some in the log.
+//!
+//! An attacker who guesses makes thousands of them in a second; the log has a few lines a second and
+//! the number of those that it left out.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use photolog_telemetry::metric;
+
+/// Lines in a second.
+const MOST_LINES: u32 = 10;
+const PERIOD: Duration = Duration::from_secs(1);
+
+static LINES: Mutex<Lines> = Mutex::new(Lines {
+    since: None,
+    written: 0,
+    left_out: 0,
+});
+
+/// The lines of the present second.
+struct Lines {
+    since: Option<Instant>,
+    written: u32,
+    left_out: u64,
+}
+
+impl Lines {
+    /// Whether there is room for one more line; if so, how many were left out before it.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        if self
+            .since
+            .is_none_or(|since| now.duration_since(since) >= PERIOD)
+        {
+            self.since = Some(now);
+            self.written = 0;
+        }
+        if self.written == MOST_LINES {
+            self.left_out += 1;
+            return None;
+        }
+        self.written += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+/// Notes that a client's credentials were refused.
+pub fn note(reason: &'static str, client: IpAddr) {
+    metrics::counter!(metric::UNAUTHENTICATED, "reason" => reason).increment(1);
+    let admitted = LINES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .admit(Instant::now());
+    if let Some(left_out) = admitted {
+        tracing::warn!(reason, %client, left_out, "credentials were refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_so_many_lines_and_the_next_says_what_was_left_out() {
+        let mut lines = Lines {
+            since: None,
+            written: 0,
+            left_out: 0,
+        };
+        let now = Instant::now();
+        for _ in 0..MOST_LINES {
+            assert_eq!(lines.admit(now), Some(0));
+        }
+        assert_eq!(lines.admit(now), None);
+        assert_eq!(lines.admit(now), None);
+        assert_eq!(lines.admit(now + PERIOD), Some(2));
+    }
+}

@@ -1,0 +1,179 @@
+//! What clients send, as functions of bytes: the entry points of the fuzz targets, for parsers that
+//! nobody else outside this crate calls. Built with the feature `fuzz` alone.
+//!
+//! Each function panics when a promise is broken; what it returns tells kinds of outcomes apart.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use futures::{FutureExt, stream};
+use http::{HeaderMap, HeaderValue};
+use photolog_domain::{Image, ImageEvent, Scope};
+use photolog_store::{Recorded, TokenSecret};
+use uuid::Uuid;
+
+use crate::auth::decode_basic;
+use crate::auth::token::{ACCESS_MILLIS, Token, TokenKind, TokenSigner, Unverified};
+use crate::dialect::moov::wire::MetadataRequest;
+use crate::dialect::openstack::{identity, wire};
+use crate::dialect::unique::UniqueMembers;
+use crate::dialect::uploadcare::signature;
+use crate::history::entry;
+use crate::http::conditional::IfMatch;
+use crate::http::multipart::Multipart;
+use crate::http::path::{Parameters, Query, matches, segments};
+use crate::http::request::RequestId;
+use crate::routes::ROUTES;
+
+/// Reads a multipart form to its end; how many parts and bytes it has, or `None` when it is none.
+pub fn multipart(content_type: &str, chunks: Vec<Bytes>) -> Option<(usize, usize)> {
+    let chunks = stream::iter(chunks.into_iter().map(Ok));
+    let mut form = Multipart::new(chunks, content_type).ok()?;
+    let read = async {
+        let (mut parts, mut length) = (0, 0);
+        while form.next_part().await.ok()?.is_some() {
+            parts += 1;
+            while let Some(piece) = form.data().await.ok()? {
+                length += piece.len();
+            }
+        }
+        Some((parts, length))
+    };
+    // All chunks are here, so nothing has to be waited for.
+    read.now_or_never()
+        .expect("a form without anything to wait for")
+}
+
+/// A `Date` as signed requests have it.
+pub fn signature_date(text: &str) -> bool {
+    signature::parse_date(text).is_some()
+}
+
+/// A signature over a text; one that verifies is the real one.
+pub fn signature(text: &str, proof: &str) -> bool {
+    signature::verifies(b"0123456789abcdef0123", text, proof)
+}
+
+/// A query: no look-up may fail, and a number is one.
+pub fn query(raw: &str) -> Option<u64> {
+    let query = Query::read(raw).ok()?;
+    for name in ["size", "as_of", "type", ""] {
+        assert_eq!(query.get(name), query.all(name).next());
+    }
+    let number = query.number("limit", 7).ok()?;
+    assert!(i64::try_from(number).is_ok());
+    Some(number)
+}
+
+/// A raw path against every route; how many fit.
+pub fn path(raw: &str) -> usize {
+    let path = segments(raw);
+    let fitting = ROUTES.iter().filter(|route| matches(route.pattern, &path));
+    fitting
+        .inspect(|route| {
+            if let Ok(parameters) = Parameters::read(route.pattern, &path, None) {
+                parameters.get("image");
+            }
+        })
+        .count()
+}
+
+/// Headers that requests bring: `If-Match`, `Authorization`, `X-Request-Id`.
+pub fn headers(bytes: &[u8]) -> bool {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else {
+        return false;
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert("if-match", value.clone());
+    headers.insert("x-request-id", value.clone());
+    let id = RequestId::of(&headers);
+    assert!(!id.as_str().is_empty() && id.as_str().len() <= 128);
+    if let Ok(text) = value.to_str() {
+        decode_basic(text);
+    }
+    IfMatch::of(&headers).check(3).is_ok()
+}
+
+/// When the token was given out.
+const THEN: i64 = 1_800_000_000_000;
+
+/// A token that holds.
+pub fn issued_token() -> String {
+    let token = Token {
+        family: Uuid::nil(),
+        secret_version: 1,
+        issued_at: THEN,
+        expires_at: THEN + ACCESS_MILLIS,
+        kind: TokenKind::Access {
+            scopes: BTreeSet::from(Scope::ALL),
+        },
+    };
+    signer().sign(&token).unwrap_or_default()
+}
+
+fn signer() -> TokenSigner {
+    TokenSigner::new(TokenSecret {
+        version: 1,
+        secret: [7; 32],
+    })
+}
+
+/// A token; only the one that was given out holds.
+pub fn token(text: &str) -> bool {
+    let token = Unverified::read(text).and_then(|token| token.verify(&signer()));
+    let holds = token.is_some_and(|token| token.holds_at(THEN));
+    assert!(!holds || text == issued_token(), "a forged token holds");
+    holds
+}
+
+/// A JSON body, as each dialect reads its own; how many take it.
+pub fn bodies(body: &[u8]) -> usize {
+    let moov = serde_json::from_slice::<MetadataRequest>(body)
+        .is_ok_and(|metadata| metadata.alt_text("altText").is_ok());
+    let openstack = serde_json::from_slice::<UniqueMembers<UniqueMembers<String>>>(body);
+    let openstack = openstack.is_ok_and(|outer| {
+        let mut entries = outer.0.iter().flat_map(|(_, entries)| &entries.0);
+        entries.all(|(key, value)| wire::key(key).is_ok() && wire::value(value).is_ok())
+    });
+    let login = identity::is_request(body);
+    let uploadcare = serde_json::from_slice::<String>(body).is_ok();
+    [moov, openstack, login, uploadcare]
+        .into_iter()
+        .filter(|taken| *taken)
+        .count()
+}
+
+/// A stream's history as a table. Its fields read back, and none is a formula.
+pub fn csv(events: Vec<Recorded<ImageEvent>>) -> usize {
+    let entries: Vec<_> = entry::entries(&mut Image::default(), events).collect();
+    let Ok(mut table) = entry::csv_head() else {
+        panic!("a head line that cannot be written");
+    };
+    for entry in &entries {
+        let Ok(row) = entry::csv_row(entry) else {
+            panic!("an entry that cannot be written");
+        };
+        table.extend(row);
+    }
+    let mut reader = csv::Reader::from_reader(table.as_slice());
+    let rows: Result<Vec<_>, _> = reader.records().collect();
+    let Ok(rows) = rows else {
+        panic!("a table that cannot be read");
+    };
+    assert_eq!(rows.len(), entries.len());
+    for (row, entry) in rows.iter().zip(&entries) {
+        let reason = entry.reason.as_deref().unwrap_or_default();
+        let shown = row.get(6).unwrap_or_default();
+        assert_eq!(
+            shown.strip_prefix('\'').unwrap_or(shown),
+            reason.strip_prefix('\'').unwrap_or(reason)
+        );
+        for text in row {
+            assert!(
+                !text.starts_with(['=', '+', '-', '@', '\t', '\r']),
+                "{text:?}"
+            );
+        }
+    }
+    rows.len()
+}

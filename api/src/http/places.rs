@@ -1,0 +1,341 @@
+//! Places for requests in flight: a pool for each kind of route, and caps for each client.
+//!
+//! A request that outlives its client's timeout is wasted work, so excess requests are rejected, not
+//! queued. Without credentials nobody knows whose request deserves to be rejected; but an honest one
+//! is over in milliseconds, so there the oldest one gives way.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use photolog_domain::{AccountId, KeyId};
+use photolog_telemetry::metric;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{ApiError, Kind};
+use crate::limits::Limits;
+
+/// How long a request may wait to be authenticated: that takes a query, so places are free soon.
+const AUTHENTICATION_WAIT: Duration = Duration::from_secs(5);
+
+/// All places.
+#[derive(Debug)]
+pub struct Places {
+    /// Public pictures.
+    pub pictures: RotatingPool,
+    /// Routes without credentials, and signed bodies until their signature is checked.
+    pub open: RotatingPool,
+    /// Requests whose credentials are being checked.
+    pub authentication: Pool,
+    /// Routes with credentials.
+    pub keyed: Pool,
+    /// Of one client's address.
+    pub addresses: Cap<IpAddr>,
+    /// Of one account.
+    pub accounts: Cap<AccountId>,
+    /// Of one key.
+    pub keys: Cap<KeyId>,
+    /// Open feeds of one account.
+    pub account_feeds: Cap<AccountId>,
+    /// Open feeds of one key.
+    pub key_feeds: Cap<KeyId>,
+}
+
+impl Places {
+    /// With nothing in flight.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            pictures: RotatingPool::new("pictures", limits.picture_requests_in_flight),
+            open: RotatingPool::new("open", limits.open_requests_in_flight),
+            authentication: Pool::new("authentication", limits.open_requests_in_flight),
+            keyed: Pool::new("keyed", limits.requests_in_flight),
+            addresses: Cap::new("requests", "address", limits.requests_per_address),
+            accounts: Cap::new("requests", "account", limits.requests_per_account),
+            keys: Cap::new("requests", "key", limits.requests_per_key),
+            account_feeds: Cap::new("feeds", "account", limits.feeds_per_account),
+            key_feeds: Cap::new("feeds", "key", limits.feeds_per_key),
+        }
+    }
+}
+
+/// So many requests at once.
+#[derive(Debug)]
+pub struct Pool {
+    name: &'static str,
+    places: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// So many at once; 0 = no limit.
+    fn new(name: &'static str, most: usize) -> Self {
+        let most = match most {
+            0 => Semaphore::MAX_PERMITS,
+            most => most.min(Semaphore::MAX_PERMITS),
+        };
+        Self {
+            name,
+            places: Arc::new(Semaphore::new(most)),
+        }
+    }
+
+    /// Takes a place, to be held until the answer is made.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is none.
+    pub fn enter(&self) -> Result<Place, ApiError> {
+        let permit = self.places.clone().try_acquire_owned();
+        permit
+            .map(|permit| self.place(permit))
+            .map_err(|_| self.full())
+    }
+
+    /// As [`Pool::enter`], but waits for a place that will be free soon.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is none for some seconds.
+    pub async fn enter_soon(&self) -> Result<Place, ApiError> {
+        let permit = self.places.clone().acquire_owned();
+        match tokio::time::timeout(AUTHENTICATION_WAIT, permit).await {
+            Ok(Ok(permit)) => Ok(self.place(permit)),
+            _ => Err(self.full()),
+        }
+    }
+
+    fn place(&self, permit: OwnedSemaphorePermit) -> Place {
+        let gauge = metrics::gauge!(metric::REQUESTS_IN_FLIGHT, "pool" => self.name);
+        gauge.increment(1);
+        Place {
+            gauge,
+            _permit: permit,
+        }
+    }
+
+    fn full(&self) -> ApiError {
+        refused(self.name);
+        ApiError::busy("too many requests are in flight")
+    }
+}
+
+/// So many requests at once, of which the oldest gives way to a new one.
+#[derive(Debug)]
+pub struct RotatingPool {
+    name: &'static str,
+    most: usize,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    next: u64,
+    /// Oldest first.
+    places: BTreeMap<u64, Arc<Notify>>,
+}
+
+impl RotatingPool {
+    /// So many at once; 0 = no limit.
+    fn new(name: &'static str, most: usize) -> Self {
+        Self {
+            name,
+            most: if most == 0 { usize::MAX } else { most },
+            held: Arc::default(),
+        }
+    }
+
+    /// Takes a place, that of the oldest request when there is no other.
+    pub fn enter(&self) -> RotatingPlace {
+        let displaced = Arc::new(Notify::new());
+        let mut held = lock(&self.held);
+        if held.places.len() >= self.most
+            && let Some((_, oldest)) = held.places.pop_first()
+        {
+            refused(self.name);
+            oldest.notify_one();
+        }
+        let id = held.next;
+        held.next += 1;
+        held.places.insert(id, displaced.clone());
+        drop(held);
+        let gauge = metrics::gauge!(metric::REQUESTS_IN_FLIGHT, "pool" => self.name);
+        gauge.increment(1);
+        RotatingPlace {
+            id,
+            displaced,
+            held: self.held.clone(),
+            gauge,
+        }
+    }
+}
+
+/// One place of a pool, for as long as no newer request needs it.
+pub struct RotatingPlace {
+    id: u64,
+    displaced: Arc<Notify>,
+    held: Arc<Mutex<Held>>,
+    gauge: metrics::Gauge,
+}
+
+impl RotatingPlace {
+    /// Does the work that the place is for.
+    ///
+    /// # Errors
+    /// `Unavailable` when the place was needed before the work was done.
+    pub async fn hold<T>(
+        self,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.displaced.notified() => {
+                Err(ApiError::busy("too many requests are in flight"))
+            }
+        }
+    }
+}
+
+impl Drop for RotatingPlace {
+    fn drop(&mut self) {
+        lock(&self.held).places.remove(&self.id);
+        self.gauge.decrement(1);
+    }
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One place of a pool.
+pub struct Place {
+    gauge: metrics::Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gauge.decrement(1);
+    }
+}
+
+/// At most so many for each key.
+#[derive(Debug)]
+pub struct Cap<K: Hash + Eq> {
+    what: &'static str,
+    of: &'static str,
+    most: usize,
+    taken: Arc<Mutex<HashMap<K, usize>>>,
+}
+
+impl<K: Hash + Eq + Clone> Cap<K> {
+    fn new(what: &'static str, of: &'static str, most: usize) -> Self {
+        Self {
+            what,
+            of,
+            most: if most == 0 { usize::MAX } else { most },
+            taken: Arc::default(),
+        }
+    }
+
+    /// Takes one of a key's places.
+    ///
+    /// # Errors
+    /// `RateLimited` when it has none left.
+    pub fn enter(&self, key: &K) -> Result<Slot<K>, ApiError> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(key.clone()).or_insert(0);
+        if *count >= self.most {
+            refused(self.of);
+            let Self { what, of, most, .. } = self;
+            return Err(ApiError::new(
+                Kind::RateLimited { retry_after: 1 },
+                format!("one {of} may have at most {most} {what} at once"),
+            ));
+        }
+        *count += 1;
+        Ok(Slot {
+            key: key.clone(),
+            taken: self.taken.clone(),
+        })
+    }
+}
+
+/// One of a key's places.
+#[derive(Debug)]
+pub struct Slot<K: Hash + Eq> {
+    key: K,
+    taken: Arc<Mutex<HashMap<K, usize>>>,
+}
+
+impl<K: Hash + Eq> Drop for Slot<K> {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.key);
+            }
+        }
+    }
+}
+
+fn refused(reason: &'static str) {
+    metrics::counter!(metric::REQUESTS_REFUSED, "reason" => reason).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_so_many_places_and_another_its_own() {
+        let cap = Cap::new("requests", "address", 2);
+        let (one, other): (IpAddr, IpAddr) = ([127, 0, 1, 1].into(), [127, 0, 1, 2].into());
+        let first = cap.enter(&one).unwrap();
+        let _second = cap.enter(&one).unwrap();
+        let refused = cap.enter(&one).unwrap_err();
+        assert_eq!(
+            refused.message,
+            "one address may have at most 2 requests at once"
+        );
+        assert!(cap.enter(&other).is_ok());
+        drop(first);
+        assert!(cap.enter(&one).is_ok());
+        assert_eq!(
+            cap.taken.lock().unwrap().len(),
+            1,
+            "empty counts are removed"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_oldest_gives_way_in_a_rotating_pool() {
+        let pool = RotatingPool::new("open", 2);
+        let endless = || std::future::pending::<Result<(), ApiError>>();
+        let oldest = pool.enter();
+        let second = pool.enter();
+        let third = pool.enter();
+        assert!(oldest.hold(endless()).await.is_err());
+        assert_eq!(second.hold(async { Ok(2) }).await.unwrap(), 2);
+        let fourth = pool.enter();
+        assert_eq!(
+            third.hold(async { Ok(3) }).await.unwrap(),
+            3,
+            "there was room"
+        );
+        drop(fourth);
+        assert!(lock(&pool.held).places.is_empty());
+    }
+
+    #[test]
+    fn a_full_pool_refuses_and_zero_is_no_limit() {
+        let pool = Pool::new("keyed", 1);
+        let place = pool.enter().unwrap();
+        assert!(pool.enter().is_err());
+        drop(place);
+        assert!(pool.enter().is_ok());
+        let endless = Pool::new("keyed", 0);
+        let places: Vec<_> = (0..10_000).map(|_| endless.enter().unwrap()).collect();
+        assert_eq!(places.len(), 10_000);
+    }
+}

@@ -1,0 +1,387 @@
+//! The way of a request through the server: match, take places, authenticate, check the account and
+//! the scope, handle, write failures in the dialect's own shape.
+//!
+//! Places are taken in this order: one of the client's address, then one of the pool of the route's
+//! [`Access`], for routes with keys after the credentials, with one of the account and one of the key.
+//! So a flood of one kind leaves the others serving.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::header::{ALLOW, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use photolog_domain::{AccountId, Dialect, KeyId, Scope};
+use tracing::Instrument;
+use warp::path::FullPath;
+use warp::{Filter, Rejection, Reply};
+
+use crate::app::SharedApp;
+use crate::auth::Caller;
+use crate::auth::rate::Allowance;
+use crate::dialect::{self, openstack, uploadcare};
+use crate::error::{ApiError, Kind};
+use crate::http::client_address::client_address;
+use crate::http::memory::Holder;
+use crate::http::observation::Observation;
+use crate::http::path::{Parameters, Query, matches, segments};
+use crate::http::places::{Place, RotatingPlace, Slot};
+use crate::http::poll_watch::watched;
+use crate::http::response::{set, set_allowance};
+use crate::http::server::Peer;
+use crate::http::{Request, RequestBody, RequestId, Response};
+use crate::route::{Access, Route};
+use crate::routes::ROUTES;
+
+/// The largest body that any route takes, for the time that a body of unknown length may take.
+const LARGEST_BODY: u64 = 17 << 20;
+
+/// The whole API as a service for the accept loop.
+pub fn service(
+    app: SharedApp,
+) -> impl Service<
+    http::Request<Incoming>,
+    Response = Response,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ Sync
++ 'static {
+    Guarded(TowerToHyperService::new(warp::service(filter(app))))
+}
+
+/// Keeps from warp what it cannot take, and a panic from its connection.
+#[derive(Clone)]
+struct Guarded<S>(S);
+
+impl<S> Service<http::Request<Incoming>> for Guarded<S>
+where
+    S: Service<http::Request<Incoming>, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
+        // warp takes the path apart, and panics where there is none: `CONNECT host:443`.
+        if !request.uri().path().starts_with('/') {
+            *request.uri_mut() = Uri::from_static("/");
+        }
+        let answered = std::panic::catch_unwind(AssertUnwindSafe(|| self.0.call(request)));
+        async move {
+            let answered = match answered {
+                Ok(answered) => AssertUnwindSafe(answered).catch_unwind().await,
+                Err(panic) => Err(panic),
+            };
+            Ok(match answered {
+                Ok(Ok(response)) => response,
+                Err(_) => {
+                    let error = ApiError::internal("a request panicked outside its handler");
+                    refuse(Dialect::Photolog, &error, unknown_client())
+                }
+            })
+        }
+        .boxed()
+    }
+}
+
+fn filter(
+    app: SharedApp,
+) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::method()
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
+        .and(warp::body::stream())
+        .then(
+            move |method, path: FullPath, query: String, headers, peer: Option<Peer>, body| {
+                let app = app.clone();
+                let body = RequestBody::new(body, app.limits.body());
+                let peer = peer.map_or_else(unknown_client, |peer| peer.0);
+                let client = client_address(peer, &headers, &app.limits.trusted_proxies);
+                let arrived = Arrived {
+                    method,
+                    query,
+                    headers,
+                    client,
+                    body,
+                };
+                async move { answer(app, path.as_str(), arrived).await }
+            },
+        )
+}
+
+/// Stands for the client where there is no connection.
+fn unknown_client() -> IpAddr {
+    Ipv4Addr::UNSPECIFIED.into()
+}
+
+/// A request before its route is known.
+struct Arrived {
+    method: Method,
+    query: String,
+    headers: HeaderMap,
+    client: IpAddr,
+    body: RequestBody,
+}
+
+async fn answer(app: SharedApp, path: &str, arrived: Arrived) -> Response {
+    let id = RequestId::of(&arrived.headers);
+    let client = arrived.client;
+    let (dialect, found) = find(&arrived.method, path);
+    let pattern = found.as_ref().map_or("none", |(route, _)| route.pattern);
+    let observed = Observation::begin(&arrived.method, &arrived.headers, &id, dialect, pattern);
+    let is_preflight = dialect == Dialect::Uploadcare && arrived.method == Method::OPTIONS;
+    let mut allowance = None;
+    let handled = async {
+        let (route, parameters) = found?;
+        let deadline = deadline(&app, &arrived);
+        let mut request = Request {
+            target: join(path, &arrived.query),
+            query: Query::read(&arrived.query)?,
+            method: arrived.method,
+            parameters,
+            headers: arrived.headers,
+            client,
+            body: arrived.body,
+            id: id.clone(),
+            dialect,
+            caller: None,
+        };
+        let handled = async {
+            let mut places = admit(&app, route, &mut request, &mut allowance).await?;
+            let rotating = places.rotating.take();
+            let work = (route.handler)(app.clone(), request);
+            match rotating {
+                Some(place) => place.hold(work).await,
+                None => work.await,
+            }
+        };
+        tokio::time::timeout(deadline, handled)
+            .await
+            .unwrap_or_else(|_| Err(ApiError::busy("the request took too long")))
+    };
+    let handled = async {
+        match AssertUnwindSafe(handled).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(ApiError {
+                kind: Kind::MethodNotAllowed { allow },
+                ..
+            })) if is_preflight => uploadcare::cors::preflight(&allow),
+            Ok(Err(error)) => refuse(dialect, &error, client),
+            Err(_) => refuse(dialect, &ApiError::internal("a handler panicked"), client),
+        }
+    };
+    let handled = watched(pattern, handled);
+    let mut response = handled.instrument(observed.span.clone()).await;
+    if let Some(allowance) = &allowance {
+        set_allowance(&mut response, allowance);
+    }
+    if dialect == Dialect::Uploadcare {
+        uploadcare::cors::share(&mut response, &allowed(&segments(path)));
+    }
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // One value under the three names by which the vendors' clients know it.
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        for name in [
+            "x-request-id",
+            "x-compute-request-id",
+            "x-uploadcare-request-id",
+        ] {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    observed.end(&response);
+    response
+}
+
+/// How long a request may take: the handler's time, and that of its body at the least rate.
+fn deadline(app: &SharedApp, arrived: &Arrived) -> Duration {
+    let handler = app.limits.handler();
+    if arrived.body.is_empty() {
+        return handler;
+    }
+    let length = arrived.headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = length.map_or(LARGEST_BODY, |length: u64| length.min(LARGEST_BODY));
+    handler + app.limits.body().allows(length)
+}
+
+fn refuse(dialect: Dialect, error: &ApiError, client: IpAddr) -> Response {
+    error.log(client);
+    let mut response = dialect::error_response(dialect, error);
+    if let Kind::MethodNotAllowed { allow } = &error.kind {
+        set(&mut response, ALLOW, allow);
+    }
+    response
+}
+
+/// The route for a request; when there is none, whose words to say so in.
+fn find(method: &Method, path: &str) -> (Dialect, Result<(&'static Route, Parameters), ApiError>) {
+    let (path, tenant) = openstack::canonical(&segments(path));
+    let wanted = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    let mut fitting = fitting(&path).peekable();
+    let Some(first) = fitting.peek() else {
+        let nothing = ApiError::not_found("there is nothing at this path");
+        return (dialect::of_path(&path), Err(nothing));
+    };
+    let dialect = first.dialect;
+    match fitting.find(|route| route.method == *wanted) {
+        Some(route) => {
+            let parameters = Parameters::read(route.pattern, &path, tenant);
+            (route.dialect, parameters.map(|values| (route, values)))
+        }
+        None => {
+            let allow = allowed(&path);
+            let refused = format!("method {method} is not allowed here");
+            let kind = Kind::MethodNotAllowed { allow };
+            (dialect, Err(ApiError::new(kind, refused)))
+        }
+    }
+}
+
+fn fitting(path: &[&str]) -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(|route| matches(route.pattern, path))
+}
+
+/// The methods that a path takes, as `Allow` has them; empty when there is no such path.
+fn allowed(path: &[&str]) -> String {
+    let mut methods = Vec::new();
+    for route in fitting(path) {
+        methods.push(route.method.as_str());
+        if route.method == Method::GET {
+            methods.push("HEAD");
+        }
+        if route.dialect == Dialect::Uploadcare {
+            methods.push("OPTIONS");
+        }
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods.join(", ")
+}
+
+/// What a request holds until its answer is made.
+#[derive(Default)]
+struct Places {
+    _address: Option<Slot<IpAddr>>,
+    rotating: Option<RotatingPlace>,
+    _pool: Option<Place>,
+    _account: Option<Slot<AccountId>>,
+    _key: Option<Slot<KeyId>>,
+}
+
+/// The one place where places in flight, credentials, rate, tenant and scope are checked.
+async fn admit(
+    app: &SharedApp,
+    route: &Route,
+    request: &mut Request,
+    allowance: &mut Option<Allowance>,
+) -> Result<Places, ApiError> {
+    let client = request.client;
+    let from_address = || app.places.addresses.enter(&client).map(Some);
+    match route.access {
+        Access::Probe => Ok(Places::default()),
+        Access::Picture => Ok(Places {
+            _address: from_address()?,
+            rotating: Some(app.places.pictures.enter()),
+            ..Places::default()
+        }),
+        Access::Open => {
+            let places = Places {
+                _address: from_address()?,
+                rotating: Some(app.places.open.enter()),
+                ..Places::default()
+            };
+            request
+                .body
+                .charge(app.bodies.share(Holder::Address(client)));
+            dialect::check_version(request)?;
+            Ok(places)
+        }
+        Access::Edge => {
+            app.edge_secret.admit(request)?;
+            Ok(Places {
+                _pool: Some(app.places.keyed.enter()?),
+                ..Places::default()
+            })
+        }
+        Access::Key(scope) => {
+            let address = from_address()?;
+            dialect::check_version(request)?;
+            let checking = app.places.authentication.enter_soon().await?;
+            let caller = dialect::authenticate(app, request, checking).await?;
+            let places = Places {
+                rotating: None,
+                _address: address,
+                _pool: Some(app.places.keyed.enter()?),
+                _account: Some(app.places.accounts.enter(&caller.account)?),
+                _key: Some(app.places.keys.enter(&caller.key_id)?),
+            };
+            let holder = Holder::Account(caller.account);
+            request.body.charge(app.bodies.share(holder));
+            within_rate(app, &caller, allowance)?;
+            authorize(route, scope, request, &caller)?;
+            request.caller = Some(caller);
+            Ok(places)
+        }
+    }
+}
+
+/// Counts a request against its key's rate.
+fn within_rate(
+    app: &SharedApp,
+    caller: &Caller,
+    allowance: &mut Option<Allowance>,
+) -> Result<(), ApiError> {
+    let counted = app.rates.count(&caller.key_id, Instant::now());
+    *allowance = counted.unwrap_or_else(Some);
+    counted.map(drop).map_err(|over| {
+        let retry_after = over.reset_seconds();
+        ApiError::new(
+            Kind::RateLimited { retry_after },
+            format!("at most {} requests a second", over.per_second),
+        )
+    })
+}
+
+/// Checks that the caller may do this, in the account and project that the path names.
+fn authorize(
+    route: &Route,
+    scope: Scope,
+    request: &Request,
+    caller: &Caller,
+) -> Result<(), ApiError> {
+    if route.pattern.contains("{account}") {
+        caller.owns(request.parameters.get("account"))?;
+    }
+    if let Some(tenant) = request.parameters.tenant()
+        && !openstack::identity::is_project(tenant, caller.account)
+    {
+        return Err(ApiError::not_found("project not found"));
+    }
+    caller.may(scope)
+}
+
+fn join(path: &str, query: &str) -> String {
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
+}

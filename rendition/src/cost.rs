@@ -1,0 +1,182 @@
+//! What a picture's decoding takes, known from its header: how much memory at most, and how many
+//! pixels are too many for its kind.
+//!
+//! `tests/memory.rs` holds every bound against what is really allocated; `benches/hostile.rs`
+//! searches for files that break one. `docs/adr/0009-bounded-pictures.md` has the reasons.
+
+use std::ops::Range;
+
+use crate::decode::{self, Format, Header};
+use crate::jpeg::{self, Coding as JpegCoding, Colour as JpegColour};
+use crate::png::{Chunks, Colour};
+use crate::rows;
+use crate::webp::{self, Coding, Container};
+use crate::{Dimensions, RenditionError};
+
+/// What an interlaced PNG may have: it must be whole before its first row is.
+const MOST_INTERLACED: u64 = 25_000_000;
+/// What a progressive JPEG may have: its coefficients are kept until the last scan.
+const MOST_PROGRESSIVE: u64 = 50_000_000;
+/// What a lossy WebP may have: its decoder needs the whole picture.
+const MOST_LOSSY_WEBP: u64 = 25_000_000;
+/// What a lossless WebP may have: its transforms need memory for each pixel.
+const MOST_LOSSLESS_WEBP: u64 = 50_000_000;
+
+/// Refuses a picture that has too many pixels for its kind.
+pub(crate) fn check(header: &Header) -> Result<(), RenditionError> {
+    let (kind, most_pixels) = match &header.format {
+        Format::Png(chunks) if chunks.is_interlaced => ("an interlaced PNG", MOST_INTERLACED),
+        Format::Jpeg(jpeg) if jpeg.coding == JpegCoding::Progressive => {
+            ("a progressive JPEG", MOST_PROGRESSIVE)
+        }
+        Format::WebP(container) => match container.frame.coding {
+            Coding::Lossy => ("a lossy WebP", MOST_LOSSY_WEBP),
+            Coding::Lossless => ("a lossless WebP", MOST_LOSSLESS_WEBP),
+        },
+        Format::Png(_) | Format::Jpeg(_) => return Ok(()),
+    };
+    if header.stored.pixels() > most_pixels {
+        return Err(RenditionError::TooCostly { kind, most_pixels });
+    }
+    Ok(())
+}
+
+/// Upper bound of what making a master takes, in bytes, the upload itself not counted.
+pub(crate) fn working_bytes(header: &Header) -> u64 {
+    /// Tables, buffers of a row, lists of chunks.
+    const SMALL_THINGS: u64 = 2 << 20;
+    let master = header.fitted_into_master();
+    let most = match &header.format {
+        Format::Png(chunks) => of_png(chunks, master),
+        Format::Jpeg(jpeg) => of_jpeg(jpeg, master),
+        Format::WebP(container) => of_webp(container, master),
+    };
+    most + of_profile(header) + SMALL_THINGS
+}
+
+fn of_png(chunks: &Chunks, master: Dimensions) -> u64 {
+    let channels = if chunks.has_alpha() { 4 } else { 3 };
+    let whole = match chunks.colour {
+        _ if !chunks.is_interlaced => 0,
+        Colour::Grey if !chunks.has_key => 1,
+        Colour::Grey | Colour::GreyAlpha => 2,
+        Colour::Rgb | Colour::Palette | Colour::Rgba => channels,
+    };
+    let decoding = chunks.size.pixels() * whole + rows::bytes(chunks.size, master, channels);
+    decoding.max(making_png(master, channels)) + chunks.list_bytes()
+}
+
+fn of_jpeg(header: &jpeg::Header, master: Dimensions) -> u64 {
+    let scale = decode::scale(header, master);
+    let planes = jpeg::decoded_bytes(header, scale);
+    let eighths = u64::from(scale.eighths());
+    let scaled = |side: u32| (u64::from(side) * eighths).div_ceil(8);
+    let (width, height) = (scaled(header.width), scaled(header.height));
+    // Resized first downwards and then across.
+    let strip = width * u64::from(master.height);
+    let has_planes = matches!(header.colour, JpegColour::Grey | JpegColour::YCbCr);
+    let fitting = if has_planes {
+        planes + strip + master.pixels() * 3
+    } else {
+        let pixels = width * height * 3;
+        pixels + planes.max((strip + master.pixels()) * 3)
+    };
+    // Chroma keeps its size only when nothing is resized.
+    let is_kept = (header.width, header.height) == (master.width, master.height);
+    let samples = match header.colour {
+        JpegColour::Grey => master.pixels(),
+        JpegColour::YCbCr if is_kept => planes,
+        _ => master.pixels() * 3 / 2,
+    };
+    let mut encoding = samples + (master.pixels() * 2).max(writing_jpeg(samples));
+    if !has_planes || !header.icc.is_empty() {
+        encoding = encoding.max(samples + master.pixels() * 3);
+        encoding = encoding.max(making_jpeg(master));
+    }
+    let decoding = jpeg::memory_needed(header, scale);
+    decoding.max(fitting).max(encoding)
+}
+
+fn of_webp(container: &Container, master: Dimensions) -> u64 {
+    let frame = &container.frame;
+    let pixels = frame.size.pixels();
+    let bytes = |range: &Range<usize>| range.len() as u64;
+    let (decoding, opaque) = match frame.coding {
+        Coding::Lossless => (
+            of_lossless(pixels, bytes(&frame.data)),
+            making_png(master, 3),
+        ),
+        Coding::Lossy => {
+            let blocks = u64::from(frame.size.width.div_ceil(16))
+                * u64::from(frame.size.height.div_ceil(16));
+            // Planes of whole blocks, what is known of each block, and the compressed bytes, which
+            // are collected in a buffer that grows and then copied; later the colours.
+            let planes = blocks * (256 * 3 / 2 + 64);
+            let colours = planes + bytes(&frame.data) + pixels * 3;
+            let reading = planes + bytes(&frame.data) * 4;
+            let alpha = frame.alpha.as_ref().filter(|_| container.has_alpha);
+            let alpha = alpha.map_or((0, 0), |range| (pixels, of_lossless(pixels, bytes(range))));
+            let most = alpha.0 + colours.max(reading).max(alpha.1);
+            (most, making_jpeg(master))
+        }
+    };
+    let channels = if container.has_alpha { 4 } else { 3 };
+    let decoding = decoding + rows::bytes(container.size, master, channels);
+    let transparent = if container.has_alpha {
+        making_webp(master)
+    } else {
+        0
+    };
+    decoding.max(opaque).max(transparent)
+}
+
+/// What lies beside the pixels of a lossless WebP: pixels that may be copied from, a byte and a
+/// word for each block of 4 x 4 pixels, twice, and codes, of which 50 bytes of a file make at most
+/// 4,000.
+fn of_lossless(pixels: u64, bytes: u64) -> u64 {
+    let window = pixels.min(webp::WINDOW as u64) * 4;
+    let codes = (bytes * 80).min(webp::MOST_CODE_BYTES as u64);
+    window + pixels * 3 / 4 + codes
+}
+
+/// Compressed, and what parsing makes of it.
+fn of_profile(header: &Header) -> u64 {
+    let most = crate::MOST_SIDE_BYTES as u64;
+    let (bytes, inflation) = match &header.format {
+        Format::Png(chunks) => (chunks.profile.clone().map_or(0, |range| range.len()), 1_032),
+        Format::WebP(container) => (container.profile.clone().map_or(0, |range| range.len()), 1),
+        Format::Jpeg(jpeg) => (jpeg.icc.iter().map(|chunk| chunk.range.len()).sum(), 1),
+    };
+    if bytes == 0 {
+        return 0;
+    }
+    (bytes as u64 * inflation).min(most) * 2 + (1 << 20)
+}
+
+/// A turned copy of pixels, or their PNG: when it comes out longer than the pixels, it is written
+/// a second time without being compressed, each time into a buffer that doubles.
+fn making_png(master: Dimensions, channels: u64) -> u64 {
+    let pixels = master.pixels() * channels;
+    let rows = pixels + u64::from(master.height);
+    let compressed = (rows * 3 / 2).next_power_of_two();
+    let stored = (rows + rows / 1_000).next_power_of_two();
+    pixels + (compressed + stored * 3 / 2).max(pixels)
+}
+
+/// The same for a WebP: a copy of the pixels, and a buffer that doubles.
+fn making_webp(master: Dimensions) -> u64 {
+    let pixels = master.pixels() * 4;
+    pixels * 2 + (pixels * 5 / 4).next_power_of_two() * 3 / 2 + pixels * 5 / 4
+}
+
+/// Pixels and what they are turned to, or their planes and JPEG.
+fn making_jpeg(master: Dimensions) -> u64 {
+    let pixels = master.pixels() * 3;
+    let planes = pixels / 2 + u64::from(master.width + master.height);
+    pixels + pixels.max(planes + writing_jpeg(planes))
+}
+
+/// Symbols, and bytes: at the quality of masters no picture has been seen to take more.
+fn writing_jpeg(samples: u64) -> u64 {
+    (samples * 4 + (64 << 10)).min(jpeg::MOST_ENCODER_BYTES) + samples * 3 / 2
+}

@@ -1,0 +1,177 @@
+//! Token families.
+//!
+//! Log-ins with one key take turns by its row, refreshes of one family by the family's.
+
+use photolog_domain::KeyId;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::Postgres;
+use crate::StoreError;
+use crate::column::token_family;
+use crate::tokens::{
+    FAMILIES_PER_KEY, NewTokenFamily, REMOVED_AT_ONCE, RefreshStep, Refreshed, TokenFamily,
+};
+
+/// Milliseconds since 1970. Not `now()`, which is when the transaction began: it may have waited.
+macro_rules! now {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+
+/// Needs `family`.
+macro_rules! family {
+    () => {
+        concat!(
+            "SELECT family, key_id, account, scopes, scope, expires_at, refresh_number,
+                    refreshed_at, ",
+            now!(),
+            ", (SELECT version FROM secrets WHERE name = 'token_secret')
+             FROM token_families JOIN keys USING (key_id) WHERE family = $1"
+        )
+    };
+}
+
+const LOCK_KEY: &str = "SELECT 1 FROM keys WHERE key_id = $1 FOR NO KEY UPDATE";
+
+const REMOVE_ENDED: &str = concat!(
+    "DELETE FROM token_families WHERE family IN
+       (SELECT family FROM token_families WHERE expires_at <= ",
+    now!(),
+    " ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)"
+);
+
+/// Needs `key_id`, how many stay beside the new one, how many go.
+const REMOVE_OLDEST: &str = "
+    DELETE FROM token_families WHERE family IN
+      (SELECT family FROM token_families WHERE key_id = $1
+       ORDER BY began_at DESC OFFSET $2 LIMIT $3)";
+
+const BEGIN: &str = concat!(
+    "INSERT INTO token_families (family, key_id, scope, began_at, expires_at, refresh_number,
+                                 refreshed_at)
+     SELECT $1, key_id, $3, now, now + $4, 1, now
+     FROM keys, (SELECT ",
+    now!(),
+    " AS now) AS clock WHERE key_id = $2"
+);
+
+const ADVANCE: &str = concat!(
+    "UPDATE token_families SET refresh_number = refresh_number + 1, refreshed_at = ",
+    now!(),
+    " WHERE family = $1"
+);
+
+const END: &str = "DELETE FROM token_families WHERE family = $1 AND key_id = $2";
+
+impl Postgres {
+    pub(crate) async fn begin_token_family(
+        &self,
+        new: &NewTokenFamily,
+    ) -> Result<Option<TokenFamily>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(LOCK_KEY)
+            .bind(new.key_id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(REMOVE_ENDED)
+            .bind(i64::from(REMOVED_AT_ONCE))
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(REMOVE_OLDEST)
+            .bind(new.key_id.as_str())
+            .bind(i64::from(FAMILIES_PER_KEY - 1))
+            .bind(i64::from(REMOVED_AT_ONCE))
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(BEGIN)
+            .bind(new.family.to_string())
+            .bind(new.key_id.as_str())
+            .bind(&new.scope)
+            .bind(new.lifetime_millis)
+            .execute(&mut *transaction)
+            .await?;
+        let begun = find(&mut transaction, family!(), new.family).await?;
+        transaction.commit().await?;
+        Ok(begun)
+    }
+
+    pub(crate) async fn token_family(
+        &self,
+        family: Uuid,
+    ) -> Result<Option<TokenFamily>, StoreError> {
+        let mut hot = self.hot.take().await?;
+        let found = find(hot.connection(), family!(), family).await;
+        hot.answered(found)
+    }
+
+    pub(crate) async fn refresh_token_family(
+        &self,
+        family: Uuid,
+        key_id: &KeyId,
+        number: i64,
+    ) -> Result<Refreshed, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let locked = concat!(family!(), " FOR UPDATE OF token_families");
+        let found = find(&mut transaction, locked, family).await?;
+        let Some(found) = found.filter(|found| found.is_live() && found.key_id == *key_id) else {
+            return Ok(Refreshed::Unknown);
+        };
+        let refreshed = match found.step(number) {
+            RefreshStep::Refuse => Refreshed::Unknown,
+            RefreshStep::Repeat => Refreshed::Granted(found),
+            RefreshStep::Advance => {
+                sqlx::query(ADVANCE)
+                    .bind(family.to_string())
+                    .execute(&mut *transaction)
+                    .await?;
+                Refreshed::Granted(TokenFamily {
+                    refresh_number: number + 1,
+                    refreshed_at: found.now,
+                    ..found
+                })
+            }
+            RefreshStep::End => {
+                end(&mut transaction, family, key_id).await?;
+                Refreshed::Reused
+            }
+        };
+        transaction.commit().await?;
+        Ok(refreshed)
+    }
+
+    pub(crate) async fn end_token_family(
+        &self,
+        family: Uuid,
+        key_id: &KeyId,
+    ) -> Result<(), StoreError> {
+        end(&mut *self.pool.acquire().await?, family, key_id).await
+    }
+}
+
+async fn find(
+    connection: &mut PgConnection,
+    query: &'static str,
+    family: Uuid,
+) -> Result<Option<TokenFamily>, StoreError> {
+    sqlx::query(query)
+        .bind(family.to_string())
+        .fetch_optional(connection)
+        .await?
+        .map(|row| token_family(&row))
+        .transpose()
+}
+
+async fn end(
+    connection: &mut PgConnection,
+    family: Uuid,
+    key_id: &KeyId,
+) -> Result<(), StoreError> {
+    sqlx::query(END)
+        .bind(family.to_string())
+        .bind(key_id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

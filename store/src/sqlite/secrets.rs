@@ -1,0 +1,153 @@
+//! The table of secrets. Changes are rare and come one at a time, each on a connection of its own
+//! that is durable and overwrites what it removes.
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{ConnectOptions, Connection, Row};
+
+use super::Sqlite;
+use crate::StoreError;
+use crate::master_key::{Check, MasterKey};
+use crate::secrets::{MASTER_KEY, PUT, TOKEN_SECRET, TokenSecret, WrappedSecret, WrappedSecrets};
+
+impl Sqlite {
+    pub(crate) async fn put_token_secret(
+        &self,
+        fresh: [u8; 32],
+        rotates: bool,
+    ) -> Result<TokenSecret, StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut connection = self.durable.connect().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        put(
+            &mut transaction,
+            &self.master_key,
+            TOKEN_SECRET,
+            1,
+            &fresh,
+            rotates,
+        )
+        .await?;
+        if rotates {
+            sqlx::query("DELETE FROM token_families")
+                .execute(&mut *transaction)
+                .await?;
+        }
+        let row = sqlx::query("SELECT name, version, wrapped FROM secrets WHERE name = $1")
+            .bind(TOKEN_SECRET)
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        connection.close().await?;
+        wrapped_secret(&row)?.token_secret(&self.master_key)
+    }
+
+    pub(crate) async fn prepare_master_key(&self) -> Result<(), StoreError> {
+        let check = check(&mut *self.readers.acquire().await?).await?;
+        Ok(self.master_key.prepare(&check)?)
+    }
+
+    pub(crate) async fn rotate_master_key(&self) -> Result<usize, StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut connection = self.durable.connect().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let next = self.master_key.next(&check(&mut transaction).await?)?;
+        let secrets = all(&mut transaction).await?;
+        for secret in &secrets {
+            let opened = self.master_key.unwrap(&secret.name, &secret.wrapped)?;
+            sqlx::query("UPDATE secrets SET wrapped = $2 WHERE name = $1")
+                .bind(&secret.name)
+                .bind(next.wrap(&secret.name, &opened)?)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query("UPDATE installation SET value = $2 WHERE name = $1")
+            .bind(MASTER_KEY)
+            .bind(next.check().as_slice())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        connection.close().await?;
+        Ok(secrets.len())
+    }
+
+    pub(crate) async fn forget_old_master_key(&self) -> Result<(), StoreError> {
+        let check = check(&mut *self.readers.acquire().await?).await?;
+        Ok(self.master_key.forget_others(&check)?)
+    }
+
+    pub(crate) async fn wrapped_secrets(&self) -> Result<WrappedSecrets, StoreError> {
+        let mut snapshot = self.readers.begin().await?;
+        Ok(WrappedSecrets {
+            master_key_check: check(&mut snapshot).await?,
+            secrets: all(&mut snapshot).await?,
+        })
+    }
+}
+
+/// Wraps a secret by the master key in use and keeps it; `replaces` one of that name, or gives way.
+pub(super) async fn put(
+    connection: &mut SqliteConnection,
+    master_key: &MasterKey,
+    name: &str,
+    version: i64,
+    secret: &[u8],
+    replaces: bool,
+) -> Result<(), StoreError> {
+    let wrapping = master_key.of_check(&check(connection).await?)?;
+    sqlx::query(PUT)
+        .bind(name)
+        .bind(version)
+        .bind(wrapping.wrap(name, secret)?)
+        .bind(replaces)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Makes sure that the database and the file have the same master key; a new database takes the
+/// file's, or has it made.
+pub(super) async fn agree_on_master_key(
+    connection: &mut SqliteConnection,
+    master_key: &MasterKey,
+) -> Result<(), StoreError> {
+    let known = sqlx::query("SELECT value FROM installation WHERE name = $1")
+        .bind(MASTER_KEY)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(known) = known {
+        master_key.of_check(known.try_get(0)?)?;
+        return Ok(());
+    }
+    let first = master_key.first()?;
+    sqlx::query("INSERT INTO installation (name, value) VALUES ($1, $2)")
+        .bind(MASTER_KEY)
+        .bind(first.check().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn check(connection: &mut SqliteConnection) -> Result<Check, StoreError> {
+    let row = sqlx::query("SELECT value FROM installation WHERE name = $1")
+        .bind(MASTER_KEY)
+        .fetch_one(connection)
+        .await?;
+    crate::secrets::check(row.try_get(0)?)
+}
+
+async fn all(connection: &mut SqliteConnection) -> Result<Vec<WrappedSecret>, StoreError> {
+    sqlx::query("SELECT name, version, wrapped FROM secrets ORDER BY name")
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(wrapped_secret)
+        .collect()
+}
+
+fn wrapped_secret(row: &SqliteRow) -> Result<WrappedSecret, StoreError> {
+    Ok(WrappedSecret {
+        name: row.try_get(0)?,
+        version: row.try_get(1)?,
+        wrapped: row.try_get(2)?,
+    })
+}

@@ -1,0 +1,197 @@
+//! Token families: what the database remembers of a log-in, so that all nodes agree on which of its
+//! tokens still count.
+//!
+//! A family begins with a log-in. Each refresh spends the refresh token it was asked with and gives
+//! the next one. A spent token that comes back was stolen, or its thief was faster, so it ends the
+//! family; but for a short while the one spent last may come again, because its answer may have been
+//! lost on the way. All times are the database's own, so nodes need no common clock.
+
+use std::collections::BTreeSet;
+
+use photolog_domain::{AccountId, KeyId, Scope};
+use uuid::Uuid;
+
+use crate::{Backend, Store, StoreError};
+
+/// Most families a key has at once; one more ends the oldest. So a client that logs in again for
+/// every request fills no disk.
+pub const FAMILIES_PER_KEY: u32 = 1_000;
+
+/// How long a spent refresh token may be used again, in milliseconds.
+pub const REPEAT_MILLIS: i64 = 30_000;
+
+/// How many rows a new family removes at most, of those that ended and of those that are too many:
+/// more than it adds, and never so many that a log-in takes long.
+pub(crate) const REMOVED_AT_ONCE: u32 = 16;
+
+/// A family to begin.
+#[derive(Clone, Debug)]
+pub struct NewTokenFamily {
+    /// Its id.
+    pub family: Uuid,
+    /// The key that logs in.
+    pub key_id: KeyId,
+    /// What it was granted, in the words of the dialect that logs in.
+    pub scope: String,
+    /// How long it lives.
+    pub lifetime_millis: i64,
+}
+
+/// A family that has not ended, and the key it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFamily {
+    /// Its id.
+    pub family: Uuid,
+    /// The tenant of the key.
+    pub account: AccountId,
+    /// The key.
+    pub key_id: KeyId,
+    /// What the key may do.
+    pub key_scopes: BTreeSet<Scope>,
+    /// What the family was granted, in the words of the dialect that logged in.
+    pub scope: String,
+    /// When it ends, in milliseconds since 1970.
+    pub expires_at: i64,
+    /// The number of the refresh token that counts.
+    pub refresh_number: i64,
+    /// Since when that one counts.
+    pub refreshed_at: i64,
+    /// The present moment, by the database's clock.
+    pub now: i64,
+    /// The version of the secret that signs tokens now.
+    pub secret_version: i64,
+}
+
+/// What becomes of a request to refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The family goes on; its `refresh_number` is that of the next refresh token.
+    Granted(TokenFamily),
+    /// The refresh token was spent before: the family has ended now.
+    Reused,
+    /// There is no such family of this key, or no longer.
+    Unknown,
+}
+
+/// What to do about a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefreshStep {
+    /// Spend it.
+    Advance,
+    /// Give its successor once more.
+    Repeat,
+    /// End the family.
+    End,
+    /// Refuse it.
+    Refuse,
+}
+
+impl TokenFamily {
+    /// Whether it still counts.
+    pub(crate) fn is_live(&self) -> bool {
+        self.now < self.expires_at
+    }
+
+    pub(crate) fn step(&self, number: i64) -> RefreshStep {
+        let since = self.now - self.refreshed_at;
+        if number == self.refresh_number {
+            RefreshStep::Advance
+        } else if number + 1 == self.refresh_number && since < REPEAT_MILLIS {
+            RefreshStep::Repeat
+        } else if number < self.refresh_number {
+            RefreshStep::End
+        } else {
+            // A power cut took the refresh that gave it out.
+            RefreshStep::Refuse
+        }
+    }
+}
+
+impl Store {
+    /// Begins a family, and makes room for it; `None` when the key does not work (any longer).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_token_family(
+        &self,
+        new: &NewTokenFamily,
+    ) -> Result<Option<TokenFamily>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.begin_token_family(new).await,
+            Backend::Postgres(postgres) => postgres.begin_token_family(new).await,
+        }
+    }
+
+    /// The family, unless it has ended or its key was revoked. One indexed query, because every
+    /// request by token needs it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
+        let found = match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.token_family(family).await,
+            Backend::Postgres(postgres) => postgres.token_family(family).await,
+        };
+        Ok(found?.filter(TokenFamily::is_live))
+    }
+
+    /// Spends the refresh token of this number, or ends the family because it was spent before.
+    /// Of many at once, on whatever nodes, each gets the same successor.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_token_family(
+        &self,
+        family: Uuid,
+        key_id: &KeyId,
+        number: i64,
+    ) -> Result<Refreshed, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.refresh_token_family(family, key_id, number).await,
+            Backend::Postgres(postgres) => {
+                postgres.refresh_token_family(family, key_id, number).await
+            }
+        }
+    }
+
+    /// Ends a family of this key, for good when this returns: all its tokens are refused by every
+    /// node. Nothing happens when there is no such family.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_token_family(&self, family: Uuid, key_id: &KeyId) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.end_token_family(family, key_id).await,
+            Backend::Postgres(postgres) => postgres.end_token_family(family, key_id).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spent_refresh_token_may_come_again_for_a_while_and_then_ends_the_family() {
+        let family = |refresh_number, now| TokenFamily {
+            family: Uuid::nil(),
+            account: AccountId::new(Uuid::nil()),
+            key_id: "plk_abcdefghijklmnop".parse().unwrap(),
+            key_scopes: BTreeSet::new(),
+            scope: String::new(),
+            expires_at: i64::MAX,
+            refresh_number,
+            refreshed_at: 1_000,
+            now,
+            secret_version: 1,
+        };
+        let soon = family(7, 1_000 + REPEAT_MILLIS - 1);
+        assert_eq!(soon.step(7), RefreshStep::Advance);
+        assert_eq!(soon.step(6), RefreshStep::Repeat);
+        assert_eq!(soon.step(5), RefreshStep::End);
+        assert_eq!(soon.step(8), RefreshStep::Refuse);
+        let late = family(7, 1_000 + REPEAT_MILLIS);
+        assert_eq!(late.step(7), RefreshStep::Advance);
+        assert_eq!(late.step(6), RefreshStep::End);
+    }
+}
