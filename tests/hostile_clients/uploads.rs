@@ -54,9 +54,12 @@ pub(super) async fn duplicates(attacker: Attacker) {
     upload_all(attacker, |_, _| noisy_picture().to_vec()).await;
 }
 
-async fn upload_all(attacker: Attacker, picture: impl Fn(&Attacker, u32) -> Vec<u8>) {
+async fn upload_all(attacker: Attacker, picture: fn(&Attacker, u32) -> Vec<u8>) {
     loop {
-        let request = form(&attacker, &picture(&attacker, attacker.next_number()));
+        let making = attacker.clone();
+        let make = move || form(&making, &picture(&making, making.next_number()));
+        // Some take seconds to make, which must not keep the other attackers from attacking.
+        let request = tokio::task::spawn_blocking(make).await.unwrap();
         // Being refused is what an attacker must expect.
         let _ = attacker.exchange(&request).await;
         tokio::time::sleep(super::FLOOD_PAUSE).await;

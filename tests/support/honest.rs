@@ -4,12 +4,13 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use crate::{TestApp, pictures};
 
@@ -57,10 +58,11 @@ pub struct Record {
     pub failure: Option<String>,
 }
 
-/// The clients at work.
+/// The clients at work, on a thread of their own: what attackers do in the same process must not
+/// look like a slow server.
 pub struct HonestLoad {
     shared: Arc<Shared>,
-    clients: Vec<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 struct Shared {
@@ -95,22 +97,26 @@ impl HonestLoad {
             let record = shared.perform(&calm, deed).await;
             assert_eq!(record.failure, None, "{deed:?} fails before any attack");
         }
-        let clients = (1..=CLIENTS).map(|number| {
+        let thread = std::thread::spawn({
             let shared = shared.clone();
-            tokio::spawn(async move { shared.work(number).await })
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                let clients = (1..=CLIENTS).map(|number| shared.work(number));
+                runtime.block_on(join_all(clients));
+            }
         });
-        Self {
-            clients: clients.collect(),
-            shared,
-        }
+        Self { shared, thread }
     }
 
-    /// Lets the requests under way end, and returns how all went.
+    /// Lets each client finish its round, so that every kind of request was made, and returns how
+    /// all went.
     pub async fn end(self) -> Vec<Record> {
         self.shared.stopped.store(true, Ordering::Relaxed);
-        for client in self.clients {
-            client.await.expect("an honest client");
-        }
+        let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        joined.expect("no panic").expect("honest clients");
         std::mem::take(&mut *self.shared.records.lock().expect("no panic"))
     }
 }
@@ -129,14 +135,14 @@ impl Shared {
 
     async fn work(&self, number: u8) {
         let client = self.client(number);
-        for turn in usize::from(number).. {
-            if self.stopped.load(Ordering::Relaxed) {
-                return;
+        while !self.stopped.load(Ordering::Relaxed) {
+            // Not all begin with the same.
+            let round = Deed::ALL.iter().cycle().skip(usize::from(number));
+            for deed in round.take(Deed::ALL.len()) {
+                let record = self.perform(&client, *deed).await;
+                self.records.lock().expect("no panic").push(record);
+                tokio::time::sleep(PAUSE).await;
             }
-            let deed = Deed::ALL[turn % Deed::ALL.len()];
-            let record = self.perform(&client, deed).await;
-            self.records.lock().expect("no panic").push(record);
-            tokio::time::sleep(PAUSE).await;
         }
     }
 
