@@ -4,21 +4,25 @@
 //! Each function panics when a promise is broken; what it returns tells kinds of outcomes apart.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use futures::{FutureExt, stream};
 use http::{HeaderMap, HeaderValue};
-use photolog_domain::{Image, ImageEvent, Scope};
+use photolog_domain::{AccountId, Image, ImageEvent, Scope};
 use photolog_store::{Recorded, TokenSecret};
 use uuid::Uuid;
 
 use crate::auth::decode_basic;
 use crate::auth::token::{ACCESS_MILLIS, Token, TokenKind, TokenSigner, Unverified};
+use crate::dialect::moov::client::Parameters as TokenParameters;
+use crate::dialect::moov::scope;
 use crate::dialect::moov::wire::MetadataRequest;
 use crate::dialect::openstack::{identity, wire};
 use crate::dialect::unique::UniqueMembers;
 use crate::dialect::uploadcare::signature;
 use crate::history::entry;
+use crate::http::client_address::client_address;
 use crate::http::conditional::IfMatch;
 use crate::http::multipart::Multipart;
 use crate::http::path::{Parameters, Query, matches, segments};
@@ -27,6 +31,7 @@ use crate::routes::ROUTES;
 
 /// Reads a multipart form to its end; how many parts and bytes it has, or `None` when it is none.
 pub fn multipart(content_type: &str, chunks: Vec<Bytes>) -> Option<(usize, usize)> {
+    let sent: usize = chunks.iter().map(Bytes::len).sum();
     let chunks = stream::iter(chunks.into_iter().map(Ok));
     let mut form = Multipart::new(chunks, content_type).ok()?;
     let read = async {
@@ -40,8 +45,11 @@ pub fn multipart(content_type: &str, chunks: Vec<Bytes>) -> Option<(usize, usize
         Some((parts, length))
     };
     // All chunks are here, so nothing has to be waited for.
-    read.now_or_never()
-        .expect("a form without anything to wait for")
+    let form = read
+        .now_or_never()
+        .expect("a form without anything to wait for");
+    assert!(form.is_none_or(|(_, length)| length <= sent));
+    form
 }
 
 /// A `Date` as signed requests have it.
@@ -78,19 +86,24 @@ pub fn path(raw: &str) -> usize {
         .count()
 }
 
-/// Headers that requests bring: `If-Match`, `Authorization`, `X-Request-Id`.
+/// Headers that requests bring: `If-Match`, `Authorization`, `X-Request-Id`, `Forwarded`.
 pub fn headers(bytes: &[u8]) -> bool {
     let Ok(value) = HeaderValue::from_bytes(bytes) else {
         return false;
     };
     let mut headers = HeaderMap::new();
-    headers.insert("if-match", value.clone());
-    headers.insert("x-request-id", value.clone());
+    for name in ["if-match", "x-request-id", "x-forwarded-for"] {
+        headers.insert(name, value.clone());
+    }
     let id = RequestId::of(&headers);
     assert!(!id.as_str().is_empty() && id.as_str().len() <= 128);
     if let Ok(text) = value.to_str() {
         decode_basic(text);
     }
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    client_address(peer, &headers, &[peer.into()]);
+    headers.insert("forwarded", value);
+    client_address(peer, &headers, &[peer.into()]);
     IfMatch::of(&headers).check(3).is_ok()
 }
 
@@ -126,6 +139,14 @@ pub fn token(text: &str) -> bool {
     holds
 }
 
+/// The scopes of a token request give nothing that the key has not.
+pub fn scopes(asked: &str) -> Option<usize> {
+    let held = BTreeSet::from([Scope::ImagesRead]);
+    let granted = scope::narrow(asked, AccountId::new(Uuid::nil()), &held).ok()?;
+    assert!(granted.scopes.is_subset(&held));
+    Some(granted.scopes.len())
+}
+
 /// A JSON body, as each dialect reads its own; how many take it.
 pub fn bodies(body: &[u8]) -> usize {
     let moov = serde_json::from_slice::<MetadataRequest>(body)
@@ -137,7 +158,9 @@ pub fn bodies(body: &[u8]) -> usize {
     });
     let login = identity::is_request(body);
     let uploadcare = serde_json::from_slice::<String>(body).is_ok();
-    [moov, openstack, login, uploadcare]
+    let token = TokenParameters::from_json(body).is_ok();
+    let form = TokenParameters::from_form(body).is_ok();
+    [moov, openstack, login, uploadcare, token, form]
         .into_iter()
         .filter(|taken| *taken)
         .count()

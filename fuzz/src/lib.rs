@@ -29,7 +29,7 @@ pub struct Target {
     /// Words and bytes that mean something to it.
     pub dictionary: &'static [&'static str],
     /// Repairs what would be refused at the first look, such as checksums.
-    pub repair: Option<fn(&mut Vec<u8>)>,
+    pub repair: Option<fn(&mut [u8])>,
     /// Inputs to begin with, written to its corpus by `photolog-fuzz --write-corpora`.
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Most bytes of an input.

@@ -14,13 +14,13 @@ use crate::webp::{self, Coding, Container};
 use crate::{Dimensions, RenditionError};
 
 /// What an interlaced PNG may have: it must be whole before its first row is.
-const MOST_INTERLACED: u64 = 12_000_000;
+const MOST_INTERLACED: u64 = 12_500_000;
 /// What a progressive JPEG may have: its coefficients are kept until the last scan.
 const MOST_PROGRESSIVE: u64 = 50_000_000;
-/// What a lossy WebP may have: its decoder needs the whole picture.
-const MOST_LOSSY_WEBP: u64 = 25_000_000;
-/// What a lossless WebP may have: its transforms need memory for each pixel.
-const MOST_LOSSLESS_WEBP: u64 = 50_000_000;
+/// What a lossy WebP may have: its decoder needs the whole picture, and is slow.
+const MOST_LOSSY_WEBP: u64 = 12_500_000;
+/// What a lossless WebP may have: undoing its transforms takes time for each pixel.
+const MOST_LOSSLESS_WEBP: u64 = 16_000_000;
 
 /// Refuses a picture that has too many pixels for its kind.
 pub(crate) fn check(header: &Header) -> Result<(), RenditionError> {
@@ -113,7 +113,7 @@ fn of_webp(container: &Container, master: Dimensions) -> u64 {
                 * u64::from(frame.size.height.div_ceil(16));
             // Planes of whole blocks, what is known of each block, and the compressed bytes, which
             // are collected in a buffer that grows and then copied; later the colours.
-            let planes = blocks * (256 * 3 / 2 + 64);
+            let planes = blocks * (256 * 3 / 2 + 128);
             let colours = planes + bytes(&frame.data) + pixels * 3;
             let reading = planes + bytes(&frame.data) * 4;
             let alpha = frame.alpha.as_ref().filter(|_| container.has_alpha);
@@ -160,15 +160,18 @@ fn of_profile(header: &Header) -> u64 {
 fn making_png(master: Dimensions, channels: u64) -> u64 {
     let pixels = master.pixels() * channels;
     let rows = pixels + u64::from(master.height);
-    let compressed = (rows * 3 / 2).next_power_of_two();
+    // A code has twelve bits at most; beside them stands what defines the codes.
+    let compressed = (rows * 3 / 2 + 4_096).next_power_of_two();
     let stored = (rows + rows / 1_000).next_power_of_two();
     pixels + (compressed + stored * 3 / 2).max(pixels)
 }
 
-/// The same for a WebP: a copy of the pixels, and a buffer that doubles.
+/// The same for a WebP: a copy of the pixels, and a buffer that doubles; later that and the result.
 fn making_webp(master: Dimensions) -> u64 {
     let pixels = master.pixels() * 4;
-    pixels * 2 + (pixels * 5 / 4).next_power_of_two() * 3 / 2 + pixels * 5 / 4
+    let written = pixels + pixels / 8 + 4_096;
+    let buffer = written.next_power_of_two();
+    pixels + (pixels + buffer * 3 / 2).max(buffer + written)
 }
 
 /// Pixels and what they are turned to, or their planes and JPEG.

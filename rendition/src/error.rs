@@ -15,7 +15,10 @@ pub enum RenditionError {
     #[error("has more than {MAX_PIXELS} pixels")]
     TooManyPixels,
     /// A kind of picture that takes too much time or memory to decode at this size.
-    #[error("has too many pixels for {kind}, which may have {} million", most_pixels / 1_000_000)]
+    #[error(
+        "has too many pixels for {kind}, which may have at most {} million",
+        *most_pixels as f64 / 1e6
+    )]
     TooCostly {
         /// The kind, such as `a progressive JPEG`.
         kind: &'static str,

@@ -237,11 +237,11 @@ fn ordinary_pictures_set_aside_little_more_than_they_take() {
         ] {
             let name = format!("{name} of {width}x{height}");
             let (working, taken) = measured(&name, &bytes).expect(&name);
-            // A PNG that turns out longer than its pixels is written twice; few ever are.
-            let most = if name.starts_with("PNG") {
-                taken * 2
-            } else {
+            // Without loss, noise turns out as long as its pixels, in buffers that double.
+            let most = if name.contains("JPEG") {
                 taken * 3 / 2
+            } else {
+                taken * 2
             };
             assert!(
                 working <= most + 8 * MEBIBYTE,
@@ -360,7 +360,7 @@ fn what_cannot_be_there_is_refused_by_the_header() {
             ..
         })
     ));
-    let mut lossy = webp::lossy(5_000, 5_000, 0, &[], &mut Noise::new(1));
+    let mut lossy = webp::lossy(4_000, 3_000, 0, &[], &mut Noise::new(1));
     lossy[..3].copy_from_slice(&(64 << 5 | 0b1_0000_u32).to_le_bytes()[..3]);
     assert!(matches!(
         inspect(&webp::file(&[(b"VP8 ", &lossy)])),

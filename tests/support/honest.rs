@@ -124,7 +124,7 @@ impl HonestLoad {
 impl Shared {
     fn client(&self, number: u8) -> Client {
         let [a, b, c] = NETWORK;
-        let kept_connections = if number % 2 == 0 { 1 } else { 0 };
+        let kept_connections = usize::from(number.is_multiple_of(2));
         Client::builder()
             .local_address(std::net::IpAddr::from(Ipv4Addr::new(a, b, c, number)))
             .pool_max_idle_per_host(kept_connections)

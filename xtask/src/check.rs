@@ -104,10 +104,10 @@ const STORIES: &[&str] = &[
 /// Enough to replay what is kept and to notice what breaks at once.
 const FUZZ_SECONDS: u64 = 5;
 
-/// `cargo xtask fuzz`: with the profile of the tests, in which overflows are findings. All of the
-/// workspace is built, because that is what the tests have built already.
+/// `cargo xtask fuzz`: with the profile of the tests, in which overflows are findings. What the tests
+/// need is built, for anything less has other features and would be built anew.
 pub(crate) fn fuzz(seconds: u64, targets: &[String]) -> Result<()> {
-    run(&mut cargo(&["build", "--workspace", "--locked"]))?;
+    build()?;
     let mut fuzz = Command::new(target().join("debug/photolog-fuzz"));
     fuzz.args(["--seconds", &seconds.to_string()]);
     run(fuzz.args(targets))

@@ -237,8 +237,11 @@ mod tests {
 
     const TYPE: &str = "multipart/form-data; boundary=b";
 
-    /// A form that arrives in pieces of `step` bytes: names and contents of its parts.
-    fn read(form: &[u8], step: usize) -> Result<Vec<(Option<String>, Vec<u8>)>, ApiError> {
+    /// Name and content.
+    type Part = (Option<String>, Vec<u8>);
+
+    /// The parts of a form that arrives in pieces of `step` bytes.
+    fn read(form: &[u8], step: usize) -> Result<Vec<Part>, ApiError> {
         let pieces: Vec<_> = form
             .chunks(step)
             .map(|piece| Ok(Bytes::copy_from_slice(piece)))

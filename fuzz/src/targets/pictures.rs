@@ -205,7 +205,7 @@ fn fixtures(endings: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// Makes the checksums of a PNG's chunks right, and the size of a WebP's file.
-fn repair_checksums(bytes: &mut Vec<u8>) {
+fn repair_checksums(bytes: &mut [u8]) {
     let length = bytes.len();
     if bytes.starts_with(b"RIFF") {
         if let (Some(size), Ok(right)) = (bytes.get_mut(4..8), u32::try_from(length - 8)) {

@@ -65,6 +65,7 @@ const ROWS: &[Row] = &[
         token_seeds,
         &["plt_", ".", "e30", "=", "-", "_"],
     ),
+    ("scopes", scopes, scope_seeds, SCOPES),
     (
         "signature_date",
         date,
@@ -102,6 +103,7 @@ const QUERY: &[&str] = &[
 const PATH: &[&str] = &[
     "/", "//", "%2F", "..", "images", "accounts", "metadata", "v2.1", "%", "{image}",
 ];
+const SCOPES: &[&str] = &[" ", "/accounts", "/images", ".read", ".write", "-"];
 const JSON: &[&str] = &[
     "{",
     "}",
@@ -244,6 +246,18 @@ fn bodies_seeds() -> Vec<Vec<u8>> {
         r#"{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "a",
             "password": "b"}}}, "scope": {"project": {"id": "c"}}}}"#,
         r#""a text""#,
+    ])
+}
+
+fn scopes(bytes: &[u8]) -> u64 {
+    kind(fuzz::scopes(&text(bytes)))
+}
+
+fn scope_seeds() -> Vec<Vec<u8>> {
+    texts(&[
+        "images.read images.write",
+        "/accounts.read /accounts/00000000-0000-0000-0000-000000000000/images.write",
+        "/accounts/0190f7c2-1111-7aaa-8bbb-123456789abc/profile.read",
     ])
 }
 

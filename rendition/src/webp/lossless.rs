@@ -12,6 +12,8 @@ use crate::prefix::Code;
 
 /// What the prefix codes of one picture may take; those of `cwebp`, at its best, take half of it.
 pub(crate) const MOST_CODE_BYTES: usize = 16 << 20;
+/// Most groups of codes. `cwebp` makes 2,600 at most, and some microseconds go into each.
+const MOST_GROUPS: usize = 8_192;
 /// Pixels that may be copied from: 2^20 less 120 (section 3.6.2.2).
 const REACH: usize = 1 << 20;
 /// The most pixels that are written at once: a row, which is longer than the longest copy.
@@ -186,6 +188,9 @@ impl Reader<'_> {
             codes.blocks = blocks.iter().map(|block| (block >> 8) as u16).collect();
         }
         let count = usize::from(codes.blocks.iter().copied().max().unwrap_or(0)) + 1;
+        if count > MOST_GROUPS {
+            return Err(too_many_codes());
+        }
         self.take_code_bytes(count * size_of::<Group>())?;
         codes.groups.reserve_exact(count);
         for _ in 0..count {
@@ -215,9 +220,7 @@ impl Reader<'_> {
     fn take_code_bytes(&mut self, bytes: usize) -> Result<(), RenditionError> {
         self.code_bytes += bytes;
         if self.code_bytes > MOST_CODE_BYTES {
-            return Err(RenditionError::Unsupported(
-                "a lossless WebP with more prefix codes than any encoder makes".to_owned(),
-            ));
+            return Err(too_many_codes());
         }
         Ok(())
     }
@@ -404,6 +407,12 @@ fn copy(pixels: &mut [u32], at: usize, distance: usize, length: usize) {
             pixels[place] = pixels[place - distance];
         }
     }
+}
+
+fn too_many_codes() -> RenditionError {
+    RenditionError::Unsupported(
+        "a lossless WebP with more prefix codes than any encoder makes".to_owned(),
+    )
 }
 
 fn damaged(what: &str) -> RenditionError {

@@ -15,7 +15,7 @@ pub(crate) struct Database {
     pub(crate) config: StoreConfig,
     pub(crate) master_key: MasterKeyFile,
     sealer: tokio::task::JoinHandle<()>,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Database {
@@ -42,7 +42,7 @@ impl Database {
             store,
             config,
             master_key,
-            folder,
+            _folder: folder,
         }
     }
 

@@ -54,7 +54,7 @@ impl Parameters {
         }
     }
 
-    fn from_form(body: &[u8]) -> Result<Self, ApiError> {
+    pub(crate) fn from_form(body: &[u8]) -> Result<Self, ApiError> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(body) {
             let name = name.into_owned();
@@ -68,7 +68,7 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
-    fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+    pub(crate) fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let UniqueMembers(members) = serde_json::from_slice::<UniqueMembers<Value>>(body)
             .map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))?;
         let mut parameters = BTreeMap::new();

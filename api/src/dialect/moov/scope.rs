@@ -58,9 +58,11 @@ pub fn narrow(asked: &str, own: AccountId, held: &BTreeSet<Scope>) -> Result<Gra
     Ok(Granted { scopes, text })
 }
 
-/// The vendor's resource, when it is one of the vendor's scopes, and the rights it stands for;
-/// `None` when it stands for none.
-fn read(name: &str, own: AccountId) -> Result<Option<(Option<String>, BTreeSet<Scope>)>, ApiError> {
+/// The vendor's resource, when it is one of the vendor's scopes, and the rights it stands for.
+type Rights = (Option<String>, BTreeSet<Scope>);
+
+/// What a scope stands for, when it stands for anything.
+fn read(name: &str, own: AccountId) -> Result<Option<Rights>, ApiError> {
     if let Ok(scope) = name.parse() {
         return Ok(Some((None, BTreeSet::from([scope]))));
     }

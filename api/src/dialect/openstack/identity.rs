@@ -95,7 +95,7 @@ pub async fn issue_token(app: SharedApp, mut request: Request) -> Result<Respons
 enum Shown {
     Secret(Caller),
     /// Buys another token, but no more time.
-    Token(Checked),
+    Token(Box<Checked>),
 }
 
 impl Shown {
@@ -138,7 +138,7 @@ async fn authenticate(app: &App, identity: &Identity) -> Result<Shown, ApiError>
         } => {
             let checked = app.tokens.check(&token.id).await?;
             return checked
-                .map(Shown::Token)
+                .map(|checked| Shown::Token(Box::new(checked)))
                 .ok_or_else(ApiError::unauthenticated);
         }
         _ => Err(ApiError::malformed(
