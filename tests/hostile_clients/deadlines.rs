@@ -157,8 +157,11 @@ async fn a_connection_without_a_request_under_way_is_ended() {
     tokio::join!(http1, http2, pings);
 }
 
-/// Every kind of endpoint that reads a body: method, path, and credentials.
-fn endpoints(app: &TestApp) -> Vec<(&'static str, String, Vec<(&'static str, String)>)> {
+/// Method, path, and header fields.
+type Endpoint = (&'static str, String, Vec<(&'static str, String)>);
+
+/// Every kind of endpoint that reads a body.
+fn endpoints(app: &TestApp) -> Vec<Endpoint> {
     let images = format!("/accounts/{}/images", app.account);
     let nobodys = "00000000-0000-4000-8000-000000000000";
     let basic = || vec![("authorization", basic(&app.key))];

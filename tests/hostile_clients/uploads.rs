@@ -103,7 +103,7 @@ fn progressive_jpeg(seed: u32) -> Vec<u8> {
     let mut picture = PICTURE
         .get_or_init(|| {
             let pixels: Vec<u8> = (0..usize::from(SIDE) * usize::from(SIDE))
-                .map(|place| (place * place >> 7) as u8)
+                .map(|place| ((place * place) >> 7) as u8)
                 .collect();
             let mut bytes = Vec::new();
             let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);

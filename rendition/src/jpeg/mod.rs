@@ -41,7 +41,7 @@ pub use planes::{Colour, Plane, Planes, Scale};
 
 use geometry::Geometry;
 
-/// The most that [`encode`] allocates beside its result.
+/// The most that [`encode()`] allocates beside its result.
 pub const MOST_ENCODER_BYTES: u64 = (tokens::MOST_KEPT * size_of::<tokens::Token>()) as u64;
 
 /// Decodes a picture at a scale.
