@@ -250,7 +250,7 @@ async fn verify_finds_every_kind_of_damage() {
         *finding == Finding::Count(account)
     });
     world
-        .tamper("INSERT INTO keys VALUES ('plk_abcdefghijklmnop', 'a', 'b', 'c', 'd')")
+        .tamper("INSERT INTO keys VALUES ('plk_abcdefghijklmnop', 'a', 'b', 1)")
         .await;
     assert!(verify(&world.store, &world.blobs).await.is_err());
     world.tamper("DELETE FROM keys").await;
