@@ -23,6 +23,11 @@ export function pictureHeaders(publicId, plan) {
 /** A refusal with a short JSON body, never cached. */
 export function refusal(status, message, extra = {}) {
   const body = JSON.stringify({ error: message });
-  const headers = { "content-type": "application/json", "cache-control": "no-store", ...extra };
+  const headers = {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...extra,
+  };
   return new Response(body, { status, headers });
 }

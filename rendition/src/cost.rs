@@ -163,7 +163,9 @@ fn making_png(master: Dimensions, channels: u64) -> u64 {
     // A code has twelve bits at most; beside them stands what defines the codes.
     let compressed = (rows * 3 / 2 + 4_096).next_power_of_two();
     let stored = (rows + rows / 1_000).next_power_of_two();
-    pixels + (compressed + stored * 3 / 2).max(pixels)
+    // Noise is what comes closest to all of this, and a buffer may double once more for its end.
+    let doubled = pixels * 3 / 4;
+    pixels + (compressed + stored * 3 / 2).max(pixels) + doubled
 }
 
 /// The same for a WebP: a copy of the pixels, and a buffer that doubles; later that and the result.

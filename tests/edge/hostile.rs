@@ -141,7 +141,7 @@ async fn a_trap_is_the_origins_work_and_leaves_a_fresh_module() {
     bytes.extend((0..15_000_000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8));
     let master = Master::new(bytes, "image/png", 2_048);
     let etag = format!("\"{}-800x800-png-{version}", master.digest);
-    let rendition = Bytes::from(png_bomb(800, 800));
+    let rendition = Bytes::from(png_of(800, 800, 3));
     let shown = rendition.clone();
     edge.gate.judge(move |path| {
         if path.starts_with("/images/") {

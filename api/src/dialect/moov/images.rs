@@ -194,11 +194,12 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
 /// `PUT /accounts/{account}/images/{image}`
 pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let (_, state) = present(&app, &request, image).await?;
+    let (sequence, state) = present(&app, &request, image).await?;
     if state.disabled_at.is_some() {
         return Err(ImageError::Disabled.into());
     }
     let form = ImageForm::read(&app, &mut request).await?;
+    IfMatch::of(&request.headers).check(sequence)?;
     refuse_duplicate(&app, state.account, Some(image), &form.image).await?;
     let (content, master) = if form.image.digest() == state.content.digest {
         (state.content, state.master)
