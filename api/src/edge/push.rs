@@ -29,6 +29,17 @@ const CHANGES: &[&str] = &["Replaced", "Disabled"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeUrl(Url);
 
+impl EdgeUrl {
+    /// For the log: an address may hold a password.
+    fn without_login(&self) -> Url {
+        let mut url = self.0.clone();
+        // Only an address without a host has no place for a login, and such a one has none.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url
+    }
+}
+
 impl FromStr for EdgeUrl {
     type Err = String;
 
@@ -103,7 +114,7 @@ async fn tell(client: &Client, edge: &EdgeUrl, token: &str, links: &[String]) {
     let message = client.post(edge.0.clone()).bearer_auth(token).json(links);
     let answer = message.timeout(TIMEOUT).send().await;
     if let Err(error) = answer.and_then(reqwest::Response::error_for_status) {
-        tracing::warn!(edge = %edge.0, %error, "an edge was not told of a change");
+        tracing::warn!(edge = %edge.without_login(), %error, "an edge was not told of a change");
     }
 }
 

@@ -10,7 +10,7 @@ use photolog_store::{
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::app::{App, SharedApp};
+use crate::app::{App, SharedApp, now};
 use crate::auth::secret::new_public_id;
 use crate::dialect::moov::upload::ImageForm;
 use crate::dialect::moov::wire::{Duplicate, ImageMetadata};
@@ -200,6 +200,16 @@ pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, A
     }
     let form = ImageForm::read(&app, &mut request).await?;
     IfMatch::of(&request.headers).check(sequence)?;
+    // The image's own rules come before the other images' bytes, as they do in the append.
+    let loaded: Loaded<Image> = app.store.load(image.uuid()).await?;
+    let mut content = state.content.clone();
+    content.digest = form.image.digest();
+    let wanted = ImageCommand::Replace {
+        content,
+        master: state.master.clone(),
+        alt_text: form.alt_text.clone(),
+    };
+    loaded.aggregate.decide(wanted, now())?;
     refuse_duplicate(&app, state.account, Some(image), &form.image).await?;
     let (content, master) = if form.image.digest() == state.content.digest {
         (state.content, state.master)
