@@ -25,7 +25,6 @@ pub(crate) fn everything() -> Result<()> {
         run(tests.args(["--", "--skip", ATTACKS]))
     })?;
     steps.take("fuzzing", || fuzz(FUZZ_SECONDS, &[]))?;
-    steps.take("attacks", attacks)?;
     steps.summarize();
     Ok(())
 }
