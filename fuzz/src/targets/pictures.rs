@@ -208,7 +208,9 @@ fn fixtures(endings: &[&str]) -> Vec<Vec<u8>> {
 fn repair_checksums(bytes: &mut [u8]) {
     let length = bytes.len();
     if bytes.starts_with(b"RIFF") {
-        if let (Some(size), Ok(right)) = (bytes.get_mut(4..8), u32::try_from(length.saturating_sub(8))) {
+        if let (Some(size), Ok(right)) =
+            (bytes.get_mut(4..8), u32::try_from(length.saturating_sub(8)))
+        {
             size.copy_from_slice(&right.to_le_bytes());
         }
         return;
