@@ -359,7 +359,7 @@ async fn a_revoked_token_ends_its_log_in_and_no_other() {
         }
         client.revoke(&first[token]).await;
     }
-    // What is no token, or another client's, is no error and changes nothing.
+    // A text that is not a token, or another client's token, is not an error and changes nothing.
     client.revoke(&json!("unknown")).await;
     let (_, (key, secret)) = app.open_account();
     let other = Client {

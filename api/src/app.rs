@@ -35,7 +35,7 @@ pub struct App {
     pub places: Places,
     /// Memory of request bodies.
     pub bodies: Arc<Memory>,
-    /// Reads of many images or events, in which accounts take turns.
+    /// Reads of many images or events, of which accounts get equal shares.
     pub reads: Arc<FairQueue>,
     /// Whether this node is ready.
     pub readiness: Readiness,

@@ -127,6 +127,7 @@ impl Config {
         PictureLimits {
             waiting: self.limits.render_queue,
             decoding_bytes: self.limits.decoding_bytes(),
+            rendering_bytes: self.limits.rendering_bytes(),
             disk_cache_bytes: self.rendition_cache_bytes,
             memory_cache_bytes: self.rendition_memory_bytes,
         }

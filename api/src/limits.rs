@@ -7,6 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
+/// Most bytes of events in a page: one with large events ends early, and says where to go on.
+pub const PAGE_BYTES: usize = 4 << 20;
+
 /// Limits that clients meet. Times are in seconds, rates in bytes a second, memory in bytes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
@@ -215,8 +218,8 @@ pub struct Limits {
     #[arg(long, env = "PHOTOLOG_RATE_LIMIT", default_value_t = 0, global = true)]
     pub rate_limit: u32,
 
-    /// Memory for what clients send and receive: half for decoding uploads, a quarter for answers, an
-    /// eighth each for bodies and for reading lists and histories
+    /// Memory for what clients send and receive: three eighths for decoding uploads, two for answers,
+    /// one each for rendering, for bodies, and for reading lists and histories
     #[arg(
         long,
         env = "PHOTOLOG_MEMORY_BUDGET_BYTES",
@@ -335,7 +338,12 @@ impl Limits {
 
     /// For pictures while they are decoded.
     pub fn decoding_bytes(&self) -> u64 {
-        self.memory_budget_bytes / 2
+        self.memory_budget_bytes / 8 * 3
+    }
+
+    /// For masters that are rendered.
+    pub fn rendering_bytes(&self) -> u64 {
+        self.memory_budget_bytes / 8
     }
 
     /// For answers until they are written.

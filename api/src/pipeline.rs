@@ -27,6 +27,7 @@ use crate::auth::Caller;
 use crate::auth::rate::Allowance;
 use crate::dialect::{self, openstack, uploadcare};
 use crate::error::{ApiError, Kind};
+use crate::http::answers::Reader;
 use crate::http::client_address::client_address;
 use crate::http::memory::Holder;
 use crate::http::observation::Observation;
@@ -34,7 +35,6 @@ use crate::http::path::{Parameters, Query, matches, segments};
 use crate::http::places::{Place, RotatingPlace, Slot};
 use crate::http::poll_watch::watched;
 use crate::http::response::{set, set_allowance};
-use crate::http::server::Peer;
 use crate::http::{Request, RequestBody, RequestId, Response};
 use crate::route::{Access, Route};
 use crate::routes::ROUTES;
@@ -101,19 +101,21 @@ fn filter(
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
-        .and(warp::ext::optional::<Peer>())
+        .and(warp::ext::optional::<Reader>())
         .and(warp::body::stream())
         .then(
-            move |method, path: FullPath, query: String, headers, peer: Option<Peer>, body| {
+            move |method, path: FullPath, query: String, headers, reader: Option<Reader>, body| {
                 let app = app.clone();
                 let body = RequestBody::new(body, app.limits.body());
-                let peer = peer.map_or_else(unknown_client, |peer| peer.0);
+                let peer = reader.as_ref();
+                let peer = peer.map_or_else(unknown_client, |reader| reader.connection.peer);
                 let client = client_address(peer, &headers, &app.limits.trusted_proxies);
                 let arrived = Arrived {
                     method,
                     query,
                     headers,
                     client,
+                    reader,
                     body,
                 };
                 async move { answer(app, path.as_str(), arrived).await }
@@ -132,6 +134,7 @@ struct Arrived {
     query: String,
     headers: HeaderMap,
     client: IpAddr,
+    reader: Option<Reader>,
     body: RequestBody,
 }
 
@@ -153,6 +156,7 @@ async fn answer(app: SharedApp, path: &str, arrived: Arrived) -> Response {
             parameters,
             headers: arrived.headers,
             client,
+            reader: arrived.reader,
             body: arrived.body,
             id: id.clone(),
             dialect,

@@ -1,4 +1,4 @@
-//! A limit on what is in use at one time: bytes in flight, or renders. Who asks for more waits in a
+//! A limit on what is in use at one time: bytes in flight, or renders. A request for more waits in a
 //! short queue, and not for long; beyond that, `Busy`.
 
 /** Too much is in use, and will be for a while. */

@@ -11,7 +11,7 @@ use crate::jpeg::{self, Coding as JpegCoding, Colour as JpegColour};
 use crate::png::{Chunks, Colour};
 use crate::rows;
 use crate::webp::{self, Coding, Container};
-use crate::{Dimensions, RenditionError};
+use crate::{Dimensions, MasterInfo, MediaType, RenditionError, RenditionSpec};
 
 /// What an interlaced PNG may have: it must be whole before its first row is.
 const MOST_INTERLACED: u64 = 12_500_000;
@@ -21,6 +21,9 @@ const MOST_PROGRESSIVE: u64 = 50_000_000;
 const MOST_LOSSY_WEBP: u64 = 12_500_000;
 /// What a lossless WebP may have: undoing its transforms takes time for each pixel.
 const MOST_LOSSLESS_WEBP: u64 = 16_000_000;
+
+/// Tables, buffers of a row, lists of chunks.
+const SMALL_THINGS: u64 = 2 << 20;
 
 /// Refuses a picture that has too many pixels for its kind.
 pub(crate) fn check(header: &Header) -> Result<(), RenditionError> {
@@ -43,8 +46,6 @@ pub(crate) fn check(header: &Header) -> Result<(), RenditionError> {
 
 /// Upper bound of what making a master takes, in bytes, the upload itself not counted.
 pub(crate) fn working_bytes(header: &Header) -> u64 {
-    /// Tables, buffers of a row, lists of chunks.
-    const SMALL_THINGS: u64 = 2 << 20;
     let master = header.fitted_into_master();
     let most = match &header.format {
         Format::Png(chunks) => of_png(chunks, master),
@@ -52,6 +53,62 @@ pub(crate) fn working_bytes(header: &Header) -> u64 {
         Format::WebP(container) => of_webp(container, master),
     };
     most + of_profile(header) + SMALL_THINGS
+}
+
+/// Upper bound of a rendition's length in bytes.
+pub fn rendition_bytes(info: &MasterInfo, spec: &RenditionSpec) -> u64 {
+    /// Beside the pixels.
+    const HEAD: u64 = 4 << 10;
+    HEAD + file_bytes(spec.media_type, spec.dimensions, info.has_alpha)
+}
+
+/// Upper bound of what rendering a master takes, in bytes, the master and the rendition included.
+pub fn rendering_bytes(info: &MasterInfo, spec: &RenditionSpec) -> u64 {
+    let channels = if info.has_alpha { 4 } else { 3 };
+    let (master, rendition) = (info.dimensions, spec.dimensions);
+    let file = file_bytes(info.media_type, master, info.has_alpha);
+    // Resized first downwards and then across.
+    let strip = u64::from(rendition.width) * u64::from(master.height) * channels;
+    let decoded = match info.media_type {
+        MediaType::Jpeg => {
+            // Scaled while it is decoded, by eighths, to half as much again as is wanted.
+            let scaled = |side: u32, wanted: u32| {
+                let (side, wanted) = (u64::from(side), u64::from(wanted));
+                side.min(wanted * 3 / 2 + side.div_ceil(8))
+            };
+            let width = scaled(master.width, rendition.width);
+            let height = scaled(master.height, rendition.height);
+            width * (height + u64::from(rendition.height)) * 3
+        }
+        MediaType::Png | MediaType::WebP => {
+            // Colours are weighted by their alpha in a copy.
+            let weighted = if info.has_alpha {
+                master.pixels() * channels
+            } else {
+                0
+            };
+            let decoding = of_lossless(master.pixels(), file);
+            rows::bytes(master, master, channels) + decoding.max(weighted + strip)
+        }
+    };
+    let resized = rendition.pixels() * channels;
+    let encoded = match spec.media_type {
+        MediaType::Jpeg => making_jpeg(rendition),
+        MediaType::Png => making_png(rendition, channels),
+        MediaType::WebP => making_webp(rendition),
+    };
+    file + (decoded + resized).max(encoded) + SMALL_THINGS
+}
+
+/// Most bytes of a picture in a format of ours.
+fn file_bytes(media_type: MediaType, size: Dimensions, has_alpha: bool) -> u64 {
+    match media_type {
+        MediaType::Jpeg => {
+            let blocks = |side: u32| u64::from(side.next_multiple_of(16));
+            blocks(size.width) * blocks(size.height) * 3 / 2
+        }
+        MediaType::Png | MediaType::WebP => size.pixels() * if has_alpha { 4 } else { 3 },
+    }
 }
 
 fn of_png(chunks: &Chunks, master: Dimensions) -> u64 {

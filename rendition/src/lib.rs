@@ -46,6 +46,7 @@ mod webp;
 use decode::Header;
 
 pub use conditional::{etag, if_none_match};
+pub use cost::{rendering_bytes, rendition_bytes};
 pub use decode::{Inspection, inspect};
 pub use error::{InvalidSize, RenditionError};
 #[cfg(feature = "ingest")]

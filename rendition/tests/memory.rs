@@ -17,7 +17,10 @@ use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, RgbImage, RgbaImage};
 use noise::Noise;
 use peak_alloc::PeakAlloc;
-use photolog_rendition::{RenditionError, inspect, make_master};
+use photolog_rendition::{
+    Dimensions, Master, MasterInfo, MediaType, RenditionError, RenditionSpec, inspect, make_master,
+    render, rendering_bytes, rendition_bytes,
+};
 use png::{Bits, Content, Packing, chunk, zlib};
 use proptest::prelude::*;
 
@@ -49,9 +52,42 @@ fn measured(name: &str, bytes: &[u8]) -> Option<(u64, u64)> {
     let (inspection, taken) = peak(|| inspect(bytes));
     assert!(taken <= MOST_TO_INSPECT, "{name}: {taken} to inspect");
     let working = inspection.ok()?.working_bytes;
-    let (_, taken) = peak(|| make_master(bytes).is_ok());
+    let (made, taken) = peak(|| make_master(bytes));
     assert!(taken as u64 <= working, "{name}: took {taken} of {working}");
+    if let Ok(master) = made {
+        assert_renderings_keep_to_their_bounds(name, &master);
+    }
     Some((working, taken as u64))
+}
+
+fn assert_renderings_keep_to_their_bounds(name: &str, master: &Master) {
+    let info = MasterInfo {
+        media_type: master.media_type,
+        dimensions: master.dimensions,
+        has_alpha: master.has_alpha,
+    };
+    for media_type in [MediaType::Png, MediaType::Jpeg, MediaType::WebP] {
+        for part in [1, 2, 7] {
+            let side = |side: u32| side.div_ceil(part);
+            let dimensions = Dimensions {
+                width: side(master.dimensions.width),
+                height: side(master.dimensions.height),
+            };
+            let spec = RenditionSpec {
+                dimensions,
+                media_type,
+            };
+            let most = rendering_bytes(&info, &spec) - master.bytes.len() as u64;
+            let (rendered, taken) = peak(|| render(&master.bytes, &spec));
+            let length = rendered.expect(name).len() as u64;
+            assert!(
+                taken as u64 <= most,
+                "{name} as {spec:?}: {taken} of {most}"
+            );
+            let most = rendition_bytes(&info, &spec);
+            assert!(length <= most, "{name} as {spec:?}: {length} of {most}");
+        }
+    }
 }
 
 fn png_recipe() -> impl Strategy<Value = png::Recipe> {

@@ -1,7 +1,7 @@
 //! The master key: it wraps every secret that the database holds, and is itself never in it.
 //!
 //! Its file holds 64 hexadecimal digits, or two lines of them while it is rotated: the key in use
-//! and the next one. Each can be told by its check value, of which the database holds the one of
+//! and the next one. Each has a check value, and the database holds that of
 //! the key in use, so a node with another key notices before it serves.
 
 use std::io::{self, Read};

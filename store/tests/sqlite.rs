@@ -185,7 +185,7 @@ async fn a_folder_of_the_first_version_goes_on_and_its_secrets_are_overwritten()
     assert_eq!(verifiers.secret_sha256.to_string(), SECRET_SHA256);
     assert_eq!(hex(&verifiers.signing_sha1), SIGNING_SHA1);
     assert!(key.signing_key_logged);
-    // Whoever could read the old one signs nothing more.
+    // The old one was readable, so it signs nothing more.
     let secret = store.token_secret([7; 32]).await.unwrap();
     assert_eq!((secret.version, secret.secret), (1, [7; 32]));
     for secret in in_clear {

@@ -100,8 +100,8 @@ const STORIES: &[&str] = &[
     "--",
 ];
 
-/// Replays what is kept; new inputs are for `cargo xtask fuzz`.
-const FUZZ_SECONDS: u64 = 0;
+/// Enough to replay what is kept and to notice what breaks at once.
+const FUZZ_SECONDS: u64 = 5;
 
 /// `cargo xtask fuzz`: with the profile of the tests, in which overflows are findings. What the tests
 /// need is built, for anything less has other features and would be built anew.

@@ -25,7 +25,7 @@ pub struct TokenIssuer {
 /// An access token that was checked.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// Who asks by it.
+    /// The caller that presented it.
     pub caller: Caller,
     family: TokenFamily,
     token: Token,

@@ -33,7 +33,7 @@ pub fn of_path(path: &[&str]) -> Dialect {
     }
 }
 
-/// Who asks, by the dialect's own credentials, which are checked in the place `checking`.
+/// The caller, by the dialect's own credentials; `checking` is the place in which they are checked.
 ///
 /// # Errors
 /// `Unauthenticated`.

@@ -30,6 +30,7 @@ use crate::http::compute::compute;
 use crate::http::memory::Holder;
 use crate::http::response::json;
 use crate::http::{Request, Response};
+use crate::limits::PAGE_BYTES;
 use listener::FeedAccess;
 
 const DEFAULT_LIMIT: u64 = 100;
@@ -40,9 +41,6 @@ const BATCH: u32 = 100;
 
 /// What a batch takes in memory, as rows and as values.
 const BATCH_BYTES: u64 = 2 * BATCH as u64 * (100 << 10);
-
-/// Most bytes of events in a page: one with large events ends early, and says where to go on.
-const PAGE_BYTES: usize = 4 << 20;
 
 /// Most batches looked through for one page: beyond, the page ends early and says where to go on.
 const BATCHES_OF_A_PAGE: usize = 50;
@@ -134,7 +132,9 @@ async fn page(app: SharedApp, request: &Request, filter: &Filter) -> Result<Resp
         }
         after = end;
     }
-    Ok(json(StatusCode::OK, &Page { events, next }))
+    request
+        .count(json(StatusCode::OK, &Page { events, next }))
+        .await
 }
 
 /// The wanted ones of some entries as they go over the wire, with their positions.

@@ -27,6 +27,7 @@ use crate::error::ApiError;
 use crate::http::memory::Holder;
 use crate::http::response::{set, with_body};
 use crate::http::{Request, Response};
+use crate::limits::PAGE_BYTES;
 use entry::Entry;
 use walk::Walk;
 
@@ -35,9 +36,6 @@ const MAX_LIMIT: u64 = 1_000;
 
 /// Events of a stream that are in memory at once.
 const BATCH: u32 = 100;
-
-/// Most bytes of a page: one with larger events ends early, and says where to go on.
-const PAGE_BYTES: usize = 4 << 20;
 
 /// `GET /accounts/{account}/images/{image}/history`: oldest first.
 ///
@@ -55,13 +53,13 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
         }
         _ => match request.query.number("limit", DEFAULT_LIMIT)? {
             0 => return Err(ApiError::malformed("limit must be at least 1")),
-            limit => limit.min(MAX_LIMIT),
+            limit if format == Format::Json => limit.min(MAX_LIMIT),
+            limit => limit,
         },
     };
     let holder = Holder::Account(request.caller()?.account);
-    let turn = app.reads.turn(holder, 3 * PAGE_BYTES as u64).await?;
+    let _turn = app.reads.turn(holder, 3 * PAGE_BYTES as u64).await?;
     let page = walk.page(&filter, format, limit).await?;
-    drop(turn);
     let mut response = match format {
         Format::Json => no_store(with_body(StatusCode::OK, "application/json", page.text)),
         _ => as_file(
@@ -74,7 +72,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
         let url = next_url(&app, &request, cursor);
         set(&mut response, LINK, &format!("<{url}>; rel=\"next\""));
     }
-    Ok(response)
+    request.count(response).await
 }
 
 fn export(

@@ -10,9 +10,10 @@ use photolog_domain::{AccountId, Image, ImageError, ImageEvent, ImageId, ImageSt
 use photolog_store::{Recorded, Store};
 
 use super::entry::{Entry, csv_head, csv_row, entries, json_line};
-use super::{BATCH, Filter, Format, PAGE_BYTES};
+use super::{BATCH, Filter, Format};
 use crate::error::ApiError;
 use crate::http::compute::compute;
+use crate::limits::PAGE_BYTES;
 
 /// A stream of events and how far we have come.
 pub struct Walk {

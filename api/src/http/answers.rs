@@ -1,5 +1,5 @@
 //! Answers in flight: their memory counts until the last byte is written, and a client that does not
-//! read is noticed.
+//! read is noticed. What costs much memory is counted before it is made ([`Room`]).
 //!
 //! hyper asks a body for its next piece when there is room for it, so a body that is not asked for a
 //! while belongs to a client that does not read. Over HTTP/2 nothing else shows that: the client may
@@ -12,10 +12,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use photolog_telemetry::metric;
 use tokio::sync::Notify;
 
+use crate::error::ApiError;
 use crate::http::connections::{Connection, Ended, InFlight};
 use crate::limits::Pace;
 
@@ -66,7 +68,7 @@ impl Answers {
 
     /// Takes memory for an answer; when there is none, the connections whose clients have left their
     /// answers unread for longest are ended. `None` when there is none for some time all the same.
-    pub async fn reserve(
+    async fn reserve(
         self: &Arc<Self>,
         bytes: u64,
         connection: &Arc<Connection>,
@@ -97,7 +99,7 @@ impl Answers {
     }
 
     /// For a refusal, which must go out although there is no memory: it has next to no bytes.
-    pub fn reserve_anyway(self: &Arc<Self>, connection: &Arc<Connection>) -> Reserved {
+    fn reserve_anyway(self: &Arc<Self>, connection: &Arc<Connection>) -> Reserved {
         self.enter(self.lock(), OVERHEAD_BYTES, connection)
     }
 
@@ -156,12 +158,88 @@ fn gauge() -> metrics::Gauge {
     metrics::gauge!(metric::MEMORY_RESERVED_BYTES, "use" => "answers")
 }
 
-/// The memory of one answer, given back when it is dropped.
+/// Where the answers to one connection's requests are counted.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    answers: Arc<Answers>,
+    /// The connection that reads them.
+    pub connection: Arc<Connection>,
+}
+
+impl Reader {
+    /// The reader at a connection's other end.
+    pub fn new(answers: Arc<Answers>, connection: Arc<Connection>) -> Self {
+        Self {
+            answers,
+            connection,
+        }
+    }
+
+    /// Room for an answer that is still to be made, as an extension of that answer.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many answers wait to be read.
+    pub async fn room(&self, bytes: u64) -> Result<Room, ApiError> {
+        let reserved = self.answers.reserve(bytes, &self.connection).await;
+        reserved
+            .map(|reserved| Room(Arc::new(reserved)))
+            .ok_or_else(|| ApiError::busy("too many answers wait to be read"))
+    }
+
+    /// As [`Reader::room`], but without a wait.
+    pub fn try_room(&self, bytes: u64) -> Option<Room> {
+        let reserved = self
+            .answers
+            .try_reserve(bytes + OVERHEAD_BYTES, &self.connection);
+        reserved.map(|reserved| Room(Arc::new(reserved)))
+    }
+
+    /// Counts an answer's bytes until they are written; `None` when there is no room for them. A
+    /// stream, whose length nobody knows, has little in flight at once.
+    pub async fn count<B: Body>(&self, response: &mut Response<B>) -> Option<Room> {
+        let bytes = response.body().size_hint().exact().unwrap_or(0);
+        match response.extensions_mut().remove::<Room>() {
+            Some(room) => {
+                room.0.resize(bytes);
+                Some(room)
+            }
+            None => self.room(bytes).await.ok(),
+        }
+    }
+
+    /// Room for a refusal, which must go out although there is none: it has next to no bytes.
+    pub fn room_anyway(&self) -> Room {
+        Room(Arc::new(self.answers.reserve_anyway(&self.connection)))
+    }
+}
+
+/// Memory of one answer, given back when it is written or dropped.
+#[derive(Clone, Debug)]
+pub struct Room(Arc<Reserved>);
+
 #[derive(Debug)]
-pub struct Reserved {
+struct Reserved {
     answers: Arc<Answers>,
     id: u64,
     progress: Arc<Progress>,
+}
+
+impl Reserved {
+    /// The answer has come out with so many bytes.
+    fn resize(&self, bytes: u64) {
+        let bytes = bytes + OVERHEAD_BYTES;
+        let mut ledger = self.answers.lock();
+        let Some(answer) = ledger.outstanding.get_mut(&self.id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut answer.bytes, bytes);
+        ledger.bytes = ledger.bytes + bytes - before;
+        drop(ledger);
+        gauge().increment(bytes as f64 - before as f64);
+        if bytes < before {
+            self.answers.freed.notify_waiters();
+        }
+    }
 }
 
 impl Drop for Reserved {
@@ -186,7 +264,7 @@ pub struct Progress(Mutex<Wait>);
 
 #[derive(Debug, Default)]
 struct Wait {
-    /// Since when the client has a piece to take.
+    /// Since when the client has a piece, or the beginning of the body, to take.
     since: Option<Instant>,
     /// The piece that it is taking.
     bytes: u64,
@@ -245,12 +323,15 @@ pub struct AnswerBody<B> {
 }
 
 impl<B> AnswerBody<B> {
-    /// Counts a body against its memory.
-    pub fn new(inner: B, reserved: Reserved, pace: Pace, in_flight: InFlight) -> Self {
+    /// Counts a body against its memory. From here on we wait for the client: hyper asks for nothing
+    /// at all while an HTTP/2 stream has no window.
+    pub fn new(inner: B, room: Room, pace: Pace, in_flight: InFlight) -> Self {
+        let reserved = room.0;
+        reserved.progress.is_handed(0);
         Self {
             inner,
             rest: Bytes::new(),
-            reserved: Arc::new(reserved),
+            reserved,
             pace,
             _in_flight: in_flight,
         }
@@ -354,11 +435,17 @@ mod tests {
     async fn memory_counts_until_the_last_piece_is_gone() {
         let (_all, connection) = connection();
         let answers = Answers::new(1 << 20);
+        let reader = Reader::new(answers.clone(), connection.clone());
         let bytes = Bytes::from(vec![7; 150_000]);
-        let reserved = answers.reserve(150_000, &connection).await.unwrap();
+        let room = reader.room(1_000_000).await.unwrap();
+        assert!(reader.room(150_000).await.is_err());
+        let mut response = Response::new(Full::new(bytes.clone()));
+        response.extensions_mut().insert(room);
+        let room = reader.count(&mut response).await.unwrap();
+        drop(reader.room(800_000).await.unwrap());
         let mut body = AnswerBody::new(
             Full::new(bytes.clone()),
-            reserved,
+            room,
             PACE,
             connection.begin_request(),
         );
@@ -383,10 +470,11 @@ mod tests {
     async fn an_unread_answer_is_overdue_and_gives_way() {
         let (_all, connection) = connection();
         let answers = Answers::new(100_000);
-        let reserved = answers.reserve(90_000, &connection).await.unwrap();
-        let progress = reserved.progress.clone();
+        let reader = Reader::new(answers.clone(), connection.clone());
+        let room = reader.room(90_000).await.unwrap();
+        let progress = room.0.progress.clone();
         let body = Full::new(Bytes::from(vec![7; 90_000]));
-        let mut body = AnswerBody::new(body, reserved, PACE, connection.begin_request());
+        let mut body = AnswerBody::new(body, room, PACE, connection.begin_request());
         let first = body.frame().await;
         let later = |seconds| Instant::now() + Duration::from_secs(seconds);
         assert!(
@@ -400,6 +488,20 @@ mod tests {
         };
         let (next, ()) = tokio::join!(answers.reserve(90_000, &connection), given_up);
         assert!(next.is_some());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_never_asked_for_is_overdue() {
+        let (_all, connection) = connection();
+        let answers = Answers::new(100_000);
+        let reader = Reader::new(answers.clone(), connection.clone());
+        let room = reader.room(90_000).await.unwrap();
+        let progress = room.0.progress.clone();
+        let body = Full::new(Bytes::from(vec![7; 90_000]));
+        let _body = AnswerBody::new(body, room, PACE, connection.begin_request());
+        let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+        assert!(!progress.is_overdue(later(9), PACE));
+        assert!(progress.is_overdue(later(11), PACE));
     }
 
     #[tokio::test]

@@ -14,18 +14,65 @@ use crate::limits::Pace;
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
 
 /// An unread body is read on, so that a client that is still writing sees the early answer instead
-/// of a broken pipe; at most so much of it, for at most so long.
+/// of a broken pipe; at most so much of it, for at most so long, and while it keeps up its pace.
 const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// The bytes of a request, still on their way in.
 pub struct RequestBody {
-    chunks: Option<Chunks>,
+    unread: Option<Unread>,
+    memory: Option<Share>,
+}
+
+/// A body that has not come to its end.
+struct Unread {
+    chunks: Chunks,
     pace: Pace,
     /// Bytes received, and the time that we waited for them.
     received: u64,
     waited: Duration,
-    memory: Option<Share>,
+}
+
+impl Unread {
+    fn new(chunks: Chunks, pace: Pace) -> Self {
+        Self {
+            chunks,
+            pace,
+            received: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.chunks.size_hint().1 == Some(0)
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
+        let left = self.pace.allows(self.received).saturating_sub(self.waited);
+        let began = Instant::now();
+        let next = tokio::time::timeout(left.min(self.pace.pause), self.chunks.next()).await;
+        // The time between two calls is ours, not the client's.
+        self.waited += began.elapsed();
+        match next {
+            Ok(Some(Ok(bytes))) => {
+                self.received += bytes.len() as u64;
+                Ok(Some(bytes))
+            }
+            Ok(None) => Ok(None),
+            Ok(Some(Err(source))) => {
+                Err(ApiError::malformed("the request body broke off").caused_by(source))
+            }
+            Err(_) => Err(ApiError::timeout("the request body took too long")),
+        }
+    }
+
+    /// Reads on for a client that may not have seen the answer yet.
+    async fn drain(mut self) {
+        let most = self.received.saturating_add(DRAIN_BYTES);
+        while self.received < most
+            && let Ok(Some(_)) = self.chunk().await
+        {}
+    }
 }
 
 impl RequestBody {
@@ -37,24 +84,16 @@ impl RequestBody {
     {
         let chunks =
             stream.map(|chunk| chunk.map(|mut buffer| buffer.copy_to_bytes(buffer.remaining())));
-        Self::of_chunks(Some(Box::pin(chunks)), pace)
+        Self {
+            unread: Some(Unread::new(Box::pin(chunks), pace)),
+            memory: None,
+        }
     }
 
     /// No body, to leave in the place of one that was taken.
     pub fn none() -> Self {
-        let pace = Pace {
-            pause: Duration::ZERO,
-            bytes_per_second: 1,
-        };
-        Self::of_chunks(None, pace)
-    }
-
-    fn of_chunks(chunks: Option<Chunks>, pace: Pace) -> Self {
         Self {
-            chunks,
-            pace,
-            received: 0,
-            waited: Duration::ZERO,
+            unread: None,
             memory: None,
         }
     }
@@ -66,15 +105,17 @@ impl RequestBody {
 
     /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
-        self.chunks
-            .as_ref()
-            .is_none_or(|chunks| chunks.size_hint().1 == Some(0))
+        self.unread.as_ref().is_none_or(Unread::is_empty)
     }
 
     /// Puts back a body that was read already, for a second reader.
     pub fn restore(&mut self, bytes: Bytes) {
         let whole = futures::stream::once(async { Ok(bytes) });
-        self.chunks = Some(Box::pin(whole));
+        let pace = Pace {
+            pause: Duration::MAX,
+            bytes_per_second: 1,
+        };
+        self.unread = Some(Unread::new(Box::pin(whole), pace));
     }
 
     /// The next bytes; `None` at the end.
@@ -82,26 +123,13 @@ impl RequestBody {
     /// # Errors
     /// When the client is too slow or hangs up.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
-        let Some(chunks) = &mut self.chunks else {
+        let Some(unread) = &mut self.unread else {
             return Ok(None);
         };
-        let left = self.pace.allows(self.received).saturating_sub(self.waited);
-        let began = Instant::now();
-        let next = tokio::time::timeout(left.min(self.pace.pause), chunks.next()).await;
-        // The time between two calls is ours, not the client's.
-        self.waited += began.elapsed();
-        let outcome = match next {
-            Ok(Some(Ok(bytes))) => {
-                self.received += bytes.len() as u64;
-                return Ok(Some(bytes));
-            }
-            Ok(None) => Ok(None),
-            Ok(Some(Err(source))) => {
-                Err(ApiError::malformed("the request body broke off").caused_by(source))
-            }
-            Err(_) => Err(ApiError::timeout("the request body took too long")),
-        };
-        self.chunks = None;
+        let outcome = unread.chunk().await;
+        if !matches!(outcome, Ok(Some(_))) {
+            self.unread = None;
+        }
         outcome
     }
 
@@ -159,23 +187,11 @@ impl AsRef<[u8]> for Charged {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let Some(mut chunks) = self.chunks.take() else {
-            return;
-        };
-        if chunks.size_hint().1 == Some(0) {
-            return;
-        }
-        let drain = async move {
-            let mut left = DRAIN_BYTES;
-            while let Some(Ok(chunk)) = chunks.next().await {
-                left = left.saturating_sub(chunk.len() as u64);
-                if left == 0 {
-                    break;
-                }
-            }
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain));
+        if let Some(unread) = self.unread.take()
+            && !unread.is_empty()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(tokio::time::timeout(DRAIN_TIME, unread.drain()));
         }
     }
 }

@@ -32,8 +32,10 @@ impl ClientStream {
 }
 
 impl Drop for ClientStream {
-    /// A client that does not read would keep its unread answers in the kernel for minutes.
+    /// However the connection ends, also by a panic, its place is free. A client that does not read
+    /// would keep its unread answers in the kernel for minutes.
     fn drop(&mut self) {
+        self.connection.leave();
         if self.connection.is_ended()
             && let Err(problem) = self.stream.set_zero_linger()
         {

@@ -1,9 +1,11 @@
-//! Work that costs processors or memory: so much at once, and clients in turn.
+//! Work that costs processors or memory: so much at once, and clients get equal shares of it.
 //!
-//! In a plain queue one client's thousand jobs hold up everybody's next one. Here each client has a
-//! lane of its own, and the lanes take turns.
+//! In a plain queue one client's thousand jobs hold up everybody's next one, and one large job many
+//! small ones. Here jobs are served by their finish tags (self-clocked fair queueing, S. J. Golestani,
+//! INFOCOM 1994): a client's job is tagged with what the client has had so far and the job's own
+//! bytes. So a small job of one who asks seldom goes before the large ones of those who ask often.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,18 +27,32 @@ pub struct FairQueue {
 struct State {
     workers: usize,
     bytes: u64,
+    /// The tag of the job that began last.
+    clock: u64,
+    next: u64,
     /// Those who wait, the next one to be served first.
-    lanes: VecDeque<Lane>,
+    waiting: BTreeMap<Tag, Waiting>,
+    holders: HashMap<Holder, Account>,
 }
 
-struct Lane {
-    holder: Holder,
-    waiting: VecDeque<Waiting>,
+/// In bytes that its holder has had; the earlier one first when two are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Tag {
+    finish: u64,
+    number: u64,
 }
 
 struct Waiting {
+    holder: Holder,
     bytes: u64,
     ready: oneshot::Sender<Turn>,
+}
+
+/// What a holder has had, and how many of its jobs wait.
+#[derive(Default)]
+struct Account {
+    finish: u64,
+    waiting: usize,
 }
 
 /// What a queue allows.
@@ -63,7 +79,10 @@ impl FairQueue {
             state: Mutex::new(State {
                 workers: limits.workers,
                 bytes: limits.bytes.max(1),
-                lanes: VecDeque::new(),
+                clock: 0,
+                next: 0,
+                waiting: BTreeMap::new(),
+                holders: HashMap::new(),
             }),
         })
     }
@@ -90,50 +109,53 @@ impl FairQueue {
     pub async fn turn(self: &Arc<Self>, holder: Holder, bytes: u64) -> Result<Turn, ApiError> {
         // One job may need more than the whole budget: then it has it alone.
         let bytes = bytes.clamp(1, self.most_bytes);
-        let ready = {
+        let (ready, tag) = {
             let mut state = self.lock();
-            if state.lanes.is_empty() && state.fits(bytes) {
-                return Ok(self.begin(&mut state, bytes));
+            if state.waiting.is_empty() && state.fits(bytes) {
+                let tag = state.tag(holder, bytes);
+                return Ok(self.begin(&mut state, tag, bytes));
             }
-            self.wait_in_lane(&mut state, holder, bytes)?
+            self.wait_in_line(&mut state, holder, bytes)?
         };
-        let gauge = metrics::gauge!(metric::QUEUE, "queue" => self.name);
-        gauge.increment(1);
-        let turn = tokio::time::timeout(self.longest_wait, ready).await;
-        gauge.decrement(1);
-        match turn {
+        let _place = PlaceInLine { queue: self, tag };
+        match tokio::time::timeout(self.longest_wait, ready).await {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(too_many()),
         }
     }
 
-    fn wait_in_lane(
+    fn wait_in_line(
         &self,
         state: &mut State,
         holder: Holder,
         bytes: u64,
-    ) -> Result<oneshot::Receiver<Turn>, ApiError> {
-        let (ready, turn) = oneshot::channel();
-        let waiting = Waiting { bytes, ready };
-        match state.lanes.iter_mut().find(|lane| lane.holder == holder) {
-            Some(lane) => {
-                lane.waiting.retain(|waiting| !waiting.ready.is_closed());
-                if lane.waiting.len() >= self.most_waiting {
-                    return Err(too_many());
-                }
-                lane.waiting.push_back(waiting);
-            }
-            None => state.lanes.push_back(Lane {
-                holder,
-                waiting: VecDeque::from([waiting]),
-            }),
+    ) -> Result<(oneshot::Receiver<Turn>, Tag), ApiError> {
+        let account = state.holders.entry(holder).or_default();
+        if account.waiting >= self.most_waiting {
+            return Err(too_many());
         }
-        Ok(turn)
+        account.waiting += 1;
+        let tag = state.tag(holder, bytes);
+        let (ready, turn) = oneshot::channel();
+        let waiting = Waiting {
+            holder,
+            bytes,
+            ready,
+        };
+        state.waiting.insert(tag, waiting);
+        metrics::gauge!(metric::QUEUE, "queue" => self.name).increment(1);
+        Ok((turn, tag))
     }
 
-    fn begin(self: &Arc<Self>, state: &mut State, bytes: u64) -> Turn {
+    fn begin(self: &Arc<Self>, state: &mut State, tag: Tag, bytes: u64) -> Turn {
         state.workers -= 1;
         state.bytes -= bytes;
+        state.clock = tag.finish;
+        // Those who have had no more than everybody need not be remembered.
+        let clock = state.clock;
+        state
+            .holders
+            .retain(|_, account| account.waiting > 0 || account.finish > clock);
         memory(self.name).increment(bytes as f64);
         Turn {
             worker: Worker(self.clone()),
@@ -149,29 +171,27 @@ impl FairQueue {
         // A turn that nobody takes any more dispatches when it is dropped: not under our lock.
         let mut untaken = Vec::new();
         let mut state = self.lock();
-        while let Some(mut lane) = state.lanes.pop_front() {
-            let Some(next) = lane.waiting.pop_front() else {
-                continue;
-            };
-            if next.ready.is_closed() {
-                state.lanes.push_front(lane);
-                continue;
-            }
-            if !state.fits(next.bytes) {
-                lane.waiting.push_front(next);
-                state.lanes.push_front(lane);
-                break;
-            }
-            let turn = self.begin(&mut state, next.bytes);
+        while let Some((&tag, next)) = state.waiting.first_key_value()
+            && state.fits(next.bytes)
+            && let Some(next) = self.leave(&mut state, tag)
+        {
+            let turn = self.begin(&mut state, tag, next.bytes);
             if let Err(turn) = next.ready.send(turn) {
                 untaken.push(turn);
-            }
-            if !lane.waiting.is_empty() {
-                state.lanes.push_back(lane);
             }
         }
         drop(state);
         drop(untaken);
+    }
+
+    /// Takes a job out of the line.
+    fn leave(&self, state: &mut State, tag: Tag) -> Option<Waiting> {
+        let left = state.waiting.remove(&tag)?;
+        if let Some(account) = state.holders.get_mut(&left.holder) {
+            account.waiting -= 1;
+        }
+        metrics::gauge!(metric::QUEUE, "queue" => self.name).decrement(1);
+        Some(left)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -182,6 +202,40 @@ impl FairQueue {
 impl State {
     fn fits(&self, bytes: u64) -> bool {
         self.workers > 0 && self.bytes >= bytes
+    }
+
+    /// Charges a holder with a job.
+    fn tag(&mut self, holder: Holder, bytes: u64) -> Tag {
+        let account = self.holders.entry(holder).or_default();
+        account.finish = account.finish.max(self.clock).saturating_add(bytes);
+        let number = self.next;
+        self.next += 1;
+        Tag {
+            finish: account.finish,
+            number,
+        }
+    }
+}
+
+/// Leaves the line when its job waits no more, served or not.
+struct PlaceInLine<'a> {
+    queue: &'a Arc<FairQueue>,
+    tag: Tag,
+}
+
+impl Drop for PlaceInLine<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        let Some(left) = self.queue.leave(&mut state, self.tag) else {
+            return;
+        };
+        // What it did not get is not charged.
+        if let Some(account) = state.holders.get_mut(&left.holder) {
+            account.finish -= left.bytes;
+        }
+        drop(state);
+        // It may have kept smaller ones waiting.
+        self.queue.dispatch();
     }
 }
 
@@ -265,27 +319,40 @@ mod tests {
 
     /// Waits until so many wait.
     async fn until_waiting(queue: &FairQueue, wanted: usize) {
-        let waiting = || {
-            let state = queue.lock();
-            let lanes = state.lanes.iter();
-            lanes.map(|lane| lane.waiting.len()).sum::<usize>()
-        };
-        while wanted != waiting() {
+        while queue.lock().waiting.len() != wanted {
             tokio::task::yield_now().await;
         }
     }
 
     #[tokio::test]
-    async fn holders_take_turns_whatever_the_length_of_their_lanes() {
+    async fn holders_have_equal_shares_whatever_the_number_of_their_jobs() {
+        assert_order(
+            &[(1, 1), (1, 1), (1, 1), (2, 1), (2, 1), (3, 1)],
+            &[1, 2, 3, 1, 2, 1],
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_small_job_goes_before_large_ones_and_does_not_keep_them_waiting_for_ever() {
+        assert_order(
+            &[(1, 50), (2, 50), (3, 20), (3, 20), (3, 20)],
+            &[3, 3, 1, 2, 3],
+        )
+        .await;
+    }
+
+    /// Lets jobs of holders and sizes wait, then runs one after the other.
+    async fn assert_order(arriving: &[(u8, u64)], served: &[u8]) {
         let queue = queue(1, 100, 10);
-        let first = queue.turn(holder(1), 1).await.unwrap();
+        let first = queue.turn(holder(9), 1).await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut jobs = Vec::new();
-        for (place, number) in [1, 1, 1, 2, 2, 3].into_iter().enumerate() {
+        for (place, &(number, bytes)) in arriving.iter().enumerate() {
             let (queued, order) = (queue.clone(), order.clone());
             jobs.push(tokio::spawn(async move {
                 let work = move || order.lock().unwrap().push(number);
-                queued.run(holder(number), 1, work).await
+                queued.run(holder(number), bytes, work).await
             }));
             until_waiting(&queue, place + 1).await;
         }
@@ -293,7 +360,8 @@ mod tests {
         for job in jobs {
             job.await.unwrap().unwrap();
         }
-        assert_eq!(*order.lock().unwrap(), [1, 2, 3, 1, 2, 1]);
+        assert_eq!(*order.lock().unwrap(), served);
+        assert!(queue.lock().waiting.is_empty());
     }
 
     #[tokio::test]
@@ -312,7 +380,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_lane_refuses_and_another_does_not() {
+    async fn a_holder_with_too_many_jobs_is_refused_and_another_is_not() {
         let queue = queue(1, 100, 1);
         let first = queue.turn(holder(1), 1).await.unwrap();
         let waits = tokio::spawn({
@@ -343,6 +411,11 @@ mod tests {
         until_waiting(&queue, 1).await;
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
+        assert_eq!(
+            queue.lock().holders[&holder(1)].finish,
+            1,
+            "it is not charged"
+        );
         drop(first);
         assert_eq!(queue.run(holder(2), 1, || 2).await.unwrap(), 2);
     }

@@ -6,7 +6,7 @@
 //! | [`connections`], [`client_stream`] | who is connected, and the deadlines of each connection |
 //! | [`answers`] | answers in flight: memory and least rate |
 //! | [`places`] | places for requests in flight |
-//! | [`memory`], [`fair_queue`] | memory of request bodies; work in which clients take turns |
+//! | [`memory`], [`fair_queue`] | memory of request bodies; work of which clients get equal shares |
 //! | [`client_address`] | the client behind trusted proxies |
 //! | [`body`], [`request`], [`response`] | what handlers see and make |
 //! | [`path`], [`conditional`], [`multipart`] | parsers of paths, queries, `If-Match` and forms |

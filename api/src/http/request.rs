@@ -4,14 +4,16 @@ use std::fmt;
 use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
+use http_body::Body;
 use photolog_domain::Dialect;
 use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::error::{ApiError, Kind};
-use crate::http::RequestBody;
+use crate::http::answers::Reader;
 use crate::http::compute::compute;
 use crate::http::path::{Parameters, Query};
+use crate::http::{RequestBody, Response};
 
 /// A larger JSON text is parsed on the blocking pool.
 const MAX_BYTES_PARSED_INLINE: usize = 32 * 1024;
@@ -62,6 +64,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The client's address.
     pub client: IpAddr,
+    /// Where the answer is counted; `None` without a connection.
+    pub reader: Option<Reader>,
     /// The body.
     pub body: RequestBody,
     /// The request's name.
@@ -79,6 +83,19 @@ impl Request {
         let essence = essence.trim().to_ascii_lowercase();
         essence == "application/json"
             || (essence.starts_with("application/") && essence.ends_with("+json"))
+    }
+
+    /// Counts an answer while its handler still holds the memory in which it was made.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many answers wait to be read.
+    pub async fn count(&self, mut response: Response) -> Result<Response, ApiError> {
+        if let Some(reader) = &self.reader {
+            let bytes = response.body().size_hint().exact().unwrap_or(0);
+            let room = reader.room(bytes).await?;
+            response.extensions_mut().insert(room);
+        }
+        Ok(response)
     }
 
     /// A header's value, when it is there and is text.

@@ -5,7 +5,6 @@
 //! answers may hold in [`answers`](super::answers).
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +21,9 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::http::answers::{AnswerBody, Answers};
+use crate::http::answers::{AnswerBody, Answers, Reader};
 use crate::http::client_stream::ClientStream;
-use crate::http::connections::{Connection, Connections, InFlight};
+use crate::http::connections::{Connection, Connections};
 use crate::http::poll_watch::watched;
 use crate::limits::{Limits, Pace};
 
@@ -40,10 +39,6 @@ const STREAM_BUFFER: usize = 64 * 1024;
 
 /// Descriptors that connections leave for the database, pictures and everything else.
 const RESERVED_DESCRIPTORS: u64 = 256;
-
-/// The address at the other end of a request's connection, as an extension of the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
 
 /// Serves until `shutdown` resolves, then finishes the requests in flight.
 pub async fn serve<S, B>(
@@ -77,11 +72,8 @@ pub async fn serve<S, B>(
         };
         let service = ClientService {
             inner: service.clone(),
-            client: Client {
-                connection: connection.clone(),
-                answers: answers.clone(),
-                pace: limits.answer(),
-            },
+            reader: Reader::new(answers.clone(), connection.clone()),
+            pace: limits.answer(),
         };
         let stream = TokioIo::new(ClientStream::new(stream, connection.clone()));
         let served = graceful.watch(builder.serve_connection(stream, service).into_owned());
@@ -94,7 +86,6 @@ pub async fn serve<S, B>(
                 }
                 () = connection.ended() => {}
             }
-            connection.leave();
         }));
     }
     drop(listener);
@@ -201,14 +192,7 @@ where
 #[derive(Clone)]
 struct ClientService<S> {
     inner: S,
-    client: Client,
-}
-
-/// What is known of a connection, and what its answers are counted against.
-#[derive(Clone)]
-struct Client {
-    connection: Arc<Connection>,
-    answers: Arc<Answers>,
+    reader: Reader,
     pace: Pace,
 }
 
@@ -223,40 +207,22 @@ where
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let client = self.client.clone();
-        let in_flight = client.connection.begin_request();
-        let extensions = request.extensions_mut();
-        extensions.insert(Peer(client.connection.peer));
+        let (reader, pace) = (self.reader.clone(), self.pace);
+        let in_flight = reader.connection.begin_request();
+        request.extensions_mut().insert(reader.clone());
         let answered = self.inner.call(request);
         async move {
-            let Ok(response) = answered.await;
-            Ok(client.count(response, in_flight).await)
+            let Ok(mut response) = answered.await;
+            let room = match reader.count(&mut response).await {
+                Some(room) => room,
+                None => {
+                    response = no_memory();
+                    reader.room_anyway()
+                }
+            };
+            Ok(response.map(|body| AnswerBody::new(body, room, pace, in_flight)))
         }
         .boxed()
-    }
-}
-
-impl Client {
-    /// Counts an answer's bytes until they are written. A stream, whose length nobody knows, has
-    /// little in flight at once.
-    async fn count<B>(self, response: Response<B>, in_flight: InFlight) -> Response<AnswerBody<B>>
-    where
-        B: Body<Data = Bytes> + From<&'static str> + Unpin,
-    {
-        let Self {
-            connection,
-            answers,
-            pace,
-        } = self;
-        let bytes = response.body().size_hint().exact().unwrap_or(0);
-        let (response, reserved) = match answers.reserve(bytes, &connection).await {
-            Some(reserved) => (response, reserved),
-            None => {
-                drop(response);
-                (no_memory(), answers.reserve_anyway(&connection))
-            }
-        };
-        response.map(|body| AnswerBody::new(body, reserved, pace, in_flight))
     }
 }
 

@@ -43,6 +43,11 @@ impl DiskCache {
         .map_err(std::io::Error::other)?
     }
 
+    /// The file's length in bytes, when it is there.
+    pub fn length(&self, name: &str) -> Option<u64> {
+        self.sizes.get(name).map(u64::from)
+    }
+
     /// The file's bytes, when it is there.
     pub async fn get(&self, name: &str) -> Option<Bytes> {
         self.sizes.get(name)?;

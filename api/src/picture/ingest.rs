@@ -8,6 +8,7 @@ use photolog_store::Spool;
 
 use crate::error::ApiError;
 use crate::http::memory::Holder;
+use crate::picture::renditions::Viewer;
 use crate::picture::{Pictures, master_info, to_domain};
 
 /// A picture that is stored, durable, and ready to be named by an event.
@@ -23,7 +24,7 @@ impl Pictures {
     /// Decodes an upload of an account, makes its master, stores both, and renders the default size.
     ///
     /// Memory is taken out of one budget in bytes, by what the picture's header announces, and
-    /// accounts take turns: many large uploads of one wait, and do not hold up another's.
+    /// accounts get equal shares: many large uploads of one wait, and do not hold up another's.
     ///
     /// # Errors
     /// When the bytes are no picture we take, or storage fails.
@@ -72,7 +73,11 @@ impl Pictures {
             dimensions: RequestedSize::default().effective(info.dimensions),
             media_type,
         };
-        if let Err(problem) = self.rendition(master, has_alpha, spec, holder).await {
+        let viewer = Viewer {
+            holder,
+            reader: None,
+        };
+        if let Err(problem) = self.rendition(master, has_alpha, spec, viewer).await {
             // The picture itself is fine; it will be rendered when somebody asks.
             tracing::debug!(%problem, "the default size was not rendered at ingest");
         }

@@ -37,6 +37,8 @@ pub struct PictureLimits {
     pub waiting: usize,
     /// Memory that decoding uploads may take at once, in bytes.
     pub decoding_bytes: u64,
+    /// Memory that rendering may take at once, in bytes.
+    pub rendering_bytes: u64,
     /// Renditions kept on disk, in bytes.
     pub disk_cache_bytes: u64,
     /// Renditions kept in memory, in bytes.
@@ -94,7 +96,7 @@ impl Pictures {
             pointers: Pointers::default(),
             memory,
             disk: DiskCache::open(cache_directory, limits.disk_cache_bytes).await?,
-            renders: queue("render", MASTERS, u64::MAX),
+            renders: queue("render", MASTERS, limits.rendering_bytes),
             decodes: queue("decode", processors, limits.decoding_bytes),
             processors: Arc::new(Semaphore::new(processors)),
         })

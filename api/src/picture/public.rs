@@ -14,6 +14,7 @@ use crate::error::{ApiError, Kind};
 use crate::http::memory::Holder;
 use crate::http::response::{empty, set, with_body};
 use crate::http::{Request, Response};
+use crate::picture::renditions::Viewer;
 use crate::picture::{master_info, pointers};
 
 /// A minute in browsers, revalidated by ETag; a replaced picture shows at the next revalidation.
@@ -46,16 +47,19 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     let mut response = if request.knows(&etag) {
         empty(StatusCode::NOT_MODIFIED)
     } else {
-        let bytes = app
+        let viewer = Viewer {
+            holder: Holder::Address(request.client),
+            reader: request.reader.as_ref(),
+        };
+        let rendition = app
             .pictures
-            .rendition(
-                &image.master,
-                image.has_alpha,
-                spec,
-                Holder::Address(request.client),
-            )
-            .await?;
-        with_body(StatusCode::OK, media_type.as_str(), bytes)
+            .rendition(&image.master, image.has_alpha, spec, viewer);
+        let (bytes, room) = rendition.await?;
+        let mut response = with_body(StatusCode::OK, media_type.as_str(), bytes);
+        if let Some(room) = room {
+            response.extensions_mut().insert(room);
+        }
+        response
     };
     set(&mut response, ETAG, &etag);
     let headers = response.headers_mut();

@@ -1,4 +1,7 @@
 //! A rendition: from memory, from disk, or rendered now, once however many ask at the same time.
+//!
+//! Room for the answer is taken before its bytes are read or made: so clients that read nothing cannot
+//! fill memory with what waits for them.
 
 use std::sync::Arc;
 
@@ -9,8 +12,48 @@ use photolog_rendition::RenditionSpec;
 use photolog_telemetry::metric;
 
 use crate::error::ApiError;
+use crate::http::answers::{Reader, Room};
+use crate::http::fair_queue::{FairQueue, Turn};
 use crate::http::memory::Holder;
 use crate::picture::{Pictures, master_info};
+
+/// Who wants to see a rendition.
+#[derive(Clone, Copy, Debug)]
+pub struct Viewer<'a> {
+    /// Whose turn it takes to make it.
+    pub holder: Holder,
+    /// Where it is counted; `None` when it goes to nobody.
+    pub reader: Option<&'a Reader>,
+}
+
+impl Viewer<'_> {
+    async fn room(&self, bytes: u64) -> Result<Option<Room>, ApiError> {
+        match self.reader {
+            Some(reader) => reader.room(bytes).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A turn, and room for what comes out of it. Nobody waits for room in a turn that others wait for.
+    async fn turn(
+        &self,
+        queue: &Arc<FairQueue>,
+        working_bytes: u64,
+        bytes: u64,
+    ) -> Result<(Turn, Option<Room>), ApiError> {
+        loop {
+            let turn = queue.turn(self.holder, working_bytes).await?;
+            let Some(reader) = self.reader else {
+                return Ok((turn, None));
+            };
+            if let Some(room) = reader.try_room(bytes) {
+                return Ok((turn, Some(room)));
+            }
+            drop(turn);
+            reader.room(bytes).await?;
+        }
+    }
+}
 
 /// What makes two renditions the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,30 +87,33 @@ impl RenditionKey {
 }
 
 impl Pictures {
-    /// The bytes of a rendition.
+    /// The bytes of a rendition, and room for them when they were not in memory already.
     ///
     /// # Errors
-    /// When the queue is full, or the master cannot be read.
+    /// When the queue is full, no answer has room, or the master cannot be read.
     pub async fn rendition(
         &self,
         master: &Master,
         has_alpha: bool,
         spec: RenditionSpec,
-        holder: Holder,
-    ) -> Result<Bytes, ApiError> {
+        viewer: Viewer<'_>,
+    ) -> Result<(Bytes, Option<Room>), ApiError> {
         let key = RenditionKey::new(master, &spec);
         if let Some(bytes) = self.memory.get(&key).await {
             came_from("memory");
-            return Ok(bytes);
+            return Ok((bytes, None));
         }
-        let make = self.make(key, master, has_alpha, spec, holder);
-        self.memory
-            .try_get_with(key, make)
-            .await
-            .map_err(|shared: Arc<ApiError>| {
-                ApiError::new(shared.kind.clone(), shared.message.clone())
-                    .caused_by(shared.to_string())
-            })
+        let mut room = None;
+        let make = async {
+            let (bytes, own_room) = self.make(key, master, has_alpha, spec, viewer).await?;
+            room = own_room;
+            Ok(bytes)
+        };
+        let made = self.memory.try_get_with(key, make).await;
+        let bytes = made.map_err(|shared: Arc<ApiError>| {
+            ApiError::new(shared.kind.clone(), shared.message.clone()).caused_by(shared.to_string())
+        })?;
+        Ok((bytes, room))
     }
 
     async fn make(
@@ -76,22 +122,28 @@ impl Pictures {
         master: &Master,
         has_alpha: bool,
         spec: RenditionSpec,
-        holder: Holder,
-    ) -> Result<Bytes, ApiError> {
+        viewer: Viewer<'_>,
+    ) -> Result<(Bytes, Option<Room>), ApiError> {
         let own = master_info(master, has_alpha);
         let is_master = spec.dimensions == own.dimensions && spec.media_type == own.media_type;
-        if !is_master && let Some(bytes) = self.disk.get(&key.file_name()).await {
-            came_from("disk");
-            return Ok(bytes);
+        let name = key.file_name();
+        if !is_master && let Some(length) = self.disk.length(&name) {
+            let room = viewer.room(length).await?;
+            if let Some(bytes) = self.disk.get(&name).await {
+                came_from("disk");
+                return Ok((bytes, room));
+            }
         }
-        // A master is read in its client's turn, so that few of them are in memory.
-        let turn = self.renders.turn(holder, 1).await?;
+        let working_bytes = rendition::rendering_bytes(&own, &spec);
+        let rendition_bytes = rendition::rendition_bytes(&own, &spec);
+        let turn = viewer.turn(&self.renders, working_bytes, rendition_bytes);
+        let (turn, room) = turn.await?;
         let bytes = self.blobs.get(&master.digest).await?.ok_or_else(|| {
             ApiError::internal(format!("the master {} is missing", master.digest))
         })?;
         if is_master {
             came_from("master");
-            return Ok(bytes);
+            return Ok((bytes, room));
         }
         let processor = self.processors.clone().acquire_owned().await;
         let processor = processor.map_err(ApiError::internal)?;
@@ -100,12 +152,12 @@ impl Pictures {
             drop(processor);
             rendered
         };
-        let (rendered, _room) = turn.run(render).await?;
+        let (rendered, _working) = turn.run(render).await?;
         let rendered = rendered.map_err(ApiError::internal)?;
         came_from("rendered");
         let rendered = Bytes::from(rendered);
-        self.disk.put(key.file_name(), rendered.clone()).await;
-        Ok(rendered)
+        self.disk.put(name, rendered.clone()).await;
+        Ok((rendered, room))
     }
 }
 

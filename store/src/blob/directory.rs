@@ -90,7 +90,7 @@ impl Directory {
 }
 
 /// Where a blob is. Folders are opened one by one, so that no link below the directory leads
-/// elsewhere, whoever put it there.
+/// elsewhere.
 struct Place {
     root: OwnedFd,
     outer: OwnedFd,
@@ -143,7 +143,7 @@ fn make_folder(parent: impl AsFd, name: &str) -> Result<(), Errno> {
     }
 }
 
-/// The file of a blob. What is no regular file, such as a pipe, is damage, and is not waited for.
+/// The file of a blob. Anything but a regular file, such as a pipe, is damage, and is not waited for.
 fn open(directory: &Path, digest: &Digest) -> Result<Option<File>, BlobError> {
     let Some(place) = Place::find(directory, digest)? else {
         return Ok(None);

@@ -39,7 +39,7 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
         skip: request.query.number("skip", 0)?,
         count: request.query.number("count", DEFAULT_COUNT)?.min(MAX_COUNT),
     };
-    let turn = app
+    let _turn = app
         .reads
         .turn(Holder::Account(account), page_memory(list.count))
         .await?;
@@ -48,10 +48,10 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
         let page = app.store.list_images(&list).await?;
         list.count -= page.rows.len() as u64;
         let last = page.rows.last().map(|row| row.image);
-        let url = app.clone();
+        let links = app.clone();
         let rows = compute(move || {
             let rows = page.rows.iter();
-            rows.map(|row| ImageMetadata::new(&url, row.image, &row.state))
+            rows.map(|row| ImageMetadata::new(&links, row.image, &row.state))
                 .collect::<Vec<_>>()
         });
         images.extend(rows.await?);
@@ -62,8 +62,8 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
         list.start = Start::After(last);
         list.skip = 0;
     }
-    drop(turn);
-    compute(move || json(StatusCode::OK, &images)).await
+    let answer = compute(move || json(StatusCode::OK, &images));
+    request.count(answer.await?).await
 }
 
 /// `POST /accounts/{account}/images`

@@ -69,7 +69,7 @@ async fn page(
     page.rows
         .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let app = app.clone();
-    compute(move || {
+    let answer = compute(move || {
         let images = page.rows.iter();
         let images: Vec<_> = images
             .map(|row| write(&app, row.image, &row.state))
@@ -83,8 +83,8 @@ async fn page(
             body["images_links"] = json!([{ "rel": "next", "href": next }]);
         }
         json(StatusCode::OK, &body)
-    })
-    .await
+    });
+    request.count(answer.await?).await
 }
 
 /// A marker must be an image of the caller's; a disabled one serves as well.

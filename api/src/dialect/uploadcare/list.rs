@@ -50,7 +50,8 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
         (images, app.store.count_listed(account, page.which).await?)
     };
     let app = app.clone();
-    compute(move || answer(StatusCode::OK, &page.document(&app, &images, total))).await
+    let answer = compute(move || answer(StatusCode::OK, &page.document(&app, &images, total)));
+    request.count(answer.await?).await
 }
 
 /// A page as it was asked for.
