@@ -116,7 +116,7 @@ pub struct Limits {
     )]
     pub connections: usize,
 
-    /// Most connections of one address
+    /// Most connections of one address, or of one /64 network of IPv6
     #[arg(
         long,
         env = "PHOTOLOG_CONNECTIONS_PER_ADDRESS",
@@ -167,7 +167,8 @@ pub struct Limits {
     )]
     pub requests_in_flight: usize,
 
-    /// Most requests of one client's address in flight; more are answered 429; 0 = no limit
+    /// Most requests of one client's address, or /64 network of IPv6, in flight; more are answered 429;
+    /// 0 = no limit
     #[arg(
         long,
         env = "PHOTOLOG_REQUESTS_PER_ADDRESS",

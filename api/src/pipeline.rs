@@ -28,7 +28,7 @@ use crate::auth::rate::Allowance;
 use crate::dialect::{self, openstack, uploadcare};
 use crate::error::{ApiError, Kind};
 use crate::http::answers::Reader;
-use crate::http::client_address::client_address;
+use crate::http::client_address::{client_address, counted_as};
 use crate::http::memory::Holder;
 use crate::http::observation::Observation;
 use crate::http::path::{Parameters, Query, matches, segments};
@@ -298,7 +298,7 @@ async fn admit(
     allowance: &mut Option<Allowance>,
 ) -> Result<Places, ApiError> {
     let client = request.client;
-    let from_address = || app.places.addresses.enter(&client).map(Some);
+    let from_address = || app.places.addresses.enter(&counted_as(client)).map(Some);
     match route.access {
         Access::Probe => Ok(Places::default()),
         Access::Picture => Ok(Places {
@@ -314,7 +314,7 @@ async fn admit(
             };
             request
                 .body
-                .charge(app.bodies.share(Holder::Address(client)));
+                .charge(app.bodies.share(Holder::client(client)));
             dialect::check_version(request)?;
             Ok(places)
         }

@@ -5,10 +5,11 @@
 import { count } from "./garbage.js";
 import { Lru } from "./lru.js";
 
-const DEFAULT_LIMIT = 64 * 1024 * 1024;
+const DEFAULT_LIMIT = 32 * 1024 * 1024;
 /** An entry may take this share of the memory: a few huge ones must not push out everything else. */
-const LARGEST_SHARE = 1 / 16;
+const LARGEST_SHARE = 1 / 8;
 const END_OF_HEAD = "\r\n\r\n";
+const MOST_BYTES_OF_HEAD = 16 * 1024;
 
 /** The settings come with the first request. */
 let entries;
@@ -20,12 +21,9 @@ export default {
     entries ??= new Lru(limit);
     if (method === "GET") return find(url);
     if (method === "PUT") {
-      // Not even looked at; without a length it is.
-      const length = Number(request.headers.get("content-length"));
+      const length = Number(request.headers.get("content-length") ?? Infinity);
       if (length > limit * LARGEST_SHARE) return new Response(null, { status: 413 });
-      const message = await request.bytes();
-      count(2 * message.byteLength);
-      const entry = read(message);
+      const entry = await read(request.body, length);
       if (entry) entries.set(url, entry, entry.body.byteLength);
       return new Response(null, { status: entry ? 204 : 400 });
     }
@@ -42,16 +40,46 @@ function find(url) {
   return new Response(entry.body, { headers });
 }
 
-/** Head and body of a serialised `200` response; `null` for anything else. */
-function read(bytes) {
-  const text = new TextDecoder("latin1").decode(bytes.subarray(0, 16 * 1024));
+/** Head and body of a serialised `200` response of so many bytes; `null` for anything else. */
+async function read(message, length) {
+  const reader = message.getReader();
+  let begin = new Uint8Array(0);
+  let head;
+  while ((head = readHead(begin)) === undefined) {
+    const { done, value } = await reader.read();
+    if (done || begin.byteLength > MOST_BYTES_OF_HEAD) return null;
+    begin = joined(begin, value);
+  }
+  if (!head) return null;
+  // In one buffer from the beginning: a large one that is copied later is garbage for a while.
+  const body = new Uint8Array(length - head.length);
+  count(body.byteLength);
+  body.set(begin.subarray(head.length));
+  let filled = begin.byteLength - head.length;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    body.set(part.value, filled);
+    filled += part.value.byteLength;
+  }
+  return filled === body.byteLength ? { headers: head.headers, body } : null;
+}
+
+/** The headers and the length of a head; `undefined` when more is needed, `null` when it is none. */
+function readHead(bytes) {
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, MOST_BYTES_OF_HEAD));
   const end = text.indexOf(END_OF_HEAD);
-  if (end < 0 || !/^HTTP\/1\.[01] 200 /.test(text)) return null;
+  if (end < 0) return undefined;
+  if (!/^HTTP\/1\.[01] 200 /.test(text)) return null;
   const lines = text.slice(0, end).split("\r\n").slice(1);
   const headers = lines.map((line) => {
     const colon = line.indexOf(":");
     return [line.slice(0, colon), line.slice(colon + 1).trim()];
   });
-  // A copy: the whole message would be kept alive by a view of its end.
-  return { headers, body: bytes.slice(end + END_OF_HEAD.length) };
+  return { headers, length: end + END_OF_HEAD.length };
+}
+
+function joined(one, other) {
+  const both = new Uint8Array(one.byteLength + other.byteLength);
+  both.set(one);
+  both.set(other, one.byteLength);
+  return both;
 }

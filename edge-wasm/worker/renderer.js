@@ -5,7 +5,7 @@ import { count } from "./garbage.js";
 import * as glue from "./module.js";
 import module from "./module_bg.wasm";
 
-const MEMORY_MARK = 32 * 1024 * 1024;
+const MEMORY_MARK = 16 * 1024 * 1024;
 
 /** Of the 64 MiB that the module may have (`xtask/src/edge.rs`), what a render may need. */
 const MOST_MEMORY = 56 * 1024 * 1024;

@@ -12,11 +12,11 @@ import { CannotRender, isPicture, render } from "./renderer.js";
 const MEBIBYTE = 1024 * 1024;
 
 /** What renditions asked for again and again may take. */
-const MEMORY_LIMIT = 16 * MEBIBYTE;
+const MEMORY_LIMIT = 8 * MEBIBYTE;
 /** Ordinary pictures have bytes of their own, so that huge ones cannot keep them waiting. */
 const LARGE = MEBIBYTE;
-const SMALL_LIMIT = 16 * MEBIBYTE;
-const LARGE_LIMIT = 34 * MEBIBYTE;
+const SMALL_LIMIT = 12 * MEBIBYTE;
+const LARGE_LIMIT = 20 * MEBIBYTE;
 const MOST_WAITING = 64;
 /** The module is one instance on one thread: a second master beside it would only take memory. */
 const RENDERS = 1;

@@ -100,39 +100,189 @@ async fn when_all_places_are_taken_the_oldest_connection_without_a_head_goes() {
     );
 }
 
+/// Who asks, and from where.
+struct Client {
+    from: Ipv4Addr,
+    /// What the proxy says that it asks for.
+    behind: Option<&'static str>,
+    account: String,
+    key: (String, String),
+}
+
+impl Client {
+    fn head(&self, method: &str, path: &str, more: &str) -> String {
+        let behind = self.behind.map_or_else(String::new, |address| {
+            format!("X-Forwarded-For: 6.6.6.6, {address}\r\n")
+        });
+        format!(
+            "{method} /accounts/{}{path} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n{behind}{more}\r\n",
+            self.account,
+            basic(&self.key)
+        )
+    }
+
+    /// The beginning of the answer to a read.
+    async fn read(&self, app: &TestApp) -> String {
+        let mut stream = connect(self.from, server(app)).await.unwrap();
+        ask(&mut stream, self.head("GET", "/images", "").as_bytes()).await
+    }
+
+    /// A request that stays in flight, for its body does not come.
+    async fn stay(&self, app: &TestApp) -> TcpStream {
+        let path = "/images/00000000-0000-4000-8000-000000000000/metadata";
+        let head = self.head("PUT", path, "Content-Length: 9\r\n");
+        let mut stream = connect(self.from, server(app)).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn until_answered(&self, app: &TestApp, status: &str) -> String {
+        let wanted = async {
+            loop {
+                let answer = self.read(app).await;
+                if answer.starts_with(&format!("HTTP/1.1 {status}")) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let wanted = tokio::time::timeout(PATIENCE, wanted).await;
+        wanted.unwrap_or_else(|_| panic!("{status} in time"))
+    }
+}
+
+/// Two requests of `holder` are in flight, and no more may be: `same` is refused, `other` is not.
+async fn assert_two_at_once(app: &TestApp, holder: Client, same: Client, other: Client) {
+    let held = [holder.stay(app).await, holder.stay(app).await];
+    let refused = same.until_answered(app, "429").await;
+    assert!(refused.to_ascii_lowercase().contains("\r\nretry-after: "));
+    let others = other.read(app).await;
+    assert!(others.starts_with("HTTP/1.1 200"), "{others}");
+    drop(held);
+    same.until_answered(app, "200").await;
+}
+
 #[tokio::test]
-async fn a_key_has_so_many_feeds_and_no_more() {
-    // A feed that its client has left is noticed when it is written to.
+async fn a_key_an_account_and_an_address_have_so_many_requests_and_no_more() {
+    let client = |from, account: &str, key: &(String, String)| Client {
+        from,
+        behind: None,
+        account: account.to_owned(),
+        key: key.clone(),
+    };
+    for cap in [
+        "PHOTOLOG_REQUESTS_PER_KEY",
+        "PHOTOLOG_REQUESTS_PER_ACCOUNT",
+        "PHOTOLOG_REQUESTS_PER_ADDRESS",
+    ] {
+        // A request whose client has left is noticed when its body is late.
+        let body = ("PHOTOLOG_BODY_TIMEOUT_SECONDS", "2");
+        let app = TestApp::with([(cap, "2"), body]).await;
+        let second_key = app.issue_key("images.read");
+        let (other_account, other_key) = app.open_account();
+        let own = |from, key: &(String, String)| client(from, &app.account, key);
+        let holder = own(ONE, &app.key);
+        let (same, other) = match cap {
+            "PHOTOLOG_REQUESTS_PER_KEY" => (own(OTHER, &app.key), own(ONE, &second_key)),
+            "PHOTOLOG_REQUESTS_PER_ACCOUNT" => (
+                own(OTHER, &second_key),
+                client(ONE, &other_account, &other_key),
+            ),
+            _ => (
+                client(ONE, &other_account, &other_key),
+                own(OTHER, &app.key),
+            ),
+        };
+        assert_two_at_once(&app, holder, same, other).await;
+    }
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_rightmost_address_counts() {
     let app = TestApp::with([
-        ("PHOTOLOG_FEEDS_PER_KEY", "2"),
-        ("PHOTOLOG_FEED_CHECK_SECONDS", "1"),
+        ("PHOTOLOG_REQUESTS_PER_ADDRESS", "2"),
+        ("PHOTOLOG_TRUSTED_PROXIES", "127.0.1.3"),
+        ("PHOTOLOG_BODY_TIMEOUT_SECONDS", "2"),
     ])
     .await;
+    let behind = |from, address| Client {
+        from,
+        behind: Some(address),
+        account: app.account.clone(),
+        key: app.key.clone(),
+    };
+    let by_proxy = |address| behind(PROXY, address);
+    let one = "198.51.100.1";
+    assert_two_at_once(&app, by_proxy(one), by_proxy(one), by_proxy("198.51.100.2")).await;
+    // Anybody can send the header.
+    let direct = |address| behind(ONE, address);
+    assert_two_at_once(
+        &app,
+        direct("198.51.100.3"),
+        direct("198.51.100.4"),
+        by_proxy(one),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_has_so_many_feeds_and_no_more() {
+    assert_two_feeds_of(
+        TestApp::with([("PHOTOLOG_FEEDS_PER_ACCOUNT", "2"), CHECKS]).await,
+        true,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_has_so_many_feeds_and_no_more() {
+    assert_two_feeds_of(
+        TestApp::with([("PHOTOLOG_FEEDS_PER_KEY", "2"), CHECKS]).await,
+        false,
+    )
+    .await;
+}
+
+/// A feed that its client has left is noticed when it is written to.
+const CHECKS: (&str, &str) = ("PHOTOLOG_FEED_CHECK_SECONDS", "1");
+
+/// Whether another key of the account is refused with it, or has feeds of its own.
+async fn assert_two_feeds_of(app: TestApp, are_of_account: bool) {
     let other_key = app.issue_key("history.read");
-    let open = async |key: &(String, String)| {
+    let (other_account, others_key) = app.open_account();
+    let open = async |account: &str, key: &(String, String)| {
         let request = format!(
-            "GET /accounts/{}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
+            "GET /accounts/{account}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
              Accept: text/event-stream\r\n\r\n",
-            app.account,
             basic(key)
         );
         let mut stream = connect(ONE, server(&app)).await.unwrap();
         let answer = ask(&mut stream, request.as_bytes()).await;
         (answer, stream)
     };
-    let (first, first_stream) = open(&app.key).await;
-    let (second, _second_stream) = open(&app.key).await;
+    let (first, first_stream) = open(&app.account, &app.key).await;
+    let (second, _second_stream) = open(&app.account, &app.key).await;
     for answer in [&first, &second] {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
-    let (refused, _) = open(&app.key).await;
+    let (refused, _) = open(&app.account, &app.key).await;
     assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
     assert!(refused.to_ascii_lowercase().contains("\r\nretry-after: "));
-    let (others, _others_stream) = open(&other_key).await;
+    let (same_account, _stream) = open(&app.account, &other_key).await;
+    let status = if are_of_account { "429" } else { "200" };
+    assert!(
+        same_account.starts_with(&format!("HTTP/1.1 {status}")),
+        "{same_account}"
+    );
+    let (others, _others_stream) = open(&other_account, &others_key).await;
     assert!(others.starts_with("HTTP/1.1 200"), "{others}");
     drop(first_stream);
     let again = async {
-        while !open(&app.key).await.0.starts_with("HTTP/1.1 200") {
+        while !open(&app.account, &app.key)
+            .await
+            .0
+            .starts_with("HTTP/1.1 200")
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -11,6 +11,8 @@ use photolog_tests::http2::{Http2, Kind, PREFACE, frame, head};
 use photolog_tests::peer::{connect, connect_without_buffer, until_closed};
 use photolog_tests::probe::sockets;
 use photolog_tests::raw::basic;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Executor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -276,6 +278,26 @@ async fn a_body_that_stops_is_ended_at_every_endpoint() {
 async fn a_body_that_trickles_is_ended_at_every_endpoint() {
     let app = server(&[BODY]).await;
     assert_body_ends(&app, true).await;
+}
+
+/// Another program holds the database, for longer than a request may take.
+#[tokio::test]
+async fn a_handler_that_waits_is_ended() {
+    let app = TestApp::with([("PHOTOLOG_HANDLER_TIMEOUT_SECONDS", SHORT)]).await;
+    let image = app.uploaded(noise(8, 8, 1)).await;
+    let image = image["imageID"].as_str().unwrap();
+    let database = app.data_dir().join("photolog.sqlite");
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut holder = options.connect().await.unwrap();
+    holder.execute("BEGIN IMMEDIATE").await.unwrap();
+    let refused = async {
+        let answer = app.set_alt_text(image, "too late").await;
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+    };
+    assert_ends("a write that waits", refused).await;
+    holder.execute("ROLLBACK").await.unwrap();
+    assert_eq!(app.set_alt_text(image, "in time").await.status(), 200);
 }
 
 /// A public picture whose renditions do not fit into any socket's buffers.

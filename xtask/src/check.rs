@@ -24,6 +24,7 @@ pub(crate) fn everything() -> Result<()> {
         let mut tests = cargo(&["test", "--workspace", "--locked"]);
         run(tests.args(["--", "--skip", ATTACKS]))
     })?;
+    steps.take("attacks", attacks)?;
     steps.take("fuzzing", || fuzz(FUZZ_SECONDS, &[]))?;
     steps.summarize();
     Ok(())

@@ -1,6 +1,6 @@
 //! The client's address behind trusted proxies.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
@@ -8,24 +8,49 @@ use ipnet::IpNet;
 /// The address of the client: the peer of the connection or, when that is a trusted proxy, the
 /// rightmost address in `Forwarded` (RFC 7239) or `X-Forwarded-For` that is not one.
 ///
-/// What stands left of it was written by the client, so it says nothing. When a proxy sends
-/// something that is no address, the proxy itself counts as the client.
+/// What stands left of it was written by the client, so it says nothing. The proxy itself counts as
+/// the client when it sends something that is no address, and when the two headers disagree: then
+/// the client has written one of them.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let mut client = peer;
-    if !is_trusted(&client) {
-        return client;
+    if !is_in(trusted, peer) {
+        return peer;
     }
-    let hops = match hops(headers, "forwarded") {
-        hops if hops.is_empty() => self::hops(headers, "x-forwarded-for"),
-        hops => hops.into_iter().filter_map(for_parameter).collect(),
-    };
+    let forwarded = hops(headers, "forwarded");
+    let forwarded: Vec<_> = forwarded.into_iter().map(for_parameter).collect();
+    let x_forwarded_for = hops(headers, "x-forwarded-for");
+    let of = |hops| rightmost_untrusted(peer, hops, trusted);
+    if x_forwarded_for.is_empty() {
+        return of(forwarded);
+    }
+    let client = of(x_forwarded_for);
+    if forwarded.is_empty() || of(forwarded) == client {
+        client
+    } else {
+        peer
+    }
+}
+
+/// What an address is counted as: an IPv6 client has a whole /64 network of addresses to choose from
+/// (RFC 6177, section 2).
+pub fn counted_as(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}
+
+fn rightmost_untrusted(peer: IpAddr, hops: Vec<&str>, trusted: &[IpNet]) -> IpAddr {
+    let mut client = peer;
     for hop in hops.into_iter().rev() {
         let Some(address) = parse(hop) else {
             break;
         };
         client = address;
-        if !is_trusted(&client) {
+        if !is_in(trusted, client) {
             break;
         }
     }
@@ -43,12 +68,12 @@ fn hops<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 }
 
 /// The value of `for=` in an element of `Forwarded`; an element without one hides its client.
-fn for_parameter(element: &str) -> Option<&str> {
+fn for_parameter(element: &str) -> &str {
     let parameter = element.split(';').find_map(|parameter| {
         let (name, value) = parameter.trim().split_once('=')?;
         name.eq_ignore_ascii_case("for").then_some(value)
     });
-    Some(parameter.unwrap_or("unknown"))
+    parameter.unwrap_or("unknown")
 }
 
 /// An address with or without a port, quotes and brackets.
@@ -80,6 +105,23 @@ mod tests {
         assert_eq!(client("192.0.2.1", &forged), "192.0.2.1");
         assert_eq!(client("10.0.0.1", &forged), "1.2.3.4");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_client_that_adds_the_other_header_counts_as_the_proxy() {
+        let both = |forwarded| {
+            let lines = [("x-forwarded-for", "1.2.3.4"), ("forwarded", forwarded)];
+            client("10.0.0.1", &lines)
+        };
+        assert_eq!(both("for=6.6.6.6"), "10.0.0.1");
+        assert_eq!(both("for=6.6.6.6, for=1.2.3.4"), "1.2.3.4");
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_counted_together() {
+        let counted = |text: &str| counted_as(text.parse().unwrap()).to_string();
+        assert_eq!(counted("1.2.3.4"), "1.2.3.4");
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 
     #[test]

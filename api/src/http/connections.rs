@@ -15,6 +15,7 @@ use photolog_telemetry::metric;
 use tokio::sync::Notify;
 
 use crate::http::answers::Progress;
+use crate::http::client_address::counted_as;
 use crate::limits::{Limits, Pace};
 
 /// How often deadlines are looked at: they are kept to that accuracy.
@@ -78,6 +79,7 @@ struct Open {
     all: BTreeMap<u64, Arc<Connection>>,
     /// Those that have not sent a whole head yet, oldest first.
     headless: BTreeSet<u64>,
+    /// By address or network: see [`counted_as`].
     of_address: HashMap<IpAddr, BTreeSet<u64>>,
 }
 
@@ -104,9 +106,10 @@ impl Connections {
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Connection>> {
         let is_proxy = self.trusted_proxies.iter().any(|net| net.contains(&peer));
         let mut open = self.lock();
-        let of_address = open.of_address.get(&peer).map_or(0, BTreeSet::len);
+        let address = counted_as(peer);
+        let of_address = open.of_address.get(&address).map_or(0, BTreeSet::len);
         if !is_proxy && of_address >= self.most_of_address {
-            let displaced = open.oldest_headless_of(peer)?;
+            let displaced = open.oldest_headless_of(address)?;
             open.remove(&displaced);
             displaced.end(Ended::Displaced);
         } else if open.all.len() >= self.most {
@@ -118,7 +121,7 @@ impl Connections {
         let connection = Arc::new(Connection::new(id, peer, Arc::downgrade(self)));
         open.all.insert(id, connection.clone());
         open.headless.insert(id);
-        open.of_address.entry(peer).or_default().insert(id);
+        open.of_address.entry(address).or_default().insert(id);
         metrics::gauge!(metric::CONNECTIONS).set(open.all.len() as f64);
         Some(connection)
     }
@@ -154,8 +157,8 @@ impl Connections {
 }
 
 impl Open {
-    fn oldest_headless_of(&self, peer: IpAddr) -> Option<Arc<Connection>> {
-        let ids = self.of_address.get(&peer)?;
+    fn oldest_headless_of(&self, address: IpAddr) -> Option<Arc<Connection>> {
+        let ids = self.of_address.get(&address)?;
         let id = ids.iter().find(|id| self.headless.contains(id))?;
         self.all.get(id).cloned()
     }
@@ -173,10 +176,11 @@ impl Open {
         let Connection { id, peer, .. } = connection;
         self.all.remove(id);
         self.headless.remove(id);
-        if let Some(ids) = self.of_address.get_mut(peer) {
+        let address = counted_as(*peer);
+        if let Some(ids) = self.of_address.get_mut(&address) {
             ids.remove(id);
             if ids.is_empty() {
-                self.of_address.remove(peer);
+                self.of_address.remove(&address);
             }
         }
     }

@@ -7,13 +7,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use photolog_domain::AccountId;
 use photolog_telemetry::metric;
 
+use crate::http::client_address::counted_as;
+
 /// Who holds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// A tenant.
     Account(AccountId),
-    /// A client without credentials.
+    /// A client without credentials, by its address or network: see [`Holder::client`].
     Address(IpAddr),
+}
+
+impl Holder {
+    /// A client without credentials.
+    pub fn client(address: IpAddr) -> Self {
+        Self::Address(counted_as(address))
+    }
 }
 
 /// A budget in bytes.

@@ -48,7 +48,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
         empty(StatusCode::NOT_MODIFIED)
     } else {
         let viewer = Viewer {
-            holder: Holder::Address(request.client),
+            holder: Holder::client(request.client),
             reader: request.reader.as_ref(),
         };
         let rendition = app

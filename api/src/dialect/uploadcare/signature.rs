@@ -53,7 +53,7 @@ pub async fn authenticate(
             let key = app.store.key(&key_id).await?.ok_or_else(unknown)?;
             let verifiers = key.verifiers.as_ref().ok_or_else(unknown)?;
             drop(checking);
-            let stranger = Holder::Address(request.client);
+            let stranger = Holder::client(request.client);
             request.body.charge(app.bodies.share(stranger));
             let signed = app.places.open.enter().hold(signed_text(request)).await?;
             if !verifies(&verifiers.signing_sha1, &signed, proof) {
