@@ -1,11 +1,13 @@
 //! The account feed: pages and live events.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt;
 use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -128,6 +130,57 @@ async fn listeners_choose_images_and_types_and_hear_no_other_tenant() {
     let text = listener.next().await.unwrap();
     assert_eq!(text.data["data"]["event"]["entries"]["altText"], "wanted");
     assert_eq!(listener.next().await.unwrap().kind, "Disabled");
+}
+
+/// Seconds until the feed that these credentials open ends, after `then` was done.
+async fn seconds_until_end(app: &TestApp, bearer: &str, then: impl AsyncFnOnce()) -> f64 {
+    let url = format!("{}/accounts/{}/events", app.url, app.account);
+    let request = app.client.get(url).header("accept", "text/event-stream");
+    let answer = request.bearer_auth(bearer).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    then().await;
+    let began = Instant::now();
+    let rest = tokio::time::timeout(PATIENCE, answer.bytes()).await;
+    rest.expect("the end of the feed").unwrap();
+    began.elapsed().as_secs_f64()
+}
+
+async fn log_in(app: &TestApp, key: &(String, String)) -> String {
+    let body = json!({ "grant_type": "client_credentials", "scope": "history.read" });
+    let request = app.client.post(format!("{}/oauth2/token", app.url));
+    let request = request.basic_auth(&key.0, Some(&key.1)).json(&body);
+    let tokens: Value = request.send().await.unwrap().json().await.unwrap();
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_feed_ends_at_the_next_check_when_its_key_was_revoked() {
+    let app = TestApp::with([("PHOTOLOG_FEED_CHECK_SECONDS", "1")]).await;
+    let key = app.issue_key("history.read");
+    let token = log_in(&app, &key).await;
+    let revoke = async || {
+        assert!(
+            app.command(&["key", "revoke", &app.account, &key.0])
+                .status
+                .success()
+        )
+    };
+    assert!(seconds_until_end(&app, &token, revoke).await < 2.0);
+}
+
+#[tokio::test]
+async fn a_feed_ends_when_its_token_does() {
+    let app = TestApp::with([("PHOTOLOG_FEED_CHECK_SECONDS", "60")]).await;
+    let token = log_in(&app, &app.key).await;
+    let database = app.data_dir().join("photolog.sqlite");
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut connection = options.connect().await.unwrap();
+    let soon = SystemTime::now() + Duration::from_secs(2);
+    let soon = soon.duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let ends = sqlx::query("UPDATE token_families SET expires_at = ?").bind(soon);
+    ends.execute(&mut connection).await.unwrap();
+    let seconds = seconds_until_end(&app, &token, async || ()).await;
+    assert!((1.0..4.0).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]

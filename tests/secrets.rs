@@ -680,8 +680,7 @@ async fn settings_that_hold_secrets_are_not_repeated_in_errors() {
 #[tokio::test]
 async fn passwords_of_services_that_are_away_are_not_logged() {
     let app = TestApp::with([
-        // At `trace` the HTTP client itself writes addresses as they are.
-        ("PHOTOLOG_LOG", "debug"),
+        ("PHOTOLOG_LOG", "trace"),
         ("PHOTOLOG_OTLP_ENDPOINT", "http://user:hunter2@127.0.0.1:1"),
         ("PHOTOLOG_NATS_URL", "nats://user:hunter3@127.0.0.1:1"),
         ("PHOTOLOG_EDGE_SECRET", "hunter4-hunter4-hunter4"),

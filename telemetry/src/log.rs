@@ -11,16 +11,25 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::{LogFormat, TelemetryError, TelemetrySettings, trace};
 
-/// It logs the value of each parameter in a database's URL that it does not know, and that may be a
-/// password whose name is misspelt.
-const PARSES_URLS: &str = "sqlx_postgres::options::parse=off";
+/// What would log a password that stands in a URL. The first logs each parameter of a database's URL
+/// that it does not know, which may be a password whose name is misspelt; the others log what comes
+/// before the host in a collector's URL.
+const LOG_URLS: [&str; 3] = [
+    "sqlx_postgres::options::parse=off",
+    "hyper_util::client=off",
+    "reqwest::connect=off",
+];
 
 pub(crate) fn start(
     settings: &TelemetrySettings,
     traces: Option<&SdkTracerProvider>,
 ) -> Result<(), TelemetryError> {
     let wanted = EnvFilter::try_new(&settings.log)
-        .and_then(|filter| Ok(filter.add_directive(PARSES_URLS.parse()?)))
+        .and_then(|filter| {
+            LOG_URLS.iter().try_fold(filter, |filter, directive| {
+                Ok(filter.add_directive(directive.parse()?))
+            })
+        })
         .map_err(|problem: ParseError| TelemetryError::Log(settings.log.clone(), problem))?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()

@@ -283,7 +283,8 @@ async fn a_body_that_trickles_is_ended_at_every_endpoint() {
 /// Another program holds the database, for longer than a request may take.
 #[tokio::test]
 async fn a_handler_that_waits_is_ended() {
-    let app = TestApp::with([("PHOTOLOG_HANDLER_TIMEOUT_SECONDS", SHORT)]).await;
+    // A request with a body has the time of both.
+    let app = TestApp::with([("PHOTOLOG_HANDLER_TIMEOUT_SECONDS", "1"), (BODY, "1")]).await;
     let image = app.uploaded(noise(8, 8, 1)).await;
     let image = image["imageID"].as_str().unwrap();
     let database = app.data_dir().join("photolog.sqlite");

@@ -1,5 +1,6 @@
 //! What must hold before a change lands. CI runs [`everything`] and nothing else.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -160,10 +161,27 @@ fn build() -> Result<()> {
     ]))
 }
 
-/// `deny.toml` says what is allowed; nothing may be declared and not used.
+/// `deny.toml` says what is allowed; nothing may be declared and not used. Advisories are checked
+/// where their database is at hand: it does not come from a package registry.
 fn dependency_policy() -> Result<()> {
     run(checker("deny")?.args(["--workspace", "check", "bans", "licenses", "sources"]))?;
+    if has_advisories()? {
+        run(checker("deny")?.args(["--workspace", "check", "--disable-fetch", "advisories"]))?;
+    } else {
+        eprintln!("advisories are not checked: `cargo deny fetch db` brings their database");
+    }
     run(checker("shear")?.arg("--locked"))
+}
+
+fn has_advisories() -> Result<bool> {
+    let cargo_home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let databases = cargo_home.map(|home| home.join("advisory-dbs"));
+    Ok(match databases.filter(|databases| databases.is_dir()) {
+        Some(databases) => databases.read_dir()?.next().is_some(),
+        None => false,
+    })
 }
 
 /// A cargo subcommand from the Python environment.

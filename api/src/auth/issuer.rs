@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use photolog_domain::{KeyId, Scope};
 use photolog_store::{NewTokenFamily, Refreshed, Store, TokenFamily};
@@ -157,10 +158,13 @@ impl TokenIssuer {
         }) else {
             return Ok(None);
         };
+        let left = token.expires_at.min(family.expires_at) - family.now;
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
         let caller = Caller {
             account: family.account,
             key_id: family.key_id.clone(),
             scopes: family.key_scopes.intersection(scopes).copied().collect(),
+            holds_until: Instant::now().checked_add(left),
         };
         Ok(Some(Checked {
             caller,

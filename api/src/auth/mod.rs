@@ -27,6 +27,8 @@ pub struct Caller {
     pub key_id: KeyId,
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
+    /// When its token ends; `None` for a key's own secret.
+    pub holds_until: Option<Instant>,
 }
 
 impl Caller {
@@ -103,6 +105,7 @@ pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, A
         account: key.account,
         key_id: key.key_id,
         scopes: key.scopes,
+        holds_until: None,
     })
 }
 

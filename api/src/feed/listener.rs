@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::{FutureExt, Stream, stream};
 use http::HeaderMap;
@@ -45,9 +46,24 @@ pub(super) struct FeedAccess {
     pub(super) account: AccountId,
     /// The credentials, which must hold for as long as the feed is open.
     pub(super) headers: HeaderMap,
+    /// When they end, if they do.
+    pub(super) holds_until: Option<Instant>,
     /// Its places among those of the account and the key.
     #[expect(dead_code, reason = "given back when the feed ends")]
     pub(super) places: (Slot<AccountId>, Slot<KeyId>),
+}
+
+impl FeedAccess {
+    fn has_ended(&self) -> bool {
+        self.holds_until.is_some_and(|end| Instant::now() >= end)
+    }
+
+    async fn end(&self) {
+        match self.holds_until {
+            Some(end) => tokio::time::sleep_until(end.into()).await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// The events after `after`, or from now on, until the credentials no longer hold.
@@ -107,6 +123,9 @@ impl Listener {
     /// feed ends, and the client connects again.
     async fn next(&mut self) -> Option<Event> {
         loop {
+            if self.access.has_ended() {
+                return None;
+            }
             if self.checks.tick().now_or_never().is_some() {
                 return self.check().await;
             }
@@ -118,6 +137,7 @@ impl Listener {
                 }
                 None => tokio::select! {
                     biased;
+                    () = self.access.end() => return None,
                     _ = self.checks.tick() => return self.check().await,
                     event = self.live.recv() => match event {
                         Ok(event) => event,
@@ -139,7 +159,7 @@ impl Listener {
         }
     }
 
-    /// Ends the feed when its key was revoked, lost the scope, or its token has expired.
+    /// Ends the feed when its key or token was revoked, or lost the scope.
     async fn check(&self) -> Option<Event> {
         let caller = auth::basic_or_bearer(&self.app, &self.access.headers).await;
         let holds = caller.and_then(|caller| {

@@ -71,11 +71,15 @@ async fn live_feed(
         None => cursor(request)?,
     };
     let Caller {
-        account, key_id, ..
+        account,
+        key_id,
+        holds_until,
+        ..
     } = request.caller()?;
     let access = FeedAccess {
         account: *account,
         headers: request.headers.clone(),
+        holds_until: *holds_until,
         places: (
             app.places.account_feeds.enter(account)?,
             app.places.key_feeds.enter(key_id)?,

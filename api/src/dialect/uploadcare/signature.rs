@@ -70,6 +70,7 @@ pub async fn authenticate(
                 account: key.account,
                 key_id: key.key_id,
                 scopes: key.scopes,
+                holds_until: None,
             })
         }
         _ => Err(missing()),
