@@ -104,6 +104,14 @@ impl ApiError {
         self
     }
 
+    /// Whether there was too much to do at the time.
+    pub fn is_busy(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Unavailable { .. } | Kind::RateLimited { .. }
+        )
+    }
+
     /// Why credentials were refused.
     pub fn reason(&self) -> &'static str {
         self.reason

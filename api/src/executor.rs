@@ -16,10 +16,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::{App, SharedApp, now};
+use crate::auth::{self, Caller};
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::http::conditional::IfMatch;
 use crate::http::poll_watch::watched;
+use crate::http::request::Held;
 
 /// How often a lost race is run again before the client is told to come back.
 const ATTEMPTS: u32 = 20;
@@ -38,6 +40,10 @@ pub struct CommandContext {
     pub correlation_id: String,
     /// Why, in the client's words.
     pub reason: Option<String>,
+    /// Whose credentials must still hold; `None` for the operator.
+    pub caller: Option<Caller>,
+    /// The request's places: the command may outlive it.
+    pub places: Option<Held>,
 }
 
 impl CommandContext {
@@ -70,6 +76,8 @@ impl CommandContext {
                 .unwrap_or_else(|| request_id.clone()),
             request_id,
             reason: text("x-photolog-reason", Self::MAX_REASON_CHARACTERS)?,
+            caller: request.caller.clone(),
+            places: request.places.clone(),
         })
     }
 
@@ -82,6 +90,8 @@ impl CommandContext {
             correlation_id: request_id.clone(),
             request_id,
             reason: None,
+            caller: None,
+            places: None,
         }
     }
 }
@@ -114,6 +124,9 @@ pub async fn execute(
 ) -> Result<Written, ApiError> {
     let app = app.clone();
     let work = async move {
+        if let Some(caller) = &context.caller {
+            auth::check_again(&app, caller).await?;
+        }
         let admit = |loaded: &Loaded<Image>| match loaded.aggregate.state() {
             Some(state) if state.account != account => Err(ImageError::NotFound.into()),
             Some(_) => if_match.check(loaded.sequence),

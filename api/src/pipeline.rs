@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -34,6 +35,7 @@ use crate::http::observation::Observation;
 use crate::http::path::{Parameters, Query, matches, segments};
 use crate::http::places::{Place, RotatingPlace, Slot};
 use crate::http::poll_watch::watched;
+use crate::http::request::Held;
 use crate::http::response::{set, set_allowance};
 use crate::http::{Request, RequestBody, RequestId, Response};
 use crate::route::{Access, Route};
@@ -110,6 +112,7 @@ fn filter(
                 let peer = reader.as_ref();
                 let peer = peer.map_or_else(unknown_client, |reader| reader.connection.peer);
                 let client = client_address(peer, &headers, &app.limits.trusted_proxies);
+                let reader = reader.map(|reader| reader.behind(client));
                 let arrived = Arrived {
                     method,
                     query,
@@ -138,9 +141,9 @@ struct Arrived {
     body: RequestBody,
 }
 
-async fn answer(app: SharedApp, path: &str, arrived: Arrived) -> Response {
+async fn answer(app: SharedApp, path: &str, mut arrived: Arrived) -> Response {
     let id = RequestId::of(&arrived.headers);
-    let client = arrived.client;
+    let (client, reader) = (arrived.client, arrived.reader.clone());
     let (dialect, found) = find(&arrived.method, path);
     let pattern = found.as_ref().map_or("none", |(route, _)| route.pattern);
     let observed = Observation::begin(&arrived.method, &arrived.headers, &id, dialect, pattern);
@@ -148,6 +151,10 @@ async fn answer(app: SharedApp, path: &str, arrived: Arrived) -> Response {
     let mut allowance = None;
     let handled = async {
         let (route, parameters) = found?;
+        // Nobody reads it, and it would be held for as long as the answer is made.
+        if route.method == Method::GET {
+            arrived.body = RequestBody::none();
+        }
         let deadline = deadline(&app, &arrived);
         let mut request = Request {
             target: join(path, &arrived.query),
@@ -161,10 +168,13 @@ async fn answer(app: SharedApp, path: &str, arrived: Arrived) -> Response {
             id: id.clone(),
             dialect,
             caller: None,
+            places: None,
         };
         let handled = async {
             let mut places = admit(&app, route, &mut request, &mut allowance).await?;
             let rotating = places.rotating.take();
+            let places: Held = Arc::new(places);
+            request.places = Some(places.clone());
             let work = (route.handler)(app.clone(), request);
             match rotating {
                 Some(place) => place.hold(work).await,
@@ -188,6 +198,11 @@ async fn answer(app: SharedApp, path: &str, arrived: Arrived) -> Response {
     };
     let handled = watched(pattern, handled);
     let mut response = handled.instrument(observed.span.clone()).await;
+    if let Some(reader) = reader
+        && let Err(error) = reader.count(&mut response).await
+    {
+        response = refuse(dialect, &error, client);
+    }
     if let Some(allowance) = &allowance {
         set_allowance(&mut response, allowance);
     }

@@ -83,10 +83,12 @@ async fn when_all_places_are_taken_the_oldest_connection_without_a_head_goes() {
     app.client = photolog_tests::client();
     let mut used = is_served(OTHER, &app).await.expect("a connection");
     let mut silent = Vec::new();
-    for number in 1..=MOST {
+    for number in 1..MOST {
         let from = Ipv4Addr::new(127, 0, 3, number);
         silent.push(connect(from, server(&app)).await.unwrap());
     }
+    // They have had the time to send a head.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert!(
         is_served(ONE, &app).await.is_some(),
         "it is served all the same"
@@ -130,9 +132,11 @@ impl Client {
     /// A request that stays in flight, for its body does not come.
     async fn stay(&self, app: &TestApp) -> TcpStream {
         let path = "/images/00000000-0000-4000-8000-000000000000/metadata";
-        let head = self.head("PUT", path, "Content-Length: 9\r\n");
+        let more = "Content-Length: 9\r\nExpect: 100-continue\r\n";
         let mut stream = connect(self.from, server(app)).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
+        let goes_on = ask(&mut stream, self.head("PUT", path, more).as_bytes()).await;
+        // It is said when the handler reads the body.
+        assert!(goes_on.starts_with("HTTP/1.1 100"), "{goes_on}");
         stream
     }
 

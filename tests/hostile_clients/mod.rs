@@ -29,6 +29,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::sync::Mutex;
 
+use siege::Database::{Postgres, Sqlite};
 use siege::Pictures::{Large, Small};
 use siege::{Outcome, Pictures, Run, Scale, endure};
 
@@ -62,7 +63,7 @@ macro_rules! attacks {
             async fn $test() {
                 let _alone = ALONE.lock().await;
                 let run: Run = |attacker| $run(attacker).boxed();
-                assert_held(&endure($name, &[run], $pictures, Scale::SHORT).await);
+                assert_held(&endure($name, &[run], $pictures, Scale::SHORT, Sqlite).await);
             }
         )*
     };
@@ -112,7 +113,13 @@ fn all() -> Vec<Run> {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_them_mixed() {
     let _alone = ALONE.lock().await;
-    assert_held(&endure(MIXED, &all(), Large, Scale::SHORT).await);
+    assert_held(&endure(MIXED, &all(), Large, Scale::SHORT, Sqlite).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_them_mixed_on_postgresql() {
+    let _alone = ALONE.lock().await;
+    assert_held(&endure(MIXED, &all(), Large, Scale::SHORT, Postgres).await);
 }
 
 fn assert_held(outcome: &Outcome) {
@@ -127,6 +134,10 @@ async fn soak() {
     let _alone = ALONE.lock().await;
     let scale = Scale::full();
     let only = std::env::var("PHOTOLOG_ATTACK").unwrap_or_default();
+    let database = match std::env::var_os("PHOTOLOG_ATTACK_POSTGRESQL") {
+        Some(_) => Postgres,
+        None => Sqlite,
+    };
     let alone = ATTACKS.iter().map(|attack| {
         let runs = vec![attack.run];
         (attack.name, runs, attack.pictures, attack.before)
@@ -142,7 +153,7 @@ async fn soak() {
         if !name.contains(&only) {
             continue;
         }
-        let outcome = endure(name, &runs, pictures, scale).await;
+        let outcome = endure(name, &runs, pictures, scale, database).await;
         eprintln!("{outcome}");
         rows.push(outcome.row(before));
         let found = outcome.faults().into_iter().chain(outcome.slowness());

@@ -11,6 +11,7 @@ use photolog_tests::TestApp;
 use photolog_tests::honest::{Deed, HonestLoad, Record, percentile};
 use photolog_tests::hostile_pictures::noise;
 use photolog_tests::pictures::png;
+use photolog_tests::postgres;
 use photolog_tests::probe::{MemoryWatch, Metrics, processor_seconds, raise_descriptor_limit};
 use photolog_tests::process::free_port;
 use photolog_tests::raw::basic;
@@ -135,6 +136,13 @@ pub(super) enum Pictures {
     Large,
 }
 
+/// What the attacked server keeps its events in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Database {
+    Sqlite,
+    Postgres,
+}
+
 /// What an attack came to.
 pub(super) struct Outcome {
     pub(super) name: &'static str,
@@ -154,14 +162,19 @@ pub(super) async fn endure(
     runs: &[Run],
     pictures: Pictures,
     scale: Scale,
+    database: Database,
 ) -> Outcome {
     raise_descriptor_limit();
     let metrics = format!("127.0.0.1:{}", free_port());
-    let mut app = TestApp::with([
-        ("PHOTOLOG_METRICS_LISTEN", &metrics),
-        ("PHOTOLOG_WATCH_POLLS", "true"),
-    ])
-    .await;
+    let listen = ("PHOTOLOG_METRICS_LISTEN", metrics.as_str());
+    let watch = ("PHOTOLOG_WATCH_POLLS", "true");
+    let mut app = match database {
+        Database::Sqlite => TestApp::with([listen, watch]).await,
+        Database::Postgres => {
+            let url = postgres::new_database().await;
+            TestApp::with([listen, watch, ("PHOTOLOG_DATABASE_URL", &url)]).await
+        }
+    };
     let target = Arc::new(prepare(&app, pictures, scale).await);
     let honest = HonestLoad::begin(&app).await;
     // So that no idle connection of ours is counted at the end.

@@ -166,7 +166,7 @@ fn build() -> Result<()> {
 fn dependency_policy() -> Result<()> {
     run(checker("deny")?.args(["--workspace", "check", "bans", "licenses", "sources"]))?;
     if has_advisories()? {
-        run(checker("deny")?.args(["--workspace", "check", "--disable-fetch", "advisories"]))?;
+        run(checker("deny")?.args(["--workspace", "--offline", "check", "advisories"]))?;
     } else {
         eprintln!("advisories are not checked: `cargo deny fetch db` brings their database");
     }

@@ -165,6 +165,8 @@ impl TokenIssuer {
             key_id: family.key_id.clone(),
             scopes: family.key_scopes.intersection(scopes).copied().collect(),
             holds_until: Instant::now().checked_add(left),
+            family: Some(family.family),
+            checked_at: Instant::now(),
         };
         Ok(Some(Checked {
             caller,

@@ -1,5 +1,6 @@
 //! Who asks: credentials become a [`Caller`], and a caller meets its limits.
 
+pub mod access;
 pub mod failures;
 pub mod issuer;
 pub mod rate;
@@ -7,16 +8,20 @@ pub mod secret;
 pub mod token;
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use photolog_domain::{AccountId, KeyId, KeyVerifiers, Scope};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::request::header;
+
+/// Credentials that were checked a moment ago need not be checked again.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,10 @@ pub struct Caller {
     pub scopes: BTreeSet<Scope>,
     /// When its token ends; `None` for a key's own secret.
     pub holds_until: Option<Instant>,
+    /// The log-in that its token comes from; `None` for a key's own secret.
+    pub family: Option<Uuid>,
+    /// When the credentials were checked.
+    pub checked_at: Instant,
 }
 
 impl Caller {
@@ -106,7 +115,31 @@ pub async fn by_secret(app: &App, key_id: &str, given: &str) -> Result<Caller, A
         key_id: key.key_id,
         scopes: key.scopes,
         holds_until: None,
+        family: None,
+        checked_at: Instant::now(),
     })
+}
+
+/// Checks once more that a caller's key or log-in was not revoked, when its body took a while.
+///
+/// # Errors
+/// `Unauthenticated` when it was.
+pub async fn check_again(app: &App, caller: &Caller) -> Result<(), ApiError> {
+    if caller.checked_at.elapsed() < FRESH {
+        return Ok(());
+    }
+    let holds = match caller.family {
+        Some(family) => app.store.token_family(family).await?.is_some(),
+        None => {
+            let key = app.store.key(&caller.key_id).await?;
+            key.is_some_and(|key| key.verifiers.is_some())
+        }
+    };
+    if holds {
+        Ok(())
+    } else {
+        Err(ApiError::unauthenticated().because("revoked"))
+    }
 }
 
 /// Checks the secret of a key that logs in, and counts the request against the key's rate: a log-in

@@ -3,11 +3,8 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::{FutureExt, Stream, stream};
-use http::HeaderMap;
-use photolog_domain::{AccountId, KeyId, Scope};
 use photolog_projector::CloudEvent;
 use photolog_store::Position;
 use photolog_telemetry::metric;
@@ -18,17 +15,16 @@ use warp::sse::Event;
 
 use super::{BATCH, BATCH_BYTES, Filter};
 use crate::app::SharedApp;
-use crate::auth;
+use crate::auth::access::LongAccess;
 use crate::error::ApiError;
 use crate::http::memory::Holder;
-use crate::http::places::Slot;
 
 /// Read ahead for one listener, at most so many bytes and one event.
 const KEPT_BYTES: usize = 256 << 10;
 
 struct Listener {
     app: SharedApp,
-    access: FeedAccess,
+    access: LongAccess,
     filter: Filter,
     /// The position of the last event that was looked at.
     after: Position,
@@ -40,36 +36,10 @@ struct Listener {
     checks: Interval,
 }
 
-/// By what right a feed is open.
-pub(super) struct FeedAccess {
-    /// Whose events it shows.
-    pub(super) account: AccountId,
-    /// The credentials, which must hold for as long as the feed is open.
-    pub(super) headers: HeaderMap,
-    /// When they end, if they do.
-    pub(super) holds_until: Option<Instant>,
-    /// Its places among those of the account and the key.
-    #[expect(dead_code, reason = "given back when the feed ends")]
-    pub(super) places: (Slot<AccountId>, Slot<KeyId>),
-}
-
-impl FeedAccess {
-    fn has_ended(&self) -> bool {
-        self.holds_until.is_some_and(|end| Instant::now() >= end)
-    }
-
-    async fn end(&self) {
-        match self.holds_until {
-            Some(end) => tokio::time::sleep_until(end.into()).await,
-            None => std::future::pending().await,
-        }
-    }
-}
-
 /// The events after `after`, or from now on, until the credentials no longer hold.
 pub(super) async fn events(
     app: SharedApp,
-    access: FeedAccess,
+    access: LongAccess,
     filter: Filter,
     after: Option<Position>,
 ) -> Result<impl Stream<Item = Result<Event, Infallible>> + Send + 'static, ApiError> {
@@ -160,12 +130,8 @@ impl Listener {
     }
 
     /// Ends the feed when its key or token was revoked, or lost the scope.
-    async fn check(&self) -> Option<Event> {
-        let caller = auth::basic_or_bearer(&self.app, &self.access.headers).await;
-        let holds = caller.and_then(|caller| {
-            caller.owns(&self.access.account.to_string())?;
-            caller.may(Scope::HistoryRead)
-        });
+    async fn check(&mut self) -> Option<Event> {
+        let holds = self.access.check(&self.app).await;
         holds
             .inspect_err(|error| tracing::debug!(%error, "a feed ends"))
             .ok()?;

@@ -24,14 +24,13 @@ use sync_wrapper::SyncStream;
 use warp::Reply;
 
 use crate::app::SharedApp;
-use crate::auth::Caller;
+use crate::auth::access::LongAccess;
 use crate::error::ApiError;
 use crate::http::compute::compute;
 use crate::http::memory::Holder;
 use crate::http::response::json;
 use crate::http::{Request, Response};
 use crate::limits::PAGE_BYTES;
-use listener::FeedAccess;
 
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1_000;
@@ -70,21 +69,7 @@ async fn live_feed(
         Some(id) => Some(id.parse().map_err(|_| not_a_position("Last-Event-ID"))?),
         None => cursor(request)?,
     };
-    let Caller {
-        account,
-        key_id,
-        holds_until,
-        ..
-    } = request.caller()?;
-    let access = FeedAccess {
-        account: *account,
-        headers: request.headers.clone(),
-        holds_until: *holds_until,
-        places: (
-            app.places.account_feeds.enter(account)?,
-            app.places.key_feeds.enter(key_id)?,
-        ),
-    };
+    let access = LongAccess::of(&app, request)?;
     let events = listener::events(app, access, filter, after).await?;
     Ok(warp::sse::reply(SyncStream::new(events.into_stream())).into_response())
 }

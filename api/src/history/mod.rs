@@ -5,10 +5,12 @@
 //! | this one | the endpoint: filters, pages, formats |
 //! | [`entry`] | one event with its before and after |
 //! | [`walk`] | through a stream, some events at a time |
+//! | [`export`] | a whole history, for as long as its reader may read |
 //!
 //! Strong: folded from the image's own stream.
 
 pub mod entry;
+mod export;
 pub mod walk;
 
 use std::collections::BTreeSet;
@@ -17,25 +19,29 @@ use bytes::Bytes;
 use futures::Stream;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
-use photolog_domain::{ImageEvent, ImageId, ImageState, Timestamp};
+use photolog_domain::{AccountId, ImageEvent, ImageId, ImageState, Timestamp};
 use photolog_store::Recorded;
 use sync_wrapper::SyncStream;
 use warp::Reply;
 
 use crate::app::{App, SharedApp};
+use crate::auth::access::LongAccess;
 use crate::error::ApiError;
 use crate::http::memory::Holder;
 use crate::http::response::{set, with_body};
 use crate::http::{Request, Response};
-use crate::limits::PAGE_BYTES;
 use entry::Entry;
+use export::Export;
 use walk::Walk;
 
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1_000;
 
-/// Events of a stream that are in memory at once.
-const BATCH: u32 = 100;
+/// Events of a stream that are in memory at once. One has a quarter of a mebibyte at most.
+const BATCH: u32 = 25;
+
+/// What a batch takes in memory: read, folded, with before and after, and written.
+const BATCH_BYTES: u64 = 4 * BATCH as u64 * (256 << 10);
 
 /// `GET /accounts/{account}/images/{image}/history`: oldest first.
 ///
@@ -46,10 +52,15 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     let filter = Filter::read(&request)?;
     let format = Format::of(&request)?;
     let image: ImageId = request.id_of("image")?;
-    let mut walk = Walk::begin(&app.store, request.caller()?.account, image).await?;
+    let account = request.caller()?.account;
+    let holder = Holder::Account(account);
+    let _turn = app.reads.turn(holder, BATCH_BYTES).await?;
+    let mut walk = Walk::begin(&app.store, account, image).await?;
     let limit = match (format, request.query.get("limit")) {
         (Format::Ndjson | Format::Csv, None) => {
-            return Ok(export(format, image, walk.export(filter, format)));
+            let access = LongAccess::of(&app, &request)?;
+            let export = Export::new(app.clone(), walk, access, request.reader.clone());
+            return Ok(as_stream(format, image, export.pieces(filter, format)));
         }
         _ => match request.query.number("limit", DEFAULT_LIMIT)? {
             0 => return Err(ApiError::malformed("limit must be at least 1")),
@@ -57,8 +68,6 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
             limit => limit,
         },
     };
-    let holder = Holder::Account(request.caller()?.account);
-    let _turn = app.reads.turn(holder, 3 * PAGE_BYTES as u64).await?;
     let page = walk.page(&filter, format, limit).await?;
     let mut response = match format {
         Format::Json => no_store(with_body(StatusCode::OK, "application/json", page.text)),
@@ -75,7 +84,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     request.count(response).await
 }
 
-fn export(
+fn as_stream(
     format: Format,
     image: ImageId,
     pieces: impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static,
@@ -214,6 +223,22 @@ pub async fn image_at(
     image: ImageId,
     reached: impl Fn(&Recorded<ImageEvent>) -> bool,
 ) -> Result<Option<(u64, ImageState)>, ApiError> {
-    let walk = Walk::begin(&app.store, request.caller()?.account, image).await?;
+    let account = request.caller()?.account;
+    fold_while(app, account, image, reached).await
+}
+
+/// An image of an account as it was while `reached` held.
+///
+/// # Errors
+/// `NotFound` when it is not the account's.
+pub async fn fold_while(
+    app: &App,
+    account: AccountId,
+    image: ImageId,
+    reached: impl Fn(&Recorded<ImageEvent>) -> bool,
+) -> Result<Option<(u64, ImageState)>, ApiError> {
+    let holder = Holder::Account(account);
+    let _turn = app.reads.turn(holder, BATCH_BYTES).await?;
+    let walk = Walk::begin(&app.store, account, image).await?;
     walk.fold_while(reached).await
 }

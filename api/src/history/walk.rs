@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use bytes::Bytes;
 use cqrs_es::Aggregate;
-use futures::{Stream, stream};
 use photolog_domain::{AccountId, Image, ImageError, ImageEvent, ImageId, ImageState};
 use photolog_store::{Recorded, Store};
 
@@ -90,7 +88,7 @@ impl Walk {
     }
 
     /// The wanted ones of the next events, written by `write`; empty at the end of the stream.
-    async fn next<T: Send + 'static>(
+    pub(super) async fn next<T: Send + 'static>(
         &mut self,
         filter: &Filter,
         write: impl Fn(&Entry) -> Result<T, ApiError> + Copy + Send + 'static,
@@ -161,27 +159,10 @@ impl Walk {
         }
         Ok(Page { text, next })
     }
-
-    /// All events that the filter wants, as they are read.
-    pub fn export(
-        self,
-        filter: Filter,
-        format: Format,
-    ) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static {
-        let head = beginning(format).map(Bytes::from);
-        let rest = stream::try_unfold(self, move |mut walk| {
-            let filter = filter.clone();
-            async move {
-                let lines = walk.next(&filter, move |entry| line(format, entry)).await?;
-                let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
-                Ok((!lines.is_empty()).then(|| (Bytes::from(lines.concat()), walk)))
-            }
-        });
-        futures::StreamExt::chain(stream::once(async { head }), rest)
-    }
 }
 
-fn beginning(format: Format) -> Result<Vec<u8>, ApiError> {
+/// What stands before the first event.
+pub(super) fn beginning(format: Format) -> Result<Vec<u8>, ApiError> {
     match format {
         Format::Json => Ok(b"{\"events\":[".to_vec()),
         Format::Ndjson => Ok(Vec::new()),
@@ -189,7 +170,8 @@ fn beginning(format: Format) -> Result<Vec<u8>, ApiError> {
     }
 }
 
-fn line(format: Format, entry: &Entry) -> Result<Vec<u8>, ApiError> {
+/// An event in its form.
+pub(super) fn line(format: Format, entry: &Entry) -> Result<Vec<u8>, ApiError> {
     match format {
         Format::Json => serde_json::to_vec(entry).map_err(ApiError::internal),
         Format::Ndjson => json_line(entry),

@@ -5,7 +5,8 @@
 //! while belongs to a client that does not read. Over HTTP/2 nothing else shows that: the client may
 //! take every frame of the connection and still give a stream no window.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 
 use crate::error::ApiError;
 use crate::http::connections::{Connection, Ended, InFlight};
+use crate::http::memory::Holder;
 use crate::limits::Pace;
 
 /// Handed to hyper at once: small enough that each piece shows progress.
@@ -27,11 +29,17 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// What an answer costs beside its bytes.
 const OVERHEAD_BYTES: u64 = 512;
 
-/// How long an answer may wait for memory.
+/// How long an answer may wait for memory while it holds nothing, and while others wait for what it
+/// holds.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+const WAIT_IN_TURN: Duration = Duration::from_millis(250);
 
 /// How long a client may keep an answer waiting before another one may take its memory.
 const UNREAD: Duration = Duration::from_secs(1);
+
+/// An answer up to this size is small: an eighth of the memory is for small ones alone.
+const SMALL_BYTES: u64 = 64 << 10;
 
 /// The memory of all answers in flight.
 #[derive(Debug)]
@@ -47,13 +55,42 @@ struct Ledger {
     next: u64,
     /// Oldest first.
     outstanding: BTreeMap<u64, Outstanding>,
+    of: HashMap<Holder, u64>,
 }
 
 #[derive(Debug)]
 struct Outstanding {
     bytes: u64,
+    holder: Holder,
     connection: Arc<Connection>,
     progress: Arc<Progress>,
+}
+
+impl Ledger {
+    fn insert(&mut self, answer: Outstanding) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.bytes += answer.bytes;
+        *self.of.entry(answer.holder).or_default() += answer.bytes;
+        self.outstanding.insert(id, answer);
+        id
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Outstanding> {
+        let answer = self.outstanding.remove(&id)?;
+        self.bytes -= answer.bytes;
+        if let Some(bytes) = self.of.get_mut(&answer.holder) {
+            *bytes -= answer.bytes;
+            if *bytes == 0 {
+                self.of.remove(&answer.holder);
+            }
+        }
+        Some(answer)
+    }
+
+    fn of(&self, holder: Holder) -> u64 {
+        self.of.get(&holder).copied().unwrap_or(0)
+    }
 }
 
 impl Answers {
@@ -66,59 +103,72 @@ impl Answers {
         })
     }
 
-    /// Takes memory for an answer; when there is none, the connections whose clients have left their
-    /// answers unread for longest are ended. `None` when there is none for some time all the same.
+    /// Takes memory for an answer. When there is none, the connections whose clients have left their
+    /// answers unread for longest are ended; and when all are read, though slowly, the oldest answer of
+    /// the client that holds most. `None` when there is none for some time all the same.
     async fn reserve(
         self: &Arc<Self>,
         bytes: u64,
+        holder: Holder,
         connection: &Arc<Connection>,
+        longest_wait: Duration,
     ) -> Option<Reserved> {
         let bytes = bytes + OVERHEAD_BYTES;
-        let waits_until = tokio::time::Instant::now() + LONGEST_WAIT;
+        let began = tokio::time::Instant::now();
+        let mut has_ended_one = false;
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
             freed.as_mut().enable();
-            if let Some(reserved) = self.try_reserve(bytes, connection) {
+            if let Some(reserved) = self.try_reserve(bytes, holder, connection) {
                 return Some(reserved);
             }
-            self.end_unread(bytes);
-            let pause = tokio::time::Instant::now() + UNREAD / 4;
-            if tokio::time::Instant::now() >= waits_until {
+            let waited = began.elapsed();
+            if waited >= longest_wait {
                 return None;
             }
+            self.end_unread(bytes);
+            if waited >= LONGEST_WAIT / 2 && !has_ended_one {
+                has_ended_one = true;
+                self.end_oldest_of_largest();
+            }
             // Time alone may turn an answer into an unread one, so the wait has steps.
-            let _ = tokio::time::timeout_at(pause.min(waits_until), freed).await;
+            let _ = tokio::time::timeout(UNREAD / 4, freed).await;
         }
     }
 
-    fn try_reserve(self: &Arc<Self>, bytes: u64, connection: &Arc<Connection>) -> Option<Reserved> {
+    fn try_reserve(
+        self: &Arc<Self>,
+        bytes: u64,
+        holder: Holder,
+        connection: &Arc<Connection>,
+    ) -> Option<Reserved> {
         let ledger = self.lock();
-        // One answer may be larger than the whole budget: then it has it alone.
-        let fits = ledger.bytes == 0 || ledger.bytes + bytes <= self.most_bytes;
-        fits.then(|| self.enter(ledger, bytes, connection))
-    }
-
-    /// For a refusal, which must go out although there is no memory: it has next to no bytes.
-    fn reserve_anyway(self: &Arc<Self>, connection: &Arc<Connection>) -> Reserved {
-        self.enter(self.lock(), OVERHEAD_BYTES, connection)
+        let most = if bytes <= SMALL_BYTES {
+            self.most_bytes
+        } else {
+            self.most_bytes / 8 * 7
+        };
+        // One answer may be larger than a client's quarter, or the whole budget: then it has it alone.
+        let own = ledger.of(holder);
+        let fits = (ledger.bytes == 0 || ledger.bytes + bytes <= most)
+            && (own == 0 || own + bytes <= self.most_bytes / 4);
+        fits.then(|| self.enter(ledger, bytes, holder, connection))
     }
 
     fn enter(
         self: &Arc<Self>,
         mut ledger: MutexGuard<'_, Ledger>,
         bytes: u64,
+        holder: Holder,
         connection: &Arc<Connection>,
     ) -> Reserved {
         let progress = Arc::new(Progress::default());
-        let id = ledger.next;
-        ledger.next += 1;
-        ledger.bytes += bytes;
-        let outstanding = Outstanding {
+        let id = ledger.insert(Outstanding {
             bytes,
+            holder,
             connection: connection.clone(),
             progress: progress.clone(),
-        };
-        ledger.outstanding.insert(id, outstanding);
+        });
         drop(ledger);
         connection.watch(progress.clone());
         gauge().increment(bytes as f64);
@@ -149,6 +199,20 @@ impl Answers {
         }
     }
 
+    fn end_oldest_of_largest(&self) {
+        let ledger = self.lock();
+        let largest = ledger.of.iter().max_by_key(|(_, bytes)| **bytes);
+        let oldest = largest.and_then(|(holder, _)| {
+            let mut answers = ledger.outstanding.values();
+            answers.find(|answer| answer.holder == *holder && answer.bytes > SMALL_BYTES)
+        });
+        let oldest = oldest.map(|answer| answer.connection.clone());
+        drop(ledger);
+        if let Some(connection) = oldest {
+            connection.end(Ended::AnswerMemory);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,15 +228,24 @@ pub struct Reader {
     answers: Arc<Answers>,
     /// The connection that reads them.
     pub connection: Arc<Connection>,
+    holder: Holder,
 }
 
 impl Reader {
     /// The reader at a connection's other end.
     pub fn new(answers: Arc<Answers>, connection: Arc<Connection>) -> Self {
+        let holder = Holder::client(connection.peer);
         Self {
             answers,
             connection,
+            holder,
         }
+    }
+
+    /// The reader behind a proxy's connection.
+    pub fn behind(self, client: IpAddr) -> Self {
+        let holder = Holder::client(client);
+        Self { holder, ..self }
     }
 
     /// Room for an answer that is still to be made, as an extension of that answer.
@@ -180,42 +253,79 @@ impl Reader {
     /// # Errors
     /// `Unavailable` when too many answers wait to be read.
     pub async fn room(&self, bytes: u64) -> Result<Room, ApiError> {
-        let reserved = self.answers.reserve(bytes, &self.connection).await;
+        self.room_within(bytes, LONGEST_WAIT).await
+    }
+
+    /// As [`Reader::room`], for one who holds a turn that others wait for.
+    ///
+    /// # Errors
+    /// As [`Reader::room`], and sooner.
+    pub async fn room_in_turn(&self, bytes: u64) -> Result<Room, ApiError> {
+        self.room_within(bytes, WAIT_IN_TURN).await
+    }
+
+    async fn room_within(&self, bytes: u64, wait: Duration) -> Result<Room, ApiError> {
+        let reserved = self
+            .answers
+            .reserve(bytes, self.holder, &self.connection, wait);
         reserved
+            .await
             .map(|reserved| Room(Arc::new(reserved)))
             .ok_or_else(|| ApiError::busy("too many answers wait to be read"))
     }
 
     /// As [`Reader::room`], but without a wait.
     pub fn try_room(&self, bytes: u64) -> Option<Room> {
+        let bytes = bytes + OVERHEAD_BYTES;
         let reserved = self
             .answers
-            .try_reserve(bytes + OVERHEAD_BYTES, &self.connection);
+            .try_reserve(bytes, self.holder, &self.connection);
         reserved.map(|reserved| Room(Arc::new(reserved)))
     }
 
-    /// Counts an answer's bytes until they are written; `None` when there is no room for them. A
-    /// stream, whose length nobody knows, has little in flight at once.
-    pub async fn count<B: Body>(&self, response: &mut Response<B>) -> Option<Room> {
+    /// Counts an answer's bytes until they are written. A stream, whose length nobody knows, has little
+    /// in flight at once.
+    ///
+    /// # Errors
+    /// As [`Reader::room`].
+    pub async fn count<B: Body>(&self, response: &mut Response<B>) -> Result<(), ApiError> {
         let bytes = response.body().size_hint().exact().unwrap_or(0);
-        match response.extensions_mut().remove::<Room>() {
+        let room = match response.extensions_mut().remove::<Room>() {
             Some(room) => {
                 room.0.resize(bytes);
-                Some(room)
+                room
             }
-            None => self.room(bytes).await.ok(),
-        }
+            None => self.room(bytes).await?,
+        };
+        response.extensions_mut().insert(room);
+        Ok(())
     }
 
     /// Room for a refusal, which must go out although there is none: it has next to no bytes.
     pub fn room_anyway(&self) -> Room {
-        Room(Arc::new(self.answers.reserve_anyway(&self.connection)))
+        let ledger = self.answers.lock();
+        let reserved = self
+            .answers
+            .enter(ledger, OVERHEAD_BYTES, self.holder, &self.connection);
+        Room(Arc::new(reserved))
     }
 }
 
 /// Memory of one answer, given back when it is written or dropped.
 #[derive(Clone, Debug)]
 pub struct Room(Arc<Reserved>);
+
+impl Room {
+    /// A piece of a stream, which keeps this room until it is written: from here on we wait for the
+    /// client to take it.
+    pub fn keep(self, bytes: Bytes) -> Bytes {
+        self.0.progress.is_handed(bytes.len());
+        Bytes::from_owner(Counted {
+            bytes,
+            _reserved: self.0,
+        })
+    }
+}
 
 #[derive(Debug)]
 struct Reserved {
@@ -233,7 +343,11 @@ impl Reserved {
             return;
         };
         let before = std::mem::replace(&mut answer.bytes, bytes);
+        let holder = answer.holder;
         ledger.bytes = ledger.bytes + bytes - before;
+        if let Some(own) = ledger.of.get_mut(&holder) {
+            *own = *own + bytes - before;
+        }
         drop(ledger);
         gauge().increment(bytes as f64 - before as f64);
         if bytes < before {
@@ -244,12 +358,7 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        let mut ledger = self.answers.lock();
-        let removed = ledger.outstanding.remove(&self.id);
-        if let Some(answer) = &removed {
-            ledger.bytes -= answer.bytes;
-        }
-        drop(ledger);
+        let removed = self.answers.lock().remove(self.id);
         if let Some(answer) = removed {
             answer.connection.forget(&self.progress);
             gauge().decrement(answer.bytes as f64);
@@ -437,12 +546,14 @@ mod tests {
         let answers = Answers::new(1 << 20);
         let reader = Reader::new(answers.clone(), connection.clone());
         let bytes = Bytes::from(vec![7; 150_000]);
-        let room = reader.room(1_000_000).await.unwrap();
-        assert!(reader.room(150_000).await.is_err());
+        let room = reader.room(900_000).await.unwrap();
+        let other = reader.clone().behind([127, 0, 0, 2].into());
+        assert!(other.try_room(150_000).is_none());
         let mut response = Response::new(Full::new(bytes.clone()));
         response.extensions_mut().insert(room);
-        let room = reader.count(&mut response).await.unwrap();
-        drop(reader.room(800_000).await.unwrap());
+        reader.count(&mut response).await.unwrap();
+        let room = response.extensions_mut().remove::<Room>().unwrap();
+        drop(other.try_room(700_000).unwrap());
         let mut body = AnswerBody::new(
             Full::new(bytes.clone()),
             room,
@@ -486,8 +597,8 @@ mod tests {
             connection.ended().await;
             drop((first, body));
         };
-        let (next, ()) = tokio::join!(answers.reserve(90_000, &connection), given_up);
-        assert!(next.is_some());
+        let (next, ()) = tokio::join!(reader.room(80_000), given_up);
+        assert!(next.is_ok());
     }
 
     #[tokio::test]
@@ -504,11 +615,46 @@ mod tests {
         assert!(progress.is_overdue(later(11), PACE));
     }
 
+    /// So many small answers of one client, all of them being read.
+    fn reads(reader: &Reader, count: usize, bytes: u64) -> Vec<Room> {
+        (0..count).map_while(|_| reader.try_room(bytes)).collect()
+    }
+
     #[tokio::test]
-    async fn a_full_budget_of_answers_that_are_read_refuses() {
+    async fn a_client_has_a_quarter_and_small_answers_have_an_eighth() {
+        const KIBIBYTE: u64 = 1 << 10;
         let (_all, connection) = connection();
-        let answers = Answers::new(100_000);
-        let _held = answers.reserve(90_000, &connection).await.unwrap();
-        assert!(answers.reserve(90_000, &connection).await.is_none());
+        let answers = Answers::new(8_000 * KIBIBYTE);
+        let reader = Reader::new(answers.clone(), connection);
+        let client = |last| reader.clone().behind([127, 0, 0, last].into());
+        let held: Vec<_> = (1..=4)
+            .map(|last| reads(&client(last), 100, 99 * KIBIBYTE))
+            .collect();
+        assert_eq!(
+            held.iter().map(Vec::len).collect::<Vec<_>>(),
+            [20, 20, 20, 10]
+        );
+        assert_eq!(reads(&client(5), 100, 50 * KIBIBYTE).len(), 20);
+        drop(held);
+        assert_eq!(bytes_in_flight(&answers), 0);
+        assert!(answers.lock().of.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_oldest_answer_of_the_largest_client_gives_way_when_all_are_read() {
+        let (all, first) = connection();
+        let second = all.admit([127, 0, 0, 2].into()).unwrap();
+        let answers = Answers::new(1 << 20);
+        let large = Reader::new(answers.clone(), first.clone());
+        let small = Reader::new(answers.clone(), second.clone());
+        let mut held = reads(&large, 1, 600_000);
+        let _other = reads(&small, 1, 200_000);
+        let newcomer = small.clone().behind([127, 0, 0, 3].into());
+        let given_up = async {
+            first.ended().await;
+            held.clear();
+        };
+        let (room, ()) = tokio::join!(newcomer.room(200_000), given_up);
+        assert!(room.is_ok() && !second.is_ended());
     }
 }

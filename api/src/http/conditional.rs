@@ -3,7 +3,6 @@
 use http::HeaderMap;
 
 use crate::error::ApiError;
-use crate::http::request::header;
 
 /// What a write demands of the image it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +17,17 @@ impl IfMatch {
     /// Reads the header. `*` demands only existence, which every write demands anyway.
     /// A weak tag never matches (strong comparison), nor does one we did not make.
     pub fn of(headers: &HeaderMap) -> Self {
-        match header(headers, "if-match") {
-            None => Self::Whatever,
-            Some(text) if text.trim() == "*" => Self::Whatever,
-            Some(text) => Self::Sequence(
-                text.split(',')
+        let lines: Vec<_> = headers
+            .get_all("if-match")
+            .iter()
+            .map(|line| line.to_str().unwrap_or_default().trim())
+            .collect();
+        match lines.as_slice() {
+            [] | ["*"] => Self::Whatever,
+            lines => Self::Sequence(
+                lines
+                    .iter()
+                    .flat_map(|line| line.split(','))
                     .filter_map(|tag| {
                         tag.trim()
                             .strip_prefix('"')?

@@ -21,6 +21,9 @@ use crate::limits::{Limits, Pace};
 /// How often deadlines are looked at: they are kept to that accuracy.
 const ROUND: Duration = Duration::from_millis(250);
 
+/// A connection that is younger has had no time to send a head.
+const TIME_FOR_HEAD: Duration = Duration::from_secs(1);
+
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -113,7 +116,7 @@ impl Connections {
             open.remove(&displaced);
             displaced.end(Ended::Displaced);
         } else if open.all.len() >= self.most {
-            let displaced = open.oldest_without_request()?;
+            let displaced = open.longest_without_request()?;
             open.remove(&displaced);
             displaced.end(Ended::Displaced);
         }
@@ -163,12 +166,25 @@ impl Open {
         self.all.get(id).cloned()
     }
 
-    fn oldest_without_request(&self) -> Option<Arc<Connection>> {
-        if let Some(id) = self.headless.first() {
-            return self.all.get(id).cloned();
+    /// A connection that has kept us waiting for its head, else the one that was idle for longest, else
+    /// one that has had no time to send a head.
+    fn longest_without_request(&self) -> Option<Arc<Connection>> {
+        let headless = self.headless.first().and_then(|id| self.all.get(id));
+        let is_late = |connection: &&Arc<Connection>| {
+            connection.activity().accepted.elapsed() > TIME_FOR_HEAD
+        };
+        if let Some(late) = headless.filter(is_late) {
+            return Some(late.clone());
         }
-        let mut all = self.all.values();
-        all.find(|connection| connection.activity().in_flight == 0)
+        let idle = self.all.values().filter_map(|connection| {
+            let activity = connection.activity();
+            (activity.heads > 0 && activity.in_flight == 0)
+                .then_some((activity.idle_since, connection))
+        });
+        let longest = idle.min_by_key(|(since, _)| *since);
+        longest
+            .map(|(_, connection)| connection)
+            .or(headless)
             .cloned()
     }
 

@@ -20,6 +20,10 @@ use crate::limits::Limits;
 /// How long a request may wait to be authenticated: that takes a query, so places are free soon.
 const AUTHENTICATION_WAIT: Duration = Duration::from_secs(5);
 
+/// Log-ins, refreshes and revocations of one account at once: they are over in milliseconds, and take
+/// turns with everybody's writes.
+const LOG_INS_PER_ACCOUNT: usize = 16;
+
 /// All places.
 #[derive(Debug)]
 pub struct Places {
@@ -37,9 +41,11 @@ pub struct Places {
     pub accounts: Cap<AccountId>,
     /// Of one key.
     pub keys: Cap<KeyId>,
-    /// Open feeds of one account.
+    /// Log-ins, refreshes and revocations of one account: each is a write.
+    pub log_ins: Cap<AccountId>,
+    /// Open feeds and exports of one account.
     pub account_feeds: Cap<AccountId>,
-    /// Open feeds of one key.
+    /// Open feeds and exports of one key.
     pub key_feeds: Cap<KeyId>,
 }
 
@@ -54,6 +60,7 @@ impl Places {
             addresses: Cap::new("requests", "address", limits.requests_per_address),
             accounts: Cap::new("requests", "account", limits.requests_per_account),
             keys: Cap::new("requests", "key", limits.requests_per_key),
+            log_ins: Cap::new("log-ins", "account", LOG_INS_PER_ACCOUNT),
             account_feeds: Cap::new("feeds", "account", limits.feeds_per_account),
             key_feeds: Cap::new("feeds", "key", limits.feeds_per_key),
         }

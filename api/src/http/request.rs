@@ -1,7 +1,9 @@
 //! A request as handlers see it: matched, decoded, and with its caller known.
 
+use std::any::Any;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 use http_body::Body;
@@ -74,7 +76,12 @@ pub struct Request {
     pub dialect: Dialect,
     /// Who asks; `None` only on routes that need no credentials.
     pub caller: Option<Caller>,
+    /// Its places, for work that goes on without it.
+    pub places: Option<Held>,
 }
+
+/// Something that is given back when the last one that holds it is done.
+pub type Held = Arc<dyn Any + Send + Sync>;
 
 impl Request {
     /// Whether a media type is JSON, or a format made of JSON.
@@ -92,7 +99,7 @@ impl Request {
     pub async fn count(&self, mut response: Response) -> Result<Response, ApiError> {
         if let Some(reader) = &self.reader {
             let bytes = response.body().size_hint().exact().unwrap_or(0);
-            let room = reader.room(bytes).await?;
+            let room = reader.room_in_turn(bytes).await?;
             response.extensions_mut().insert(room);
         }
         Ok(response)
@@ -139,6 +146,27 @@ impl Request {
         &mut self,
         limit: usize,
     ) -> Result<T, ApiError> {
+        let parsed = self.parsed(limit).await?;
+        parsed.map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))
+    }
+
+    /// As [`Request::json`], of a body whose values must not be repeated in an error.
+    ///
+    /// # Errors
+    /// As [`Request::json`].
+    pub async fn json_with_secrets<T: serde::de::DeserializeOwned + Send + 'static>(
+        &mut self,
+        limit: usize,
+    ) -> Result<T, ApiError> {
+        self.parsed(limit)
+            .await?
+            .map_err(|problem| not_shown(&problem))
+    }
+
+    async fn parsed<T: serde::de::DeserializeOwned + Send + 'static>(
+        &mut self,
+        limit: usize,
+    ) -> Result<serde_json::Result<T>, ApiError> {
         if !self.header("content-type").is_none_or(Self::is_json) {
             return Err(ApiError::new(
                 Kind::UnsupportedMediaType,
@@ -146,13 +174,21 @@ impl Request {
             ));
         }
         let body = self.body.collect(limit).await?;
-        let parsed = if body.len() > MAX_BYTES_PARSED_INLINE {
-            compute(move || serde_json::from_slice(&body)).await?
+        if body.len() > MAX_BYTES_PARSED_INLINE {
+            compute(move || serde_json::from_slice(&body)).await
         } else {
-            serde_json::from_slice(&body)
-        };
-        parsed.map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))
+            Ok(serde_json::from_slice(&body))
+        }
     }
+}
+
+/// What is wrong with a body that holds a secret: serde's own words repeat a value of a wrong type.
+pub fn not_shown(problem: &serde_json::Error) -> ApiError {
+    ApiError::malformed(format!(
+        "the body is not valid at line {}, column {}",
+        problem.line(),
+        problem.column()
+    ))
 }
 
 /// A header's value, when it is there and is text.

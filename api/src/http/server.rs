@@ -11,8 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -21,12 +20,13 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::http::answers::{AnswerBody, Answers, Reader};
+use crate::http::answers::{AnswerBody, Answers, Reader, Room};
 use crate::http::client_stream::ClientStream;
 use crate::http::connections::{Connection, Connections};
 use crate::http::poll_watch::watched;
 use crate::limits::{Limits, Pace};
 
+/// Most header fields of a request; hyper counts those of HTTP/1.1 alone.
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
@@ -56,7 +56,9 @@ pub async fn serve<S, B>(
     B: Body<Data = Bytes> + From<&'static str> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let connections = Connections::new(limits, most_connections(limits.connections));
+    // An upload has its file open, and for a while twice.
+    let others = RESERVED_DESCRIPTORS + 2 * limits.requests_in_flight as u64;
+    let connections = Connections::new(limits, most_connections(limits.connections, others));
     let deadlines = tokio::spawn(connections.clone().keep_deadlines());
     let answers = Answers::new(limits.answer_bytes());
     let builder = connection_builder();
@@ -119,10 +121,10 @@ async fn accept(
 }
 
 /// Raises the limit of open files as far as it goes; how many connections that allows.
-fn most_connections(wanted: usize) -> usize {
+fn most_connections(wanted: usize, others: u64) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let needed = wanted as u64 + RESERVED_DESCRIPTORS;
+    let needed = wanted as u64 + others;
     let Some(have) = current.filter(|have| *have < needed) else {
         return wanted;
     };
@@ -137,10 +139,7 @@ fn most_connections(wanted: usize) -> usize {
         Ok(()) => raised,
         Err(_) => have,
     };
-    let most = have
-        .saturating_sub(RESERVED_DESCRIPTORS)
-        .max(have / 4)
-        .max(1);
+    let most = have.saturating_sub(others).max(have / 4).max(1);
     let most = usize::try_from(most).unwrap_or(wanted).min(wanted);
     if most < wanted {
         tracing::warn!(
@@ -209,31 +208,21 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let (reader, pace) = (self.reader.clone(), self.pace);
         let in_flight = reader.connection.begin_request();
+        if request.headers().len() > MAX_HEADERS {
+            let mut response = Response::new(B::from(""));
+            *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let room = reader.room_anyway();
+            let refused = response.map(|body| AnswerBody::new(body, room, pace, in_flight));
+            return std::future::ready(Ok(refused)).boxed();
+        }
         request.extensions_mut().insert(reader.clone());
         let answered = self.inner.call(request);
         async move {
             let Ok(mut response) = answered.await;
-            let room = match reader.count(&mut response).await {
-                Some(room) => room,
-                None => {
-                    response = no_memory();
-                    reader.room_anyway()
-                }
-            };
+            let counted = response.extensions_mut().remove::<Room>();
+            let room = counted.unwrap_or_else(|| reader.room_anyway());
             Ok(response.map(|body| AnswerBody::new(body, room, pace, in_flight)))
         }
         .boxed()
     }
-}
-
-/// The answer in place of one that there is no memory for.
-fn no_memory<B: From<&'static str>>() -> Response<B> {
-    let body = r#"{"error":"too many answers wait to be read"}"#;
-    let mut response = Response::new(body.into());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }

@@ -103,17 +103,21 @@ impl Pictures {
             came_from("memory");
             return Ok((bytes, None));
         }
-        let mut room = None;
-        let make = async {
-            let (bytes, own_room) = self.make(key, master, has_alpha, spec, viewer).await?;
-            room = own_room;
-            Ok(bytes)
-        };
-        let made = self.memory.try_get_with(key, make).await;
-        let bytes = made.map_err(|shared: Arc<ApiError>| {
-            ApiError::new(shared.kind.clone(), shared.message.clone()).caused_by(shared.to_string())
-        })?;
-        Ok((bytes, room))
+        loop {
+            let (mut room, mut was_ours) = (None, false);
+            let make = async {
+                was_ours = true;
+                let (bytes, own_room) = self.make(key, master, has_alpha, spec, viewer).await?;
+                room = own_room;
+                Ok::<_, ApiError>(bytes)
+            };
+            match self.memory.try_get_with(key, make).await {
+                Ok(bytes) => return Ok((bytes, room)),
+                // Another client's turn or room is not ours.
+                Err(shared) if !was_ours && shared.is_busy() => {}
+                Err(shared) => return Err(shared_error(&shared)),
+            }
+        }
     }
 
     async fn make(
@@ -159,6 +163,11 @@ impl Pictures {
         self.disk.put(name, rendered.clone()).await;
         Ok((rendered, room))
     }
+}
+
+/// The error of a piece of work that several waited for.
+fn shared_error(shared: &Arc<ApiError>) -> ApiError {
+    ApiError::new(shared.kind.clone(), shared.message.clone()).caused_by(shared.to_string())
 }
 
 /// Counts a rendition by where it came from: the share of `memory` and `disk` is the cache's worth.

@@ -124,12 +124,18 @@ impl Blobs {
             Place::Directory(directory) => directory.get(digest).await?,
             Place::Bucket(bucket) => bucket.get(digest).await?,
         };
-        match found {
-            Some(bytes) if Sha256::digest(&bytes).as_slice() != digest.as_bytes() => {
-                Err(BlobError::Damaged(*digest))
+        let Some(bytes) = found else {
+            return Ok(None);
+        };
+        let digest = *digest;
+        blocking(move || {
+            if Sha256::digest(&bytes).as_slice() == digest.as_bytes() {
+                Ok(Some(bytes))
+            } else {
+                Err(BlobError::Damaged(digest))
             }
-            found => Ok(found),
-        }
+        })
+        .await
     }
 
     /// A blob without its bytes; `None` when there is none of that name.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_secrets.sql"),
     include_str!("../../migrations/sqlite/0003_token_families.sql"),
     include_str!("../../migrations/sqlite/0004_master_index.sql"),
+    include_str!("../../migrations/sqlite/0005_disabled.sql"),
 ];
 
 /// The migration that takes the verifiers of keys out of their table.

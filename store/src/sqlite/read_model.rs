@@ -13,14 +13,14 @@ use crate::read_model::Step;
 use crate::{ImageRow, Position, StoreError};
 
 const NEWEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
-    WHERE account = ?1 AND (?2 IS NULL OR (state ->> 'disabled_at' IS NOT NULL) = ?2)
+    WHERE account = ?1 AND (?2 IS NULL OR disabled = ?2)
       AND (?3 IS NULL OR created_position <
            (SELECT created_position FROM image_view WHERE image = ?3))
       AND (?4 IS NULL OR state ->> 'created_at' <= ?4)
     ORDER BY created_position DESC LIMIT ?6 OFFSET ?5";
 
 const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
-    WHERE account = ?1 AND (?2 IS NULL OR (state ->> 'disabled_at' IS NOT NULL) = ?2)
+    WHERE account = ?1 AND (?2 IS NULL OR disabled = ?2)
       AND (?3 IS NULL OR created_position >
            (SELECT created_position FROM image_view WHERE image = ?3))
       AND (?4 IS NULL OR state ->> 'created_at' >= ?4)
@@ -65,7 +65,7 @@ impl Sqlite {
     ) -> Result<u64, StoreError> {
         let row = sqlx::query(
             "SELECT count(*) FROM image_view
-             WHERE account = ?1 AND (?2 IS NULL OR (state ->> 'disabled_at' IS NOT NULL) = ?2)",
+             WHERE account = ?1 AND (?2 IS NULL OR disabled = ?2)",
         )
         .bind(account.to_string())
         .bind(which.disabled())

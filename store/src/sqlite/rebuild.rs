@@ -22,7 +22,8 @@ CREATE TABLE image_view_rebuilt
 
 const SWAP: &str = "
 DELETE FROM image_view;
-INSERT INTO image_view SELECT * FROM image_view_rebuilt ORDER BY created_position;
+INSERT INTO image_view (image, account, public_id, created_position, sequence, state)
+SELECT * FROM image_view_rebuilt ORDER BY created_position;
 DROP TABLE image_view_rebuilt;";
 
 impl Sqlite {

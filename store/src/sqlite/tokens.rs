@@ -90,8 +90,8 @@ impl Sqlite {
         key_id: &KeyId,
         number: i64,
     ) -> Result<Refreshed, StoreError> {
-        let _turn = self.turn.lock().await;
         let mut connection = self.durable.connect().await?;
+        let _turn = self.turn.lock().await;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let found = find(&mut transaction, family).await?;
         let Some(found) = found.filter(|found| found.is_live() && found.key_id == *key_id) else {
@@ -125,8 +125,8 @@ impl Sqlite {
         family: Uuid,
         key_id: &KeyId,
     ) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
         let mut connection = self.durable.connect().await?;
+        let _turn = self.turn.lock().await;
         end(&mut connection, family, key_id).await
     }
 }

@@ -12,6 +12,7 @@ use crate::auth::{self, Caller};
 use crate::dialect::unique::UniqueMembers;
 use crate::error::{ApiError, Kind};
 use crate::http::Request;
+use crate::http::request::not_shown;
 
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
@@ -70,7 +71,7 @@ impl Parameters {
 
     pub(crate) fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let UniqueMembers(members) = serde_json::from_slice::<UniqueMembers<Value>>(body)
-            .map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))?;
+            .map_err(|problem| not_shown(&problem))?;
         let mut parameters = BTreeMap::new();
         for (name, value) in members {
             match value {

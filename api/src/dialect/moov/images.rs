@@ -17,7 +17,7 @@ use crate::dialect::moov::wire::{Duplicate, ImageMetadata};
 use crate::dialect::page_memory;
 use crate::error::{ApiError, Kind};
 use crate::executor::{CommandContext, Written, execute, present, write};
-use crate::history::{self, walk::Walk};
+use crate::history::{self, fold_while};
 use crate::http::compute::compute;
 use crate::http::conditional::IfMatch;
 use crate::http::memory::Holder;
@@ -283,10 +283,10 @@ async fn answered_before(
     if record.fingerprint != idempotency.fingerprint {
         return Err(StoreError::IdempotencyKeyUsed(record).into());
     }
-    let walk = Walk::begin(&app.store, idempotency.account, record.image).await?;
-    let folded = walk
-        .fold_while(|event| event.sequence <= record.sequence)
-        .await?;
+    let folded = fold_while(app, idempotency.account, record.image, |event| {
+        event.sequence <= record.sequence
+    })
+    .await?;
     Ok(folded.map(|(sequence, state)| {
         let written = Written {
             image: record.image,

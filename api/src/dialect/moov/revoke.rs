@@ -18,6 +18,7 @@ pub async fn revoke(app: SharedApp, mut request: Request) -> Result<Response, Ap
     let token = parameters
         .get("token")
         .ok_or_else(|| ApiError::invalid("token", "is required"))?;
+    let _place = app.places.log_ins.enter(&caller.account)?;
     app.tokens.revoke(&caller.key_id, token).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -21,10 +21,12 @@ pub async fn issue(app: SharedApp, mut request: Request) -> Result<Response, Api
     let (family, granted) = match grant_type {
         "client_credentials" => {
             let caller = client::authenticate(&app, &request, &parameters).await?;
+            let _place = app.places.log_ins.enter(&caller.account)?;
             log_in(&app, &caller, &parameters).await?
         }
         "refresh_token" => {
             let caller = client::authenticate(&app, &request, &parameters).await?;
+            let _place = app.places.log_ins.enter(&caller.account)?;
             refresh(&app, &caller, &parameters).await?
         }
         _ => {

@@ -2,6 +2,8 @@
 //!
 //! <https://uploadcare.com/docs/api/rest/authentication/>
 
+use std::time::Instant;
+
 use hmac::{Hmac, Mac};
 use md5::{Digest as _, Md5};
 use photolog_domain::KeyId;
@@ -71,6 +73,8 @@ pub async fn authenticate(
                 key_id: key.key_id,
                 scopes: key.scopes,
                 holds_until: None,
+                family: None,
+                checked_at: Instant::now(),
             })
         }
         _ => Err(missing()),

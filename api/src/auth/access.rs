@@ -1,0 +1,82 @@
+//! By what right a long answer goes on: a live feed, an export.
+
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use photolog_domain::{AccountId, KeyId, Scope};
+
+use super::Caller;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::http::Request;
+use crate::http::places::Slot;
+
+/// Credentials that must hold for as long as the answer goes on, and its places.
+pub struct LongAccess {
+    /// Whose events it shows.
+    pub account: AccountId,
+    headers: HeaderMap,
+    /// When the credentials end, if they do.
+    holds_until: Option<Instant>,
+    checked_at: Instant,
+    #[expect(dead_code, reason = "given back when the answer ends")]
+    places: (Slot<AccountId>, Slot<KeyId>),
+}
+
+impl LongAccess {
+    /// Takes places among those of the account and the key.
+    ///
+    /// # Errors
+    /// `RateLimited` when there is none.
+    pub fn of(app: &App, request: &Request) -> Result<Self, ApiError> {
+        let caller = request.caller()?;
+        Ok(Self {
+            account: caller.account,
+            headers: request.headers.clone(),
+            holds_until: caller.holds_until,
+            checked_at: caller.checked_at,
+            places: (
+                app.places.account_feeds.enter(&caller.account)?,
+                app.places.key_feeds.enter(&caller.key_id)?,
+            ),
+        })
+    }
+
+    /// Checks that the key or token still holds and may read histories.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, `NotFound` or `Forbidden` when not.
+    pub async fn check(&mut self, app: &App) -> Result<(), ApiError> {
+        let caller: Caller = super::basic_or_bearer(app, &self.headers).await?;
+        caller.owns(&self.account.to_string())?;
+        self.checked_at = Instant::now();
+        caller.may(Scope::HistoryRead)
+    }
+
+    /// As [`LongAccess::check`], when the last check is older than this.
+    ///
+    /// # Errors
+    /// As [`LongAccess::check`].
+    pub async fn check_each(&mut self, app: &App, period: Duration) -> Result<(), ApiError> {
+        if self.has_ended() {
+            return Err(ApiError::unauthenticated().because("token"));
+        }
+        if self.checked_at.elapsed() < period {
+            return Ok(());
+        }
+        self.check(app).await
+    }
+
+    /// Whether the token has ended.
+    pub fn has_ended(&self) -> bool {
+        self.holds_until.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// Resolves when the token ends.
+    pub async fn end(&self) {
+        match self.holds_until {
+            Some(end) => tokio::time::sleep_until(end.into()).await,
+            None => std::future::pending().await,
+        }
+    }
+}
