@@ -1,9 +1,11 @@
 //! Attacks with answers that nobody reads, or that cost much to make.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use photolog_tests::http2::{Http2, head};
 use photolog_tests::peer::{connect_without_buffer, until_closed};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::connections::hold_many;
@@ -54,6 +56,63 @@ async fn unread(attacker: Attacker, requests: usize) {
 async fn until_reset(stream: &TcpStream) {
     // Neither way an end comes is an error here.
     let _ = stream.ready(tokio::io::Interest::ERROR).await;
+}
+
+/// Answers that are read all the time, and far more slowly than they are made.
+pub(super) async fn slow_readers(attacker: Attacker) {
+    const PIECE: usize = 48 << 10;
+    hold_many(attacker.share(CONNECTIONS), || async {
+        let mut stream = connect(&attacker).await?;
+        stream
+            .write_all(get(&large_rendition(&attacker)).as_bytes())
+            .await?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            stream.read_exact(&mut piece).await?;
+            tokio::time::sleep(Duration::from_millis(700)).await;
+        }
+    })
+    .await;
+}
+
+/// Exports of a history with large events, of which nothing is read.
+pub(super) async fn unread_exports(attacker: Attacker) {
+    const EVENTS: usize = 40;
+    let target = &attacker.target;
+    if attacker.is_first() {
+        for number in 0..EVENTS {
+            write_all_metadata(&attacker, number).await;
+        }
+    }
+    let export = format!(
+        "GET /accounts/{}/images/{}/history?format=ndjson HTTP/1.1\r\nHost: x\r\n\
+         Authorization: {}\r\n\r\n",
+        target.account, target.image, target.authorization
+    );
+    hold_many(attacker.share(256), || async {
+        let mut stream = connect(&attacker).await?;
+        stream.write_all(export.as_bytes()).await?;
+        until_reset(&stream).await;
+        Ok(())
+    })
+    .await;
+}
+
+/// As much metadata as an image may have, in one event.
+async fn write_all_metadata(attacker: &Attacker, number: usize) {
+    let value = format!("{number} {}", "\u{1F600}".repeat(250));
+    let entries: Vec<_> = (0..128)
+        .map(|key| format!("\"key{key}\": \"{value}\""))
+        .collect();
+    let body = format!("{{\"metadata\": {{{}}}}}", entries.join(","));
+    let request = format!(
+        "PUT /v2.1/images/{}/metadata HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {}\r\n\
+         Content-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        attacker.target.image,
+        attacker.target.token,
+        body.len()
+    );
+    let _ = attacker.exchange(request.as_bytes()).await;
 }
 
 /// Answers on all streams of a connection, into a window of no bytes. Pings are answered.

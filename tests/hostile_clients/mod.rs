@@ -84,6 +84,8 @@ attacks! {
     large_heads: bodies::streams_with_large_heads, Small, "32 HTTP/2 connections with 128 heads of 56 KB", "170 MB, p99 302 ms, 622 of 774 failed";
     unread_pipelines: answers::unread_pipelines, Large, "60 connections that read none of 20 answers", "738 MB, p99 1,023 ms, 0 of 306 failed";
     unread_answers: answers::unread_answers, Large, "60 connections that read no answer", "1,100 MB, p99 2,849 ms, 0 of 246 failed";
+    slow_readers: answers::slow_readers, Large, "60 answers that are read slowly", "not measured";
+    unread_exports: answers::unread_exports, Small, "256 exports of a large history that nobody reads", "not measured";
     closed_windows: answers::closed_windows, Large, "32 HTTP/2 connections with 100 answers into closed windows", "2,385 MB, p99 10,026 ms, 7 of 24 failed";
     distinct_sizes: answers::distinct_sizes, Large, "distinct sizes of a noisy picture", "305 MB, p99 481 ms, 0 of 282 failed";
     feeds: answers::feeds, Small, "1,200 feeds of one key", "65 MB, p99 411 ms, 0 of 654 failed";
@@ -101,6 +103,7 @@ attacks! {
     continuations: protocol::continuations, Small, "HTTP/2 heads without end", "35 MB, p99 300 ms, 0 of 366 failed";
     settings_and_pings: protocol::settings_and_pings, Small, "HTTP/2 SETTINGS and PING, answers not read", "34 MB, p99 10,008 ms, 4 of 24 failed";
     wrong_credentials: protocol::wrong_credentials, Small, "wrong credentials", "34 MB, p99 498 ms, 0 of 264 failed";
+    log_ins: protocol::log_ins, Small, "log-ins without pause", "not measured";
     unknown_links: protocol::unknown_links, Small, "unknown public links", "34 MB, p99 974 ms, 0 of 174 failed";
 }
 

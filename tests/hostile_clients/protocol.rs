@@ -4,6 +4,7 @@ use photolog_tests::http2::{END_HEADERS, END_STREAM, Http2, Kind, frame, head};
 use photolog_tests::peer::until_closed;
 use tokio::io::AsyncWriteExt;
 
+use super::connections::hold_many;
 use super::siege::Attacker;
 
 /// Requests that are well-formed enough to be answered, and those that hardly are.
@@ -160,6 +161,18 @@ pub(super) async fn wrong_credentials(attacker: Attacker) {
         }
         tokio::time::sleep(super::FLOOD_PAUSE).await;
     }
+}
+
+/// Log-ins with a good key, as fast as they are answered: each is a write.
+pub(super) async fn log_ins(attacker: Attacker) {
+    let body = "{\"grant_type\": \"client_credentials\"}";
+    let request = format!(
+        "POST /oauth2/token HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        attacker.target.authorization,
+        body.len()
+    );
+    hold_many(8, || async { attacker.exchange(request.as_bytes()).await }).await;
 }
 
 /// Public links that nobody gave out.

@@ -13,7 +13,7 @@ use crate::http::answers::Reader;
 use crate::http::memory::Holder;
 
 /// An export under way.
-pub(super) struct Export {
+pub struct Export {
     app: SharedApp,
     walk: Walk,
     access: LongAccess,
@@ -23,12 +23,7 @@ pub(super) struct Export {
 
 impl Export {
     /// Of everything that is left of a walk.
-    pub(super) fn new(
-        app: SharedApp,
-        walk: Walk,
-        access: LongAccess,
-        reader: Option<Reader>,
-    ) -> Self {
+    pub fn new(app: SharedApp, walk: Walk, access: LongAccess, reader: Option<Reader>) -> Self {
         Self {
             app,
             walk,
@@ -38,7 +33,7 @@ impl Export {
     }
 
     /// All events that the filter wants, as they are read.
-    pub(super) fn pieces(
+    pub fn pieces(
         self,
         filter: Filter,
         format: Format,

@@ -10,7 +10,7 @@
 //! Strong: folded from the image's own stream.
 
 pub mod entry;
-mod export;
+pub mod export;
 pub mod walk;
 
 use std::collections::BTreeSet;
