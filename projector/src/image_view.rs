@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
 use photolog_domain::{Image, ImageEvent, ImageId, ImageState};
-use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError};
+use photolog_store::{ImageRow, LogEntry, Position, Recordable, Store, StoreError};
 
-/// Most images kept in memory between steps; a row is commonly below 1 KB.
+/// Most images kept in memory between steps, and the most bytes of one; a row is commonly below 1 KB.
 const KNOWN: usize = 1_000;
+const KNOWN_BYTES: usize = 16 << 10;
+
+/// Bytes of events that are read without a pause for others who wait for the thread.
+const BYTES_AT_ONCE: usize = 128 << 10;
 
 /// The projection and how far it has come.
 #[derive(Debug)]
@@ -82,7 +86,13 @@ impl ImageView {
             if self.known.len() >= KNOWN {
                 self.known.clear();
             }
-            self.known.extend(folds);
+            for (image, fold) in folds {
+                if fold.image.size_bytes() <= KNOWN_BYTES {
+                    self.known.insert(image, fold);
+                } else {
+                    self.known.remove(&image);
+                }
+            }
             Ok(match count < limit as usize {
                 true => Step::AtTheEnd,
                 false => Step::Advanced,
@@ -116,7 +126,13 @@ impl ImageView {
                 folds.insert(row.image, row.into());
             }
         }
+        let mut bytes = 0;
         for (image, entry) in entries {
+            bytes += entry.payload.get().len();
+            if bytes > BYTES_AT_ONCE {
+                bytes = 0;
+                tokio::task::yield_now().await;
+            }
             let event = entry.event()?;
             let fold = folds.entry(image).or_default();
             fold.apply(entry.position, entry.sequence, event)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SAMPLE: Duration = Duration::from_millis(50);
 
@@ -62,41 +62,75 @@ pub fn raise_descriptor_limit() {
     assert_eq!(raised, 0, "the limit of open files cannot be raised");
 }
 
-/// Watches the memory of a process until asked for the peak.
-pub struct MemoryWatch {
+/// Samples something until it is dropped, and keeps the largest sample.
+pub struct Watch {
     stopped: Arc<AtomicBool>,
-    peak: Arc<AtomicU64>,
+    largest: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl MemoryWatch {
-    /// Begins to watch. A thread of its own samples on time also when the tests' runtime is busy.
-    pub fn begin(process_id: u32) -> Self {
+impl Watch {
+    /// The memory of a process, in bytes.
+    pub fn memory(process_id: u32) -> Self {
+        Self::begin(move || resident_bytes(process_id))
+    }
+
+    /// The processor time that a loop that does nothing is charged at once, in nanoseconds: what the
+    /// machine below takes away for a while counts as the thread's.
+    pub fn stolen_time() -> Self {
+        Self::begin(|| {
+            const BURST: Duration = Duration::from_millis(5);
+            let began = Instant::now();
+            let (mut last, mut longest) = (thread_nanoseconds(), 0);
+            while began.elapsed() < BURST {
+                let now = thread_nanoseconds();
+                longest = longest.max(now - last);
+                last = now;
+            }
+            longest
+        })
+    }
+
+    /// A thread of its own samples on time also when the tests' runtime is busy.
+    fn begin(sample: impl Fn() -> u64 + Send + 'static) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
-        let peak = Arc::new(AtomicU64::new(0));
+        let largest = Arc::new(AtomicU64::new(0));
         let thread = std::thread::spawn({
-            let (stopped, peak) = (stopped.clone(), peak.clone());
+            let (stopped, largest) = (stopped.clone(), largest.clone());
             move || {
                 while !stopped.load(Ordering::Relaxed) {
-                    peak.fetch_max(resident_bytes(process_id), Ordering::Relaxed);
+                    largest.fetch_max(sample(), Ordering::Relaxed);
                     std::thread::sleep(SAMPLE);
                 }
             }
         });
         Self {
             stopped,
-            peak,
+            largest,
             thread: Some(thread),
         }
     }
 
-    /// The most memory that a sample saw, in bytes.
-    pub fn peak_bytes(&self) -> u64 {
-        self.peak.load(Ordering::Relaxed)
+    /// The largest sample.
+    pub fn largest(&self) -> u64 {
+        self.largest.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for MemoryWatch {
+/// The processor time of this thread.
+#[expect(unsafe_code, reason = "the standard library has no word for it")]
+fn thread_nanoseconds() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer is to a whole `timespec` of ours.
+    let read = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(read, 0, "every thread has a clock");
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {

@@ -166,15 +166,18 @@ impl Open {
         self.all.get(id).cloned()
     }
 
-    /// A connection that has kept us waiting for its head, else the one that was idle for longest, else
-    /// one that has had no time to send a head.
+    /// The oldest connection without a head, else the one that was idle for longest.
+    ///
+    /// One that is new has had no time to send a head, so it does not go for the sake of idle ones;
+    /// unless most are without a head, for then it is they who take the places.
     fn longest_without_request(&self) -> Option<Arc<Connection>> {
         let headless = self.headless.first().and_then(|id| self.all.get(id));
-        let is_late = |connection: &&Arc<Connection>| {
-            connection.activity().accepted.elapsed() > TIME_FOR_HEAD
+        let are_most = self.headless.len() > self.all.len() / 2;
+        let goes = |connection: &&Arc<Connection>| {
+            are_most || connection.activity().accepted.elapsed() > TIME_FOR_HEAD
         };
-        if let Some(late) = headless.filter(is_late) {
-            return Some(late.clone());
+        if let Some(headless) = headless.filter(goes) {
+            return Some(headless.clone());
         }
         let idle = self.all.values().filter_map(|connection| {
             let activity = connection.activity();
@@ -509,6 +512,24 @@ mod tests {
         assert!(all.admit(address(4)).is_some());
         assert!(first.activity().ended && !third.activity().ended);
         drop(working);
+    }
+
+    #[test]
+    fn idle_connections_go_before_new_ones_unless_most_are_new() {
+        let all = connections(&[], 4);
+        let idle: Vec<_> = (1..=3)
+            .map(|last| {
+                let idle = all.admit(address(last)).unwrap();
+                drop(idle.begin_request());
+                idle
+            })
+            .collect();
+        let new: Vec<_> = (4..=7)
+            .map(|last| all.admit(address(last)).unwrap())
+            .collect();
+        assert!(idle[0].activity().ended && idle[1].activity().ended);
+        assert!(!idle[2].activity().ended, "most are new by now");
+        assert!(new[0].activity().ended && !new[1].activity().ended);
     }
 
     #[test]
