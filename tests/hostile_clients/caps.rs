@@ -102,7 +102,7 @@ async fn when_all_places_are_taken_the_oldest_connection_without_a_head_goes() {
     );
 }
 
-/// Who asks, and from where.
+/// A client: its credentials and its address.
 struct Client {
     from: Ipv4Addr,
     /// What the proxy says that it asks for.

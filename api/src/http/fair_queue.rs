@@ -3,7 +3,7 @@
 //! In a plain queue one client's thousand jobs hold up everybody's next one, and one large job many
 //! small ones. Here jobs are served by their finish tags (self-clocked fair queueing, S. J. Golestani,
 //! INFOCOM 1994): a client's job is tagged with what the client has had so far and the job's own
-//! bytes. So a small job of one who asks seldom goes before the large ones of those who ask often.
+//! bytes. So a small job of a client with few requests goes before the large jobs of busy clients.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
