@@ -24,7 +24,7 @@ pub struct App {
     /// Originals and masters.
     pub blobs: Blobs,
     /// Ingest, renditions and their cache.
-    pub pictures: Pictures,
+    pub pictures: Arc<Pictures>,
     /// What is new in the log, for those who listen.
     pub live_feed: LiveFeed,
     /// Gives tokens out, checks and ends them.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use libmimalloc_sys::{mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
 use photolog_api::cli::{self, Cli, Command, open_store};
 use photolog_api::serve::{self, Roles};
@@ -12,9 +13,26 @@ use photolog_store::private;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    give_memory_back_at_once();
     private::keep_to_the_owner();
+    start()
+}
+
+/// `mi_option_purge_delay` of `mimalloc.h`: how long free memory is kept, in milliseconds.
+const PURGE_DELAY: mi_option_t = 15;
+
+/// By itself mimalloc keeps free memory for a second, and gives it back when somebody allocates then.
+/// Under all attacks at once that was 480 to 750 MB of resident memory, where this makes 280 to 320;
+/// and whoever had to give it back was busy for up to 40 ms.
+#[expect(unsafe_code, reason = "an option of a C library")]
+fn give_memory_back_at_once() {
+    // SAFETY: it sets an integer, and must not be called while another thread may read that.
+    unsafe { mi_option_set(PURGE_DELAY, 0) }
+}
+
+#[tokio::main]
+async fn start() -> ExitCode {
     match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -52,5 +70,22 @@ async fn run(Cli { command, config }: Cli) -> anyhow::Result<()> {
         }) => cli::archive::backup(&config, &folder, !without_secrets).await,
         Some(Command::Restore { folder }) => cli::archive::restore(&config, &folder).await,
         Some(Command::Gc(arguments)) => cli::gc::run(&config, &arguments).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libmimalloc_sys::mi_option_get;
+
+    use super::*;
+
+    #[test]
+    #[expect(unsafe_code, reason = "an option of a C library")]
+    fn the_number_is_that_of_the_purge_delay() {
+        // SAFETY: it reads an integer.
+        let delay = || unsafe { mi_option_get(PURGE_DELAY) };
+        assert_eq!(delay(), 1_000, "mimalloc's own value");
+        give_memory_back_at_once();
+        assert_eq!(delay(), 0);
     }
 }

@@ -318,13 +318,13 @@ async fn admit(
         Access::Probe => Ok(Places::default()),
         Access::Picture => Ok(Places {
             _address: from_address()?,
-            rotating: Some(app.places.pictures.enter()),
+            rotating: Some(app.places.pictures.enter(client)),
             ..Places::default()
         }),
         Access::Open => {
             let places = Places {
                 _address: from_address()?,
-                rotating: Some(app.places.open.enter()),
+                rotating: Some(app.places.open.enter(client)),
                 ..Places::default()
             };
             request

@@ -64,19 +64,20 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     let bound = listener
         .local_addr()
         .context("the address cannot be read")?;
+    let pictures = Pictures::open(
+        blobs.clone(),
+        config.cache_directory(),
+        &config.picture_limits(),
+    )
+    .await
+    .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?;
     let app = Arc::new(App {
         tokens: TokenIssuer::open(store.clone()).await?,
         rates: RateLimiter::new(config.limits.rate_limit),
         places: Places::new(&config.limits),
         bodies: Memory::new(config.limits.body_bytes()),
         reads: reads(&config.limits),
-        pictures: Pictures::open(
-            blobs.clone(),
-            config.cache_directory(),
-            &config.picture_limits(),
-        )
-        .await
-        .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?,
+        pictures: Arc::new(pictures),
         readiness: Readiness::default(),
         public_url: config.public_url(bound),
         edge_secret: config.edge_secret.clone(),
@@ -132,6 +133,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
 fn reads(limits: &Limits) -> Arc<FairQueue> {
     let allowed = QueueLimits {
         workers: 64,
+        workers_of_one: 64,
         bytes: limits.reading_bytes(),
         waiting: limits.requests_per_account.max(1),
         longest_wait: limits.handler(),

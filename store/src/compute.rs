@@ -1,10 +1,10 @@
-//! Rows into values: many of them are read on the blocking pool, because an async thread that parses
-//! megabytes of JSON keeps every other request waiting.
+//! Rows into values, on the blocking pool: an async thread that copies and parses megabytes of JSON
+//! keeps every other request waiting.
 
 use crate::StoreError;
 
-/// So many rows are read at once where they stand.
-const FEW: usize = 4;
+/// So many rows are read where they stand: one event may have 256 KiB.
+const FEW: usize = 1;
 
 /// Does work on so many rows.
 pub(crate) async fn compute<T: Send + 'static>(

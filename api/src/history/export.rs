@@ -2,14 +2,14 @@
 //! credentials are looked at again.
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::walk::{Walk, beginning, line};
 use super::{BATCH_BYTES, Filter, Format};
 use crate::app::SharedApp;
 use crate::auth::access::LongAccess;
 use crate::error::ApiError;
-use crate::http::answers::Reader;
+use crate::http::answers::{PIECE_BYTES, Reader};
 use crate::http::memory::Holder;
 
 /// An export under way.
@@ -42,28 +42,27 @@ impl Export {
         let rest = stream::try_unfold(self, move |mut export| {
             let filter = filter.clone();
             async move {
-                let piece = export.piece(&filter, format).await?;
-                Ok(piece.map(|piece| (piece, export)))
+                let pieces = export.some(&filter, format).await?;
+                let some = (!pieces.is_empty()).then(|| stream::iter(pieces).map(Ok));
+                Ok::<_, ApiError>(some.map(|pieces| (pieces, export)))
             }
         });
+        let rest = rest.try_flatten();
         stream::once(async { head }).chain(rest)
     }
 
-    async fn piece(&mut self, filter: &Filter, format: Format) -> Result<Option<Bytes>, ApiError> {
+    /// The next ones; none at the end.
+    async fn some(&mut self, filter: &Filter, format: Format) -> Result<Vec<Bytes>, ApiError> {
         let period = self.app.limits.feed_check();
         self.access.check_each(&self.app, period).await?;
         let holder = Holder::Account(self.access.account);
         let turn = self.app.reads.turn(holder, BATCH_BYTES).await?;
         let lines = self.walk.next(filter, move |entry| line(format, entry));
-        let lines: Vec<_> = lines.await?.into_iter().map(|(_, line)| line).collect();
-        if lines.is_empty() {
-            return Ok(None);
-        }
-        let piece = Bytes::from(lines.concat());
+        let pieces = joined(lines.await?.into_iter().map(|(_, line)| line));
         let Some(reader) = &self.reader else {
-            return Ok(Some(piece));
+            return Ok(pieces);
         };
-        let bytes = piece.len() as u64;
+        let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         let room = match reader.room_in_turn(bytes).await {
             Ok(room) => room,
             Err(_) => {
@@ -71,6 +70,19 @@ impl Export {
                 reader.room(bytes).await?
             }
         };
-        Ok(Some(room.keep(piece)))
+        Ok(room.keep(pieces))
     }
+}
+
+/// Lines as pieces worth sending: small ones together, and large ones as they are, because an async
+/// thread should not copy megabytes.
+fn joined(lines: impl Iterator<Item = Vec<u8>>) -> Vec<Bytes> {
+    let mut pieces: Vec<Vec<u8>> = Vec::new();
+    for line in lines {
+        match pieces.last_mut() {
+            Some(last) if last.len() + line.len() <= PIECE_BYTES => last.extend_from_slice(&line),
+            _ => pieces.push(line),
+        }
+    }
+    pieces.into_iter().map(Bytes::from).collect()
 }

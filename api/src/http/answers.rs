@@ -24,7 +24,7 @@ use crate::http::memory::Holder;
 use crate::limits::Pace;
 
 /// Handed to hyper at once: small enough that each piece shows progress.
-const PIECE_BYTES: usize = 64 * 1024;
+pub const PIECE_BYTES: usize = 64 * 1024;
 
 /// What an answer costs beside its bytes.
 const OVERHEAD_BYTES: u64 = 512;
@@ -316,14 +316,20 @@ impl Reader {
 pub struct Room(Arc<Reserved>);
 
 impl Room {
-    /// A piece of a stream, which keeps this room until it is written: from here on we wait for the
-    /// client to take it.
-    pub fn keep(self, bytes: Bytes) -> Bytes {
-        self.0.progress.is_handed(bytes.len());
-        Bytes::from_owner(Counted {
-            bytes,
-            _reserved: self.0,
-        })
+    /// Pieces of a stream, which keep this room until they are written: from here on we wait for the
+    /// client to take them.
+    pub fn keep(self, pieces: Vec<Bytes>) -> Vec<Bytes> {
+        self.0
+            .progress
+            .is_handed(pieces.iter().map(Bytes::len).sum());
+        let counted = |bytes| {
+            let reserved = self.0.clone();
+            Bytes::from_owner(Counted {
+                bytes,
+                _reserved: reserved,
+            })
+        };
+        pieces.into_iter().map(counted).collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! A client's TCP stream that notes on its connection what comes in and what is taken.
+//! A client's TCP stream that notes on its connection what comes in and what is taken, and that gives
+//! other connections their turn.
 
 use std::io;
 use std::pin::Pin;
@@ -7,8 +8,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop;
 
 use crate::http::connections::Connection;
+
+/// What moves for one unit of tokio's budget, of which a task has 128 each time it is polled. A fast
+/// client could keep a thread busy for as long as it sends or takes otherwise, because a unit is a
+/// whole read or write.
+const BYTES_A_UNIT: usize = 1024;
 
 /// A stream and the connection that it belongs to.
 pub struct ClientStream {
@@ -22,11 +29,24 @@ impl ClientStream {
         Self { stream, connection }
     }
 
-    fn note(&self, written: &Poll<io::Result<usize>>) {
+    fn note(&self, written: &Poll<io::Result<usize>>, context: &mut Context<'_>) {
         match written {
             Poll::Pending => self.connection.write_stalls(),
-            Poll::Ready(Ok(bytes)) => self.connection.has_written(*bytes),
+            Poll::Ready(Ok(bytes)) => {
+                charge(*bytes, context);
+                self.connection.has_written(*bytes);
+            }
             Poll::Ready(Err(_)) => {}
+        }
+    }
+}
+
+/// Takes what was moved from the task's budget; the next read or write is told when nothing is left.
+fn charge(bytes: usize, context: &mut Context<'_>) {
+    for _ in 0..bytes / BYTES_A_UNIT {
+        match coop::poll_proceed(context) {
+            Poll::Ready(unit) => unit.made_progress(),
+            Poll::Pending => break,
         }
     }
 }
@@ -54,6 +74,7 @@ impl AsyncRead for ClientStream {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let bytes = &buffer.filled()[before..];
         if !bytes.is_empty() {
+            charge(bytes.len(), context);
             self.connection.has_read(bytes);
         }
         read
@@ -67,7 +88,7 @@ impl AsyncWrite for ClientStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(&written);
+        self.note(&written, context);
         written
     }
 
@@ -77,7 +98,7 @@ impl AsyncWrite for ClientStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.note(&written);
+        self.note(&written, context);
         written
     }
 

@@ -3,7 +3,8 @@
 //! In a plain queue one client's thousand jobs hold up everybody's next one, and one large job many
 //! small ones. Here jobs are served by their finish tags (self-clocked fair queueing, S. J. Golestani,
 //! INFOCOM 1994): a client's job is tagged with what the client has had so far and the job's own
-//! bytes. So a small job of a client with few requests goes before the large jobs of busy clients.
+//! bytes. So a small job of a client with few requests goes before the large jobs of busy clients. And
+//! nobody has all workers and all memory, because a turn may last long.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +19,7 @@ use crate::http::memory::Holder;
 /// Runs blocking jobs.
 pub struct FairQueue {
     name: &'static str,
-    most_bytes: u64,
-    most_waiting: usize,
-    longest_wait: Duration,
+    limits: QueueLimits,
     state: Mutex<State>,
 }
 
@@ -48,11 +47,13 @@ struct Waiting {
     ready: oneshot::Sender<Turn>,
 }
 
-/// What a holder has had, and how many of its jobs wait.
+/// What a holder has had, what it has now, and how many of its jobs wait.
 #[derive(Default)]
 struct Account {
     finish: u64,
     waiting: usize,
+    workers: usize,
+    bytes: u64,
 }
 
 /// What a queue allows.
@@ -60,7 +61,9 @@ struct Account {
 pub struct QueueLimits {
     /// Jobs at once.
     pub workers: usize,
-    /// Memory of all jobs at once.
+    /// Jobs of one holder at once.
+    pub workers_of_one: usize,
+    /// Memory of all jobs at once; a holder's second job finds three quarters of it.
     pub bytes: u64,
     /// Jobs of one holder that may wait.
     pub waiting: usize,
@@ -70,15 +73,14 @@ pub struct QueueLimits {
 
 impl FairQueue {
     /// An empty queue. It has its name in the metrics.
-    pub fn new(name: &'static str, limits: QueueLimits) -> Arc<Self> {
+    pub fn new(name: &'static str, mut limits: QueueLimits) -> Arc<Self> {
+        limits.bytes = limits.bytes.max(1);
         Arc::new(Self {
             name,
-            most_bytes: limits.bytes.max(1),
-            most_waiting: limits.waiting,
-            longest_wait: limits.longest_wait,
+            limits,
             state: Mutex::new(State {
                 workers: limits.workers,
-                bytes: limits.bytes.max(1),
+                bytes: limits.bytes,
                 clock: 0,
                 next: 0,
                 waiting: BTreeMap::new(),
@@ -108,17 +110,11 @@ impl FairQueue {
     /// As [`FairQueue::run`].
     pub async fn turn(self: &Arc<Self>, holder: Holder, bytes: u64) -> Result<Turn, ApiError> {
         // One job may need more than the whole budget: then it has it alone.
-        let bytes = bytes.clamp(1, self.most_bytes);
-        let (ready, tag) = {
-            let mut state = self.lock();
-            if state.waiting.is_empty() && state.fits(bytes) {
-                let tag = state.tag(holder, bytes);
-                return Ok(self.begin(&mut state, tag, bytes));
-            }
-            self.wait_in_line(&mut state, holder, bytes)?
-        };
+        let bytes = bytes.clamp(1, self.limits.bytes);
+        let (ready, tag) = self.wait_in_line(&mut self.lock(), holder, bytes)?;
         let _place = PlaceInLine { queue: self, tag };
-        match tokio::time::timeout(self.longest_wait, ready).await {
+        self.dispatch();
+        match tokio::time::timeout(self.limits.longest_wait, ready).await {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(too_many()),
         }
@@ -131,7 +127,7 @@ impl FairQueue {
         bytes: u64,
     ) -> Result<(oneshot::Receiver<Turn>, Tag), ApiError> {
         let account = state.holders.entry(holder).or_default();
-        if account.waiting >= self.most_waiting {
+        if account.waiting >= self.limits.waiting {
             return Err(too_many());
         }
         account.waiting += 1;
@@ -147,35 +143,43 @@ impl FairQueue {
         Ok((turn, tag))
     }
 
-    fn begin(self: &Arc<Self>, state: &mut State, tag: Tag, bytes: u64) -> Turn {
+    fn begin(self: &Arc<Self>, state: &mut State, tag: Tag, holder: Holder, bytes: u64) -> Turn {
         state.workers -= 1;
         state.bytes -= bytes;
         state.clock = tag.finish;
-        // Those who have had no more than everybody need not be remembered.
+        let account = state.holders.entry(holder).or_default();
+        account.workers += 1;
+        account.bytes += bytes;
+        // Those who have nothing, and have had no more than everybody, need not be remembered.
         let clock = state.clock;
         state
             .holders
-            .retain(|_, account| account.waiting > 0 || account.finish > clock);
+            .retain(|_, account| account.is_busy() || account.finish > clock);
         memory(self.name).increment(bytes as f64);
         Turn {
-            worker: Worker(self.clone()),
+            worker: Worker {
+                queue: self.clone(),
+                holder,
+            },
             room: Room {
                 queue: self.clone(),
+                holder,
                 bytes,
             },
         }
     }
 
-    /// Gives turns to those who wait, for as long as the next one's needs are met.
+    /// Gives turns to those who wait, for as long as the next one's needs are met. A job whose holder
+    /// has its share at work keeps nobody waiting.
     fn dispatch(self: &Arc<Self>) {
         // A turn that nobody takes any more dispatches when it is dropped: not under our lock.
         let mut untaken = Vec::new();
         let mut state = self.lock();
-        while let Some((&tag, next)) = state.waiting.first_key_value()
-            && state.fits(next.bytes)
+        while let Some((tag, bytes)) = state.next(&self.limits)
+            && state.fits(bytes)
             && let Some(next) = self.leave(&mut state, tag)
         {
-            let turn = self.begin(&mut state, tag, next.bytes);
+            let turn = self.begin(&mut state, tag, next.holder, next.bytes);
             if let Err(turn) = next.ready.send(turn) {
                 untaken.push(turn);
             }
@@ -204,6 +208,16 @@ impl State {
         self.workers > 0 && self.bytes >= bytes
     }
 
+    /// The first job that waits and whose holder may have one more.
+    fn next(&self, limits: &QueueLimits) -> Option<(Tag, u64)> {
+        let may_begin = |(_, waiting): &(&Tag, &Waiting)| {
+            let account = self.holders.get(&waiting.holder);
+            account.is_none_or(|account| account.may_begin(waiting.bytes, limits))
+        };
+        let (tag, next) = self.waiting.iter().find(may_begin)?;
+        Some((*tag, next.bytes))
+    }
+
     /// Charges a holder with a job.
     fn tag(&mut self, holder: Holder, bytes: u64) -> Tag {
         let account = self.holders.entry(holder).or_default();
@@ -214,6 +228,17 @@ impl State {
             finish: account.finish,
             number,
         }
+    }
+}
+
+impl Account {
+    fn may_begin(&self, bytes: u64, limits: &QueueLimits) -> bool {
+        self.workers < limits.workers_of_one
+            && (self.bytes == 0 || self.bytes + bytes <= limits.bytes / 4 * 3)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.waiting > 0 || self.workers > 0 || self.bytes > 0
     }
 }
 
@@ -245,11 +270,15 @@ pub struct Turn {
     room: Room,
 }
 
-struct Worker(Arc<FairQueue>);
+struct Worker {
+    queue: Arc<FairQueue>,
+    holder: Holder,
+}
 
 /// Memory of a queue, given back when it is dropped.
 pub struct Room {
     queue: Arc<FairQueue>,
+    holder: Holder,
     bytes: u64,
 }
 
@@ -277,14 +306,24 @@ impl Turn {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.0.lock().workers += 1;
-        self.0.dispatch();
+        let mut state = self.queue.lock();
+        state.workers += 1;
+        if let Some(account) = state.holders.get_mut(&self.holder) {
+            account.workers -= 1;
+        }
+        drop(state);
+        self.queue.dispatch();
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.queue.lock().bytes += self.bytes;
+        let mut state = self.queue.lock();
+        state.bytes += self.bytes;
+        if let Some(account) = state.holders.get_mut(&self.holder) {
+            account.bytes -= self.bytes;
+        }
+        drop(state);
         memory(self.queue.name).decrement(self.bytes as f64);
         self.queue.dispatch();
     }
@@ -310,6 +349,7 @@ mod tests {
     fn queue(workers: usize, bytes: u64, waiting: usize) -> Arc<FairQueue> {
         let limits = QueueLimits {
             workers,
+            workers_of_one: workers,
             bytes,
             waiting,
             longest_wait: Duration::from_secs(30),
@@ -377,6 +417,35 @@ mod tests {
         assert_eq!(second.await.unwrap().unwrap(), 2);
         assert_eq!(queue.lock().bytes, 100);
         assert_eq!(queue.lock().workers, 8);
+    }
+
+    #[tokio::test]
+    async fn a_holder_leaves_a_worker_and_a_quarter_of_the_memory_to_others() {
+        let limits = QueueLimits {
+            workers: 3,
+            workers_of_one: 2,
+            bytes: 100,
+            waiting: 10,
+            longest_wait: Duration::from_secs(30),
+        };
+        let queue = FairQueue::new("test", limits);
+        let first = queue.turn(holder(1), 60).await.unwrap();
+        let spawn = |number, bytes| {
+            let queue = queue.clone();
+            tokio::spawn(async move { queue.turn(holder(number), bytes).await.unwrap() })
+        };
+        let large = spawn(1, 20);
+        until_waiting(&queue, 1).await;
+        let other = queue.turn(holder(2), 20).await.unwrap();
+        drop(first);
+        let large = large.await.unwrap();
+        let second = queue.turn(holder(1), 10).await.unwrap();
+        let third = spawn(1, 1);
+        until_waiting(&queue, 1).await;
+        drop((large, other));
+        drop((third.await.unwrap(), second));
+        assert_eq!((queue.lock().workers, queue.lock().bytes), (3, 100));
+        assert!(!queue.lock().holders.values().any(Account::is_busy));
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! Places for requests in flight: a pool for each kind of route, and caps for each client.
 //!
 //! A request that outlives its client's timeout is wasted work, so excess requests are rejected, not
-//! queued. Without credentials nobody knows whose request deserves to be rejected; but an honest one
-//! is over in milliseconds, so there the oldest one gives way.
+//! queued. Without credentials nobody knows whose request deserves to be rejected; but an honest
+//! client has few, and they are over in milliseconds, so there the oldest of the client that has most
+//! gives way.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -15,6 +17,7 @@ use photolog_telemetry::metric;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, Kind};
+use crate::http::client_address::counted_as;
 use crate::limits::Limits;
 
 /// How long a request may wait to be authenticated: that takes a query, so places are free soon.
@@ -125,7 +128,7 @@ impl Pool {
     }
 }
 
-/// So many requests at once, of which the oldest gives way to a new one.
+/// So many requests at once, of which the oldest of the client that has most gives way to a new one.
 #[derive(Debug)]
 pub struct RotatingPool {
     name: &'static str,
@@ -136,8 +139,41 @@ pub struct RotatingPool {
 #[derive(Debug, Default)]
 struct Held {
     next: u64,
+    count: usize,
     /// Oldest first.
-    places: BTreeMap<u64, Arc<Notify>>,
+    of: HashMap<IpAddr, BTreeMap<u64, Arc<Notify>>>,
+}
+
+impl Held {
+    fn insert(&mut self, client: IpAddr, displaced: Arc<Notify>) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.count += 1;
+        self.of.entry(client).or_default().insert(id, displaced);
+        id
+    }
+
+    fn remove(&mut self, client: IpAddr, id: u64) -> Option<Arc<Notify>> {
+        let places = self.of.get_mut(&client)?;
+        let removed = places.remove(&id)?;
+        if places.is_empty() {
+            self.of.remove(&client);
+        }
+        self.count -= 1;
+        Some(removed)
+    }
+
+    /// The oldest place of the client that has most; of several, that of the oldest of all.
+    fn next_to_go(&self) -> Option<(IpAddr, u64)> {
+        self.of
+            .iter()
+            .filter_map(|(client, places)| {
+                let (oldest, _) = places.first_key_value()?;
+                Some((places.len(), Reverse(*oldest), *client))
+            })
+            .max()
+            .map(|(_, Reverse(oldest), client)| (client, oldest))
+    }
 }
 
 impl RotatingPool {
@@ -150,23 +186,24 @@ impl RotatingPool {
         }
     }
 
-    /// Takes a place, that of the oldest request when there is no other.
-    pub fn enter(&self) -> RotatingPlace {
+    /// Takes a place for a client, that of another request when there is no other.
+    pub fn enter(&self, client: IpAddr) -> RotatingPlace {
+        let client = counted_as(client);
         let displaced = Arc::new(Notify::new());
         let mut held = lock(&self.held);
-        if held.places.len() >= self.most
-            && let Some((_, oldest)) = held.places.pop_first()
+        if held.count >= self.most
+            && let Some((client, oldest)) = held.next_to_go()
+            && let Some(oldest) = held.remove(client, oldest)
         {
             refused(self.name);
             oldest.notify_one();
         }
-        let id = held.next;
-        held.next += 1;
-        held.places.insert(id, displaced.clone());
+        let id = held.insert(client, displaced.clone());
         drop(held);
         let gauge = metrics::gauge!(metric::REQUESTS_IN_FLIGHT, "pool" => self.name);
         gauge.increment(1);
         RotatingPlace {
+            client,
             id,
             displaced,
             held: self.held.clone(),
@@ -177,6 +214,7 @@ impl RotatingPool {
 
 /// One place of a pool, for as long as no newer request needs it.
 pub struct RotatingPlace {
+    client: IpAddr,
     id: u64,
     displaced: Arc<Notify>,
     held: Arc<Mutex<Held>>,
@@ -204,7 +242,7 @@ impl RotatingPlace {
 
 impl Drop for RotatingPlace {
     fn drop(&mut self) {
-        lock(&self.held).places.remove(&self.id);
+        lock(&self.held).remove(self.client, self.id);
         self.gauge.decrement(1);
     }
 }
@@ -315,23 +353,44 @@ mod tests {
         );
     }
 
+    fn client(last: u8) -> IpAddr {
+        [127, 0, 1, last].into()
+    }
+
+    #[tokio::test]
+    async fn a_client_with_few_requests_keeps_its_old_ones_in_a_rotating_pool() {
+        let pool = RotatingPool::new("pictures", 3);
+        let honest = pool.enter(client(1));
+        let attackers: Vec<_> = (0..4).map(|_| pool.enter(client(2))).collect();
+        let endless = || std::future::pending::<Result<(), ApiError>>();
+        let mut outcomes = Vec::new();
+        for place in attackers {
+            let held = tokio::time::timeout(Duration::from_millis(10), place.hold(endless()));
+            outcomes.push(held.await.is_ok());
+        }
+        assert_eq!(outcomes, [true, true, false, false], "the oldest two went");
+        assert_eq!(honest.hold(async { Ok(1) }).await.unwrap(), 1);
+        assert!(lock(&pool.held).of.is_empty());
+        assert_eq!(lock(&pool.held).count, 0);
+    }
+
     #[tokio::test]
     async fn the_oldest_gives_way_in_a_rotating_pool() {
         let pool = RotatingPool::new("open", 2);
         let endless = || std::future::pending::<Result<(), ApiError>>();
-        let oldest = pool.enter();
-        let second = pool.enter();
-        let third = pool.enter();
+        let oldest = pool.enter(client(1));
+        let second = pool.enter(client(2));
+        let third = pool.enter(client(3));
         assert!(oldest.hold(endless()).await.is_err());
         assert_eq!(second.hold(async { Ok(2) }).await.unwrap(), 2);
-        let fourth = pool.enter();
+        let fourth = pool.enter(client(4));
         assert_eq!(
             third.hold(async { Ok(3) }).await.unwrap(),
             3,
             "there was room"
         );
         drop(fourth);
-        assert!(lock(&pool.held).places.is_empty());
+        assert_eq!(lock(&pool.held).count, 0);
     }
 
     #[test]

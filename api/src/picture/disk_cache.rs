@@ -66,15 +66,19 @@ impl DiskCache {
         let target = self.directory.join(&name);
         let directory = self.directory.clone();
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let sizes = self.sizes.clone();
         let written = tokio::task::spawn_blocking(move || {
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
             std::io::Write::write_all(&mut file, &bytes)?;
             file.persist(target)?;
+            sizes.insert(name, size);
+            // What must go now goes here, and not in a later lookup on an async thread.
+            sizes.run_pending_tasks();
             std::io::Result::Ok(())
         })
         .await;
         match written {
-            Ok(Ok(())) => self.sizes.insert(name, size),
+            Ok(Ok(())) => {}
             Ok(Err(problem)) => tracing::warn!(%problem, "a rendition could not be cached"),
             Err(problem) => tracing::warn!(%problem, "a rendition could not be cached"),
         }
@@ -142,7 +146,6 @@ mod tests {
             let name = format!("{number}.png");
             cache.put(name, Bytes::from(vec![0; 100])).await;
         }
-        cache.sizes.run_pending_tasks();
         let total: u64 = std::fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().metadata().unwrap().len())

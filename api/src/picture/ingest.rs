@@ -1,5 +1,7 @@
 //! An uploaded file becomes an original, a master and a first rendition.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use photolog_domain::{AccountId, Content, Master};
 use photolog_rendition as rendition;
@@ -21,14 +23,19 @@ pub struct Ingested {
 }
 
 impl Pictures {
-    /// Decodes an upload of an account, makes its master, stores both, and renders the default size.
+    /// Decodes an upload of an account, makes its master and stores both. The default size is rendered
+    /// behind the answer, because whoever uploads need not wait for those who look at pictures.
     ///
     /// Memory is taken out of one budget in bytes, by what the picture's header announces, and
     /// accounts get equal shares: many large uploads of one wait, and do not hold up another's.
     ///
     /// # Errors
     /// When the bytes are no picture we take, or storage fails.
-    pub async fn ingest(&self, account: AccountId, mut spool: Spool) -> Result<Ingested, ApiError> {
+    pub async fn ingest(
+        self: &Arc<Self>,
+        account: AccountId,
+        mut spool: Spool,
+    ) -> Result<Ingested, ApiError> {
         let holder = Holder::Account(account);
         let size_bytes = spool.len();
         let turn = self.decodes.turn(holder, size_bytes).await?;
@@ -58,14 +65,16 @@ impl Pictures {
             has_alpha: made.has_alpha,
         };
         drop(room);
-        self.render_default(&master, content.has_alpha, holder)
-            .await;
+        let first_look = self
+            .clone()
+            .render_default(master.clone(), content.has_alpha, holder);
+        tokio::spawn(first_look);
         Ok(Ingested { content, master })
     }
 
     /// The first look at a new picture is at the default size: have it ready.
-    async fn render_default(&self, master: &Master, has_alpha: bool, holder: Holder) {
-        let info = master_info(master, has_alpha);
+    async fn render_default(self: Arc<Self>, master: Master, has_alpha: bool, holder: Holder) {
+        let info = master_info(&master, has_alpha);
         let Some(media_type) = rendition::negotiate(None, &info) else {
             return;
         };
@@ -77,7 +86,7 @@ impl Pictures {
             holder,
             reader: None,
         };
-        if let Err(problem) = self.rendition(master, has_alpha, spec, viewer).await {
+        if let Err(problem) = self.rendition(&master, has_alpha, spec, viewer).await {
             // The picture itself is fine; it will be rendered when somebody asks.
             tracing::debug!(%problem, "the default size was not rendered at ingest");
         }

@@ -82,9 +82,10 @@ impl Pictures {
             .max_capacity(limits.memory_cache_bytes)
             .build();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let queue = |name, workers, bytes| {
+        let queue = |name, workers, workers_of_one, bytes| {
             let limits = QueueLimits {
                 workers,
+                workers_of_one,
                 bytes,
                 waiting: limits.waiting,
                 longest_wait: LONGEST_WAIT,
@@ -96,8 +97,9 @@ impl Pictures {
             pointers: Pointers::default(),
             memory,
             disk: DiskCache::open(cache_directory, limits.disk_cache_bytes).await?,
-            renders: queue("render", MASTERS, limits.rendering_bytes),
-            decodes: queue("decode", processors, limits.decoding_bytes),
+            renders: queue("render", MASTERS, MASTERS, limits.rendering_bytes),
+            // One more than processors, so that one account's large uploads do not hold up another's.
+            decodes: queue("decode", processors + 1, processors, limits.decoding_bytes),
             processors: Arc::new(Semaphore::new(processors)),
         })
     }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use photolog_domain::Digest;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{Place, blocking};
@@ -27,10 +29,11 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub struct Spool {
     place: Place,
-    path: PathBuf,
     file: tokio::fs::File,
     hasher: Sha256,
     length: u64,
+    /// Behind `file`, because what is dropped last frees the blocks.
+    path: Temporary,
 }
 
 impl Spool {
@@ -40,10 +43,10 @@ impl Spool {
         let file = blocking(move || Ok(private::create_new(&new)?)).await?;
         Ok(Self {
             place,
-            path,
             file: file.into(),
             hasher: Sha256::new(),
             length: 0,
+            path: Temporary(path),
         })
     }
 
@@ -103,7 +106,7 @@ impl Spool {
         match &self.place {
             Place::Directory(directory) => {
                 self.file.sync_all().await?;
-                directory.take(self.path.clone(), &digest).await?;
+                directory.take(self.path.0.clone(), &digest).await?;
             }
             Place::Bucket(bucket) => {
                 self.file.seek(SeekFrom::Start(0)).await?;
@@ -114,11 +117,21 @@ impl Spool {
     }
 }
 
-impl Drop for Spool {
+/// A file that is removed when this is dropped, off the async threads: to free 16 MiB of blocks and of
+/// page cache takes some 10 ms.
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
     fn drop(&mut self) {
+        let path = mem::take(&mut self.0);
         // A directory of blobs has taken the file; what cannot be removed is found at the next
         // start.
-        let _ = fs::remove_file(&self.path);
+        let remove = move || drop(fs::remove_file(path));
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
     }
 }
 

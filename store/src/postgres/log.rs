@@ -6,7 +6,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::Row;
 
 use super::Postgres;
-use crate::column::{hash, parsed, stored_event};
+use crate::column::{log_row, parsed, stored_event};
 use crate::compute::compute;
 use crate::event_log::LogRow;
 use crate::stored_event::StoredEvent;
@@ -106,17 +106,8 @@ impl Postgres {
         };
         let mut hot = self.hot.take().await?;
         let found = query.fetch_all(hot.connection()).await;
-        hot.answered(found.map_err(StoreError::from))?
-            .iter()
-            .map(|row| {
-                Ok(LogRow {
-                    position: row.try_get(0)?,
-                    hash: hash(row.try_get(1)?)?,
-                    event: stored_event(row, 2)?,
-                    account: row.try_get(9)?,
-                })
-            })
-            .collect()
+        let rows = hot.answered(found.map_err(StoreError::from))?;
+        compute(rows.len(), move || rows.iter().map(log_row).collect()).await
     }
 
     pub(crate) async fn log_head(&self) -> Result<Position, StoreError> {
@@ -146,9 +137,12 @@ impl Postgres {
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| Ok((stored_event(row, 0)?, row.try_get(7)?)))
-            .collect()
+        compute(rows.len(), move || {
+            rows.iter()
+                .map(|row| Ok((stored_event(row, 0)?, row.try_get(7)?)))
+                .collect()
+        })
+        .await
     }
 
     /// Whether every committed event has its place in the log.

@@ -6,7 +6,7 @@ use sqlite_es::SqliteEventRepository;
 use sqlx::Row;
 
 use super::Sqlite;
-use crate::column::{hash, stored_event};
+use crate::column::{log_row, stored_event};
 use crate::compute::compute;
 use crate::event_log::LogRow;
 use crate::stored_event::StoredEvent;
@@ -89,16 +89,7 @@ impl Sqlite {
             Some(account) => query.bind(account.to_string()),
         };
         let rows = query.fetch_all(&self.readers).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(LogRow {
-                    position: row.try_get(0)?,
-                    hash: hash(row.try_get(1)?)?,
-                    event: stored_event(row, 2)?,
-                    account: row.try_get(9)?,
-                })
-            })
-            .collect()
+        compute(rows.len(), move || rows.iter().map(log_row).collect()).await
     }
 
     pub(crate) async fn log_head(&self) -> Result<Position, StoreError> {
@@ -128,8 +119,11 @@ impl Sqlite {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter()
-            .map(|row| Ok((stored_event(row, 0)?, row.try_get(7)?)))
-            .collect()
+        compute(rows.len(), move || {
+            rows.iter()
+                .map(|row| Ok((stored_event(row, 0)?, row.try_get(7)?)))
+                .collect()
+        })
+        .await
     }
 }

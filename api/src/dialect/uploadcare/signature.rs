@@ -57,7 +57,8 @@ pub async fn authenticate(
             drop(checking);
             let stranger = Holder::client(request.client);
             request.body.charge(app.bodies.share(stranger));
-            let signed = app.places.open.enter().hold(signed_text(request)).await?;
+            let place = app.places.open.enter(request.client);
+            let signed = place.hold(signed_text(request)).await?;
             if !verifies(&verifiers.signing_sha1, &signed, proof) {
                 return Err(wrong().because("signature"));
             }
