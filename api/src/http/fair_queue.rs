@@ -444,8 +444,9 @@ mod tests {
         until_waiting(&queue, 1).await;
         drop((large, other));
         drop((third.await.unwrap(), second));
-        assert_eq!((queue.lock().workers, queue.lock().bytes), (3, 100));
-        assert!(!queue.lock().holders.values().any(Account::is_busy));
+        let state = queue.lock();
+        assert_eq!((state.workers, state.bytes), (3, 100));
+        assert!(!state.holders.values().any(Account::is_busy));
     }
 
     #[tokio::test]
