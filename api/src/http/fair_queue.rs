@@ -111,7 +111,15 @@ impl FairQueue {
     pub async fn turn(self: &Arc<Self>, holder: Holder, bytes: u64) -> Result<Turn, ApiError> {
         // One job may need more than the whole budget: then it has it alone.
         let bytes = bytes.clamp(1, self.limits.bytes);
-        let (ready, tag) = self.wait_in_line(&mut self.lock(), holder, bytes)?;
+        let (ready, tag) = {
+            let mut state = self.lock();
+            let fits = state.fits(bytes) && state.may_begin(holder, bytes, &self.limits);
+            if state.waiting.is_empty() && fits {
+                let tag = state.tag(holder, bytes);
+                return Ok(self.begin(&mut state, tag, holder, bytes));
+            }
+            self.wait_in_line(&mut state, holder, bytes)?
+        };
         let _place = PlaceInLine { queue: self, tag };
         self.dispatch();
         match tokio::time::timeout(self.limits.longest_wait, ready).await {
@@ -210,12 +218,17 @@ impl State {
 
     /// The first job that waits and whose holder may have one more.
     fn next(&self, limits: &QueueLimits) -> Option<(Tag, u64)> {
-        let may_begin = |(_, waiting): &(&Tag, &Waiting)| {
-            let account = self.holders.get(&waiting.holder);
-            account.is_none_or(|account| account.may_begin(waiting.bytes, limits))
-        };
-        let (tag, next) = self.waiting.iter().find(may_begin)?;
+        let mut waiting = self.waiting.iter();
+        let (tag, next) =
+            waiting.find(|(_, next)| self.may_begin(next.holder, next.bytes, limits))?;
         Some((*tag, next.bytes))
+    }
+
+    fn may_begin(&self, holder: Holder, bytes: u64, limits: &QueueLimits) -> bool {
+        self.holders.get(&holder).is_none_or(|account| {
+            account.workers < limits.workers_of_one
+                && (account.bytes == 0 || account.bytes + bytes <= limits.bytes / 4 * 3)
+        })
     }
 
     /// Charges a holder with a job.
@@ -232,11 +245,6 @@ impl State {
 }
 
 impl Account {
-    fn may_begin(&self, bytes: u64, limits: &QueueLimits) -> bool {
-        self.workers < limits.workers_of_one
-            && (self.bytes == 0 || self.bytes + bytes <= limits.bytes / 4 * 3)
-    }
-
     fn is_busy(&self) -> bool {
         self.waiting > 0 || self.workers > 0 || self.bytes > 0
     }
