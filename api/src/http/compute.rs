@@ -1,5 +1,8 @@
 //! Work that would keep an async thread busy for milliseconds: it belongs on the blocking pool.
 
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
 use crate::error::ApiError;
 
 /// Runs a computation on the blocking pool.
@@ -12,4 +15,31 @@ pub async fn compute<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(ApiError::internal)
+}
+
+/// Bytes that are freed on the blocking pool, whoever has them last: to give megabytes back to the
+/// system takes milliseconds.
+pub fn freed_elsewhere(bytes: Vec<u8>) -> Bytes {
+    Bytes::from_owner(Large(bytes))
+}
+
+struct Large(Vec<u8>);
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        /// Freed in some hundred microseconds where it stands.
+        const SMALL_BYTES: usize = 512 << 10;
+        if self.0.capacity() > SMALL_BYTES
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let bytes = std::mem::take(&mut self.0);
+            runtime.spawn_blocking(move || drop(bytes));
+        }
+    }
 }

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+use crate::http::compute::freed_elsewhere;
+
 /// Files under one folder, by name.
 pub struct DiskCache {
     directory: PathBuf,
@@ -52,7 +54,7 @@ impl DiskCache {
     pub async fn get(&self, name: &str) -> Option<Bytes> {
         self.sizes.get(name)?;
         match tokio::fs::read(self.directory.join(name)).await {
-            Ok(bytes) => Some(bytes.into()),
+            Ok(bytes) => Some(freed_elsewhere(bytes)),
             Err(problem) => {
                 tracing::debug!(%problem, name, "a cached rendition could not be read");
                 self.sizes.invalidate(name);

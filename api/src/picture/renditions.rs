@@ -13,6 +13,7 @@ use photolog_telemetry::metric;
 
 use crate::error::ApiError;
 use crate::http::answers::{Reader, Room};
+use crate::http::compute::freed_elsewhere;
 use crate::http::fair_queue::{FairQueue, Turn};
 use crate::http::memory::Holder;
 use crate::picture::{Pictures, master_info};
@@ -159,7 +160,7 @@ impl Pictures {
         let (rendered, _working) = turn.run(render).await?;
         let rendered = rendered.map_err(ApiError::internal)?;
         came_from("rendered");
-        let rendered = Bytes::from(rendered);
+        let rendered = freed_elsewhere(rendered);
         self.disk.put(name, rendered.clone()).await;
         Ok((rendered, room))
     }
