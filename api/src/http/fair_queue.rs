@@ -63,7 +63,8 @@ pub struct QueueLimits {
     pub workers: usize,
     /// Jobs of one holder at once.
     pub workers_of_one: usize,
-    /// Memory of all jobs at once; a holder's second job finds three quarters of it.
+    /// Memory of all jobs at once, in bytes. One holder's jobs may have three quarters of it together; a
+    /// single job may have all of it.
     pub bytes: u64,
     /// Jobs of one holder that may wait.
     pub waiting: usize,

@@ -24,7 +24,7 @@ pub struct Ingested {
 
 impl Pictures {
     /// Decodes an upload of an account, makes its master and stores both. The default size is rendered
-    /// behind the answer, because whoever uploads need not wait for those who look at pictures.
+    /// in the background, because an upload must not wait for the render queue.
     ///
     /// Memory is taken out of one budget in bytes, by what the picture's header announces, and
     /// accounts get equal shares: many large uploads of one wait, and do not hold up another's.
