@@ -9,7 +9,6 @@ use photolog_domain::{KeyId, KeyVerifiers, Scope};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::chain::Hash;
-use crate::event_log::LogRow;
 use crate::master_key::MasterKey;
 use crate::secrets::open_verifiers;
 use crate::stored_event::StoredEvent;
@@ -169,23 +168,6 @@ where
         event_version: row.try_get(first + 4)?,
         payload: row.try_get(first + 5)?,
         metadata: row.try_get(first + 6)?,
-    })
-}
-
-/// `global_position, hash`, the columns of [`stored_event`], `account`.
-pub(crate) fn log_row<R>(row: &R) -> Result<LogRow, StoreError>
-where
-    R: Row,
-    usize: ColumnIndex<R>,
-    for<'r> &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
-    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
-    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
-{
-    Ok(LogRow {
-        position: row.try_get(0)?,
-        hash: hash(row.try_get(1)?)?,
-        event: stored_event(row, 2)?,
-        account: row.try_get(9)?,
     })
 }
 

@@ -8,9 +8,10 @@ use photolog_domain::event::decode_text;
 use photolog_domain::{AccountId, EventMetadata, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::chain::{Hash, link};
-use crate::column::parse;
+use crate::column::{hash, parse, stored_event};
 use crate::compute::compute;
 use crate::postgres::PostgresLead;
 use crate::stored_event::StoredEvent;
@@ -68,11 +69,14 @@ impl Store {
             Backend::Sqlite(_) => None,
             Backend::Postgres(postgres) => postgres.sealed_here(after, limit),
         };
-        let rows = match known {
-            Some(rows) => rows,
-            None => self.log_rows(None, after, limit).await?,
+        let Some(rows) = known else {
+            let entries = self.log_rows(None, after, limit, LogRow::into_entry);
+            return entries.await;
         };
-        entries(rows).await
+        compute(rows.len(), move || {
+            rows.into_iter().map(LogRow::into_entry).collect()
+        })
+        .await
     }
 
     /// At most `limit` entries of an account after `after`, in order: its images' events and its
@@ -86,8 +90,8 @@ impl Store {
         after: Position,
         limit: u32,
     ) -> Result<Vec<LogEntry>, StoreError> {
-        let rows = self.log_rows(Some(account), after, limit).await?;
-        entries(rows).await
+        self.log_rows(Some(account), after, limit, LogRow::into_entry)
+            .await
     }
 
     /// Like [`Store::read_log`], always from the table, and each entry with whether its hash is the
@@ -102,26 +106,25 @@ impl Store {
         mut previous: Hash,
         limit: u32,
     ) -> Result<Vec<(LogEntry, bool)>, StoreError> {
-        self.log_rows(None, after, limit)
-            .await?
-            .into_iter()
-            .map(|row| {
-                let intact = link(&previous, &row.event) == row.hash;
-                previous = row.hash;
-                Ok((row.into_entry()?, intact))
-            })
-            .collect()
+        let checked = move |row: LogRow| {
+            let intact = link(&previous, &row.event) == row.hash;
+            previous = row.hash;
+            Ok((row.into_entry()?, intact))
+        };
+        self.log_rows(None, after, limit, checked).await
     }
 
-    pub(crate) async fn log_rows(
+    /// What `read` makes of the rows, in order.
+    pub(crate) async fn log_rows<T: Send + 'static>(
         &self,
         of: Option<AccountId>,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError> {
+        read: impl FnMut(LogRow) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.log_rows(of, after, limit).await,
-            Backend::Postgres(postgres) => postgres.log_rows(of, after, limit).await,
+            Backend::Sqlite(sqlite) => sqlite.log_rows(of, after, limit, read).await,
+            Backend::Postgres(postgres) => postgres.log_rows(of, after, limit, read).await,
         }
     }
 
@@ -215,14 +218,24 @@ pub(crate) struct LogRow {
     pub(crate) account: String,
 }
 
-async fn entries(rows: Vec<LogRow>) -> Result<Vec<LogEntry>, StoreError> {
-    compute(rows.len(), move || {
-        rows.into_iter().map(LogRow::into_entry).collect()
-    })
-    .await
-}
-
 impl LogRow {
+    /// `global_position, hash`, the columns of [`stored_event`], `account`.
+    pub(crate) fn read<R>(row: &R) -> Result<Self, StoreError>
+    where
+        R: Row,
+        usize: ColumnIndex<R>,
+        for<'r> &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+        String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+        i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    {
+        Ok(Self {
+            position: row.try_get(0)?,
+            hash: hash(row.try_get(1)?)?,
+            event: stored_event(row, 2)?,
+            account: row.try_get(9)?,
+        })
+    }
+
     fn into_entry(self) -> Result<LogEntry, StoreError> {
         let account = parse(&self.account)?;
         self.event.into_log_entry(self.position, account, self.hash)

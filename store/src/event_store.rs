@@ -221,31 +221,26 @@ impl Store {
     ) -> Result<Vec<Recorded<ImageEvent>>, StoreError> {
         let stream = image.to_string();
         let (after, limit) = (after as i64, i64::from(limit));
-        let rows = match &self.backend {
+        let recorded = |row: StoredEvent, position| {
+            Ok(Recorded {
+                sequence: row.sequence(),
+                position,
+                event: row.event()?,
+                metadata: row.metadata()?,
+            })
+        };
+        match &self.backend {
             Backend::Sqlite(sqlite) => {
                 sqlite
-                    .stream_rows(Image::TYPE, &stream, after, limit)
-                    .await?
+                    .stream_rows(Image::TYPE, &stream, after, limit, recorded)
+                    .await
             }
             Backend::Postgres(postgres) => {
                 postgres
-                    .stream_rows(Image::TYPE, &stream, after, limit)
-                    .await?
+                    .stream_rows(Image::TYPE, &stream, after, limit, recorded)
+                    .await
             }
-        };
-        compute(rows.len(), move || {
-            rows.into_iter()
-                .map(|(row, position)| {
-                    Ok(Recorded {
-                        sequence: row.sequence(),
-                        position,
-                        event: row.event()?,
-                        metadata: row.metadata()?,
-                    })
-                })
-                .collect()
-        })
-        .await
+        }
     }
 
     /// Appends events after `expected_sequence`, all or none, with one envelope each.

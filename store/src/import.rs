@@ -121,8 +121,8 @@ impl Store {
         after: Position,
         limit: u32,
     ) -> Result<Vec<ArchivedEvent>, StoreError> {
-        let rows = self.log_rows(None, after, limit).await?;
-        Ok(rows.into_iter().map(ArchivedEvent::from).collect())
+        let archived = |row| Ok(ArchivedEvent::from(row));
+        self.log_rows(None, after, limit, archived).await
     }
 
     /// Begins to take in a log.

@@ -6,7 +6,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::Row;
 
 use super::Postgres;
-use crate::column::{log_row, parsed, stored_event};
+use crate::column::{parsed, stored_event};
 use crate::compute::compute;
 use crate::event_log::LogRow;
 use crate::stored_event::StoredEvent;
@@ -89,12 +89,13 @@ impl Postgres {
         self.recent.after(after, limit)
     }
 
-    pub(crate) async fn log_rows(
+    pub(crate) async fn log_rows<T: Send + 'static>(
         &self,
         of: Option<AccountId>,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError> {
+        mut read: impl FnMut(LogRow) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
         let query = match of {
             None => sqlx::query(WHOLE_LOG),
             Some(_) => sqlx::query(LOG_OF_ACCOUNT),
@@ -107,7 +108,10 @@ impl Postgres {
         let mut hot = self.hot.take().await?;
         let found = query.fetch_all(hot.connection()).await;
         let rows = hot.answered(found.map_err(StoreError::from))?;
-        compute(rows.len(), move || rows.iter().map(log_row).collect()).await
+        compute(rows.len(), move || {
+            rows.iter().map(|row| read(LogRow::read(row)?)).collect()
+        })
+        .await
     }
 
     pub(crate) async fn log_head(&self) -> Result<Position, StoreError> {
@@ -117,13 +121,15 @@ impl Postgres {
         Ok(row.try_get(0)?)
     }
 
-    pub(crate) async fn stream_rows(
+    /// What `read` makes of a stream's events and their places in the log, in order.
+    pub(crate) async fn stream_rows<T: Send + 'static>(
         &self,
         aggregate_type: &str,
         stream: &str,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(StoredEvent, Option<Position>)>, StoreError> {
+        mut read: impl FnMut(StoredEvent, Option<Position>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
         let rows = sqlx::query(
             "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
                     payload::text, metadata::text, global_position
@@ -139,7 +145,7 @@ impl Postgres {
         .await?;
         compute(rows.len(), move || {
             rows.iter()
-                .map(|row| Ok((stored_event(row, 0)?, row.try_get(7)?)))
+                .map(|row| read(stored_event(row, 0)?, row.try_get(7)?))
                 .collect()
         })
         .await

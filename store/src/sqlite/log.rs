@@ -6,7 +6,7 @@ use sqlite_es::SqliteEventRepository;
 use sqlx::Row;
 
 use super::Sqlite;
-use crate::column::{log_row, stored_event};
+use crate::column::stored_event;
 use crate::compute::compute;
 use crate::event_log::LogRow;
 use crate::stored_event::StoredEvent;
@@ -73,12 +73,13 @@ impl Sqlite {
         .await
     }
 
-    pub(crate) async fn log_rows(
+    pub(crate) async fn log_rows<T: Send + 'static>(
         &self,
         of: Option<AccountId>,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError> {
+        mut read: impl FnMut(LogRow) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
         let query = match of {
             None => sqlx::query(WHOLE_LOG),
             Some(_) => sqlx::query(LOG_OF_ACCOUNT),
@@ -89,7 +90,10 @@ impl Sqlite {
             Some(account) => query.bind(account.to_string()),
         };
         let rows = query.fetch_all(&self.readers).await?;
-        compute(rows.len(), move || rows.iter().map(log_row).collect()).await
+        compute(rows.len(), move || {
+            rows.iter().map(|row| read(LogRow::read(row)?)).collect()
+        })
+        .await
     }
 
     pub(crate) async fn log_head(&self) -> Result<Position, StoreError> {
@@ -99,13 +103,15 @@ impl Sqlite {
         Ok(row.try_get(0)?)
     }
 
-    pub(crate) async fn stream_rows(
+    /// What `read` makes of a stream's events and their places in the log, in order.
+    pub(crate) async fn stream_rows<T: Send + 'static>(
         &self,
         aggregate_type: &str,
         stream: &str,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(StoredEvent, Option<Position>)>, StoreError> {
+        mut read: impl FnMut(StoredEvent, Option<Position>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
         let rows = sqlx::query(
             "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
                     payload, metadata, global_position
@@ -121,7 +127,7 @@ impl Sqlite {
         .await?;
         compute(rows.len(), move || {
             rows.iter()
-                .map(|row| Ok((stored_event(row, 0)?, row.try_get(7)?)))
+                .map(|row| read(stored_event(row, 0)?, row.try_get(7)?))
                 .collect()
         })
         .await
