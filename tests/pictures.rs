@@ -168,7 +168,7 @@ async fn a_replaced_picture_shows_at_once() {
 async fn a_full_render_queue_turns_clients_away_for_a_moment() {
     let app = TestApp::with([("PHOTOLOG_RENDER_QUEUE", "0")]).await;
     let picture = public_id(&app, pictures::png_of(2_048, 2_048, 1)).await;
-    // The upload's own rendition is made behind its answer.
+    // The first rendition is made in the background, so wait for it.
     assert_eq!(app.public(&picture, "", None).await.status(), 200);
     let queries: Vec<_> = (500..540)
         .map(|side| format!("?size={side}x{side}"))

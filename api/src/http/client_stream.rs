@@ -1,5 +1,5 @@
-//! A client's TCP stream that notes on its connection what comes in and what is taken, and that gives
-//! other connections their turn.
+//! A client's TCP stream that notes on its connection what comes in and what is taken, and that yields
+//! to other connections.
 
 use std::io;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use tokio::task::coop;
 
 use crate::http::connections::Connection;
 
-/// What moves for one unit of tokio's budget, of which a task has 128 each time it is polled. A fast
-/// client could keep a thread busy for as long as it sends or takes otherwise, because a unit is a
-/// whole read or write.
+/// Bytes that cost one unit of tokio's cooperative budget; a task has 128 units in each poll. tokio
+/// itself charges one unit for a read or write of any size, so a fast client would keep its thread
+/// busy.
 const BYTES_A_UNIT: usize = 1024;
 
 /// A stream and the connection that it belongs to.
@@ -41,7 +41,8 @@ impl ClientStream {
     }
 }
 
-/// Takes what was moved from the task's budget; the next read or write is told when nothing is left.
+/// Charges the task's budget with bytes that were moved. When it is used up, the next read or write is
+/// pending.
 fn charge(bytes: usize, context: &mut Context<'_>) {
     for _ in 0..bytes / BYTES_A_UNIT {
         match coop::poll_proceed(context) {

@@ -3,8 +3,8 @@
 //! In a plain queue one client's thousand jobs hold up everybody's next one, and one large job many
 //! small ones. Here jobs are served by their finish tags (self-clocked fair queueing, S. J. Golestani,
 //! INFOCOM 1994): a client's job is tagged with what the client has had so far and the job's own
-//! bytes. So a small job of a client with few requests goes before the large jobs of busy clients. And
-//! nobody has all workers and all memory, because a turn may last long.
+//! bytes. So a small job of a client with few requests goes before the large jobs of busy clients.
+//! Because a job may run for seconds, the workers and the memory of one client are capped as well.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -178,8 +178,8 @@ impl FairQueue {
         }
     }
 
-    /// Gives turns to those who wait, for as long as the next one's needs are met. A job whose holder
-    /// has its share at work keeps nobody waiting.
+    /// Gives turns to those who wait, for as long as the next one's needs are met. A job whose holder is
+    /// at its cap is passed over.
     fn dispatch(self: &Arc<Self>) {
         // A turn that nobody takes any more dispatches when it is dropped: not under our lock.
         let mut untaken = Vec::new();

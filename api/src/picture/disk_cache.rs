@@ -74,15 +74,13 @@ impl DiskCache {
             std::io::Write::write_all(&mut file, &bytes)?;
             file.persist(target)?;
             sizes.insert(name, size);
-            // What must go now goes here, and not in a later lookup on an async thread.
+            // Otherwise a later lookup would remove evicted files on an async thread.
             sizes.run_pending_tasks();
             std::io::Result::Ok(())
         })
         .await;
-        match written {
-            Ok(Ok(())) => {}
-            Ok(Err(problem)) => tracing::warn!(%problem, "a rendition could not be cached"),
-            Err(problem) => tracing::warn!(%problem, "a rendition could not be cached"),
+        if let Err(problem) = written.map_err(std::io::Error::other).flatten() {
+            tracing::warn!(%problem, "a rendition could not be cached");
         }
     }
 }

@@ -32,7 +32,7 @@ pub struct Spool {
     file: tokio::fs::File,
     hasher: Sha256,
     length: u64,
-    /// Behind `file`, because what is dropped last frees the blocks.
+    /// Declared after `file`, so that the file is closed first and removing it frees the blocks.
     path: Temporary,
 }
 
@@ -117,8 +117,8 @@ impl Spool {
     }
 }
 
-/// A file that is removed when this is dropped, off the async threads: to free 16 MiB of blocks and of
-/// page cache takes some 10 ms.
+/// A file that is removed on the blocking pool when this is dropped, because freeing 16 MiB of blocks
+/// and page cache takes about 10 ms.
 #[derive(Debug)]
 struct Temporary(PathBuf);
 
