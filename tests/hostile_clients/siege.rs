@@ -155,8 +155,8 @@ pub(super) struct Outcome {
     /// Which counters were above zero at the end.
     left: Vec<String>,
     longest_poll: Option<Duration>,
-    /// What a loop that does nothing was charged at once meanwhile.
-    stolen: Duration,
+    /// What one connection of a program without a server was charged at most meanwhile.
+    foreign: Duration,
     log: String,
     serves: bool,
 }
@@ -186,7 +186,7 @@ pub(super) async fn endure(
     app.client = photolog_tests::client();
 
     let memory = Watch::memory(app.process_id());
-    let stolen = Watch::stolen_time();
+    let foreign = Watch::foreign_time();
     let processor_before = processor_seconds(app.process_id());
     let began = Instant::now();
     let mut attackers = JoinSet::new();
@@ -202,7 +202,7 @@ pub(super) async fn endure(
     let processor = processor_seconds(app.process_id()) - processor_before;
     let processor_share = processor / began.elapsed().as_secs_f64();
     let honest = honest.end().await;
-    let stolen = Duration::from_nanos(stolen.largest());
+    let foreign = Duration::from_nanos(foreign.largest());
     attackers.shutdown().await;
 
     let left = until_settled(&app.client, &metrics, scale.settling).await;
@@ -218,7 +218,7 @@ pub(super) async fn endure(
         processor_share,
         left,
         longest_poll,
-        stolen,
+        foreign,
         log: app.log(),
         serves: health.is_ok_and(|answer| answer.status() == 200),
     }
@@ -321,9 +321,9 @@ impl Outcome {
             faults.push(format!("p99 of small uploads is {upload:.0?}"));
         }
         match self.longest_poll {
-            Some(poll) if poll > POLL + self.stolen => faults.push(format!(
-                "a poll took {poll:.1?}, where doing nothing took {:.1?}",
-                self.stolen
+            Some(poll) if poll > POLL + self.foreign => faults.push(format!(
+                "a poll took {poll:.1?}, where a bare connection took {:.1?}",
+                self.foreign
             )),
             Some(_) => {}
             None => faults.push("the longest poll is not measured".to_owned()),
@@ -374,7 +374,18 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.row(""))?;
         if let Some(poll) = self.longest_poll {
-            write!(f, " longest poll {poll:.1?} ({:.1?} stolen)", self.stolen)?;
+            write!(
+                f,
+                " longest poll {poll:.1?} (a bare connection {:.1?})",
+                self.foreign
+            )?;
+            for line in self
+                .log
+                .lines()
+                .filter(|line| line.contains("a poll took long"))
+            {
+                write!(f, "\n{line}")?;
+            }
         }
         write!(f, ", {} KB of log", self.log.len() / 1_000)
     }

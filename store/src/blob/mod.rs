@@ -110,7 +110,7 @@ impl Blobs {
     /// When the disk or bucket fails.
     pub async fn put(&self, bytes: Bytes) -> Result<Digest, BlobError> {
         let mut spool = self.spool().await?;
-        spool.write(&bytes).await?;
+        spool.write(bytes).await?;
         spool.keep().await
     }
 

@@ -2,7 +2,7 @@
 //! memory does not grow with uploads and nobody ever sees half of a blob.
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use photolog_domain::Digest;
 use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -29,7 +28,7 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub struct Spool {
     place: Place,
-    file: tokio::fs::File,
+    file: Arc<fs::File>,
     hasher: Sha256,
     length: u64,
     /// Declared after `file`, so that the file is closed first and removing it frees the blocks.
@@ -43,7 +42,7 @@ impl Spool {
         let file = blocking(move || Ok(private::create_new(&new)?)).await?;
         Ok(Self {
             place,
-            file: file.into(),
+            file: Arc::new(file),
             hasher: Sha256::new(),
             length: 0,
             path: Temporary(path),
@@ -54,10 +53,17 @@ impl Spool {
     ///
     /// # Errors
     /// When the disk fails or is full.
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
-        self.hasher.update(bytes);
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
         self.length += bytes.len() as u64;
-        Ok(self.file.write_all(bytes).await?)
+        let file = self.file.clone();
+        let mut hasher = mem::take(&mut self.hasher);
+        self.hasher = blocking(move || {
+            hasher.update(&bytes);
+            file.as_ref().write_all(&bytes)?;
+            Ok(hasher)
+        })
+        .await?;
+        Ok(())
     }
 
     /// Bytes written so far.
@@ -80,10 +86,10 @@ impl Spool {
     /// # Errors
     /// When the disk fails.
     pub async fn read(&mut self) -> Result<Bytes, BlobError> {
-        self.file.flush().await?;
-        let mut file = self.file.try_clone().await?.into_std().await;
+        let file = self.file.clone();
         let length = self.length;
         blocking(move || {
+            let mut file = file.as_ref();
             let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
             file.seek(SeekFrom::Start(0))?;
             // The end of the file is where the next write belongs.
@@ -100,17 +106,22 @@ impl Spool {
     ///
     /// # Errors
     /// When the disk or bucket fails.
-    pub async fn keep(mut self) -> Result<Digest, BlobError> {
-        self.file.flush().await?;
+    pub async fn keep(self) -> Result<Digest, BlobError> {
         let digest = self.digest();
         match &self.place {
             Place::Directory(directory) => {
-                self.file.sync_all().await?;
+                let file = self.file.clone();
+                blocking(move || Ok(file.sync_all()?)).await?;
                 directory.take(self.path.0.clone(), &digest).await?;
             }
             Place::Bucket(bucket) => {
-                self.file.seek(SeekFrom::Start(0)).await?;
-                bucket.put(&mut self.file, self.length, &digest).await?;
+                let file = self.file.clone();
+                let rewound = blocking(move || {
+                    file.as_ref().seek(SeekFrom::Start(0))?;
+                    Ok(file.try_clone()?)
+                });
+                let mut file = rewound.await?.into();
+                bucket.put(&mut file, self.length, &digest).await?;
             }
         }
         Ok(digest)

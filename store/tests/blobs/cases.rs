@@ -38,9 +38,9 @@ pub(crate) async fn what_is_kept_comes_back_under_its_digest(world: &World) {
     let blobs = &world.blobs;
     let mut spool = blobs.spool().await.unwrap();
     assert!(spool.is_empty());
-    spool.write(b"one ").await.unwrap();
+    spool.write(Bytes::from_static(b"one ")).await.unwrap();
     assert_eq!(spool.read().await.unwrap(), "one ");
-    spool.write(b"two").await.unwrap();
+    spool.write(Bytes::from_static(b"two")).await.unwrap();
     assert_eq!(spool.read().await.unwrap(), "one two");
     assert_eq!(spool.len(), 7);
     let digest = spool.keep().await.unwrap();
@@ -76,7 +76,7 @@ pub(crate) async fn the_same_bytes_many_times_at_once_are_one_blob(world: &World
 
 pub(crate) async fn an_upload_cut_short_leaves_nothing(world: &World) {
     let mut spool = world.blobs.spool().await.unwrap();
-    spool.write(b"half").await.unwrap();
+    spool.write(Bytes::from_static(b"half")).await.unwrap();
     assert_eq!(world.unfinished(), 1);
     drop(spool);
     // It is removed off the async threads.

@@ -78,7 +78,7 @@ impl ImageForm {
                         if spool.len() + chunk.len() as u64 > MAX_IMAGE_BYTES {
                             return Err(too_large());
                         }
-                        spool.write(&chunk).await?;
+                        spool.write(chunk).await?;
                     }
                     image = Some(spool);
                 }
