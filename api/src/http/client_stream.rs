@@ -15,7 +15,7 @@ use crate::http::connections::Connection;
 /// Bytes that cost one unit of tokio's cooperative budget; a task has 128 units in each poll. tokio
 /// itself charges one unit for a read or write of any size, so a fast client would keep its thread
 /// busy.
-const BYTES_A_UNIT: usize = 1024;
+const BYTES_A_UNIT: usize = 512;
 
 /// A stream and the connection that it belongs to.
 pub struct ClientStream {
