@@ -168,14 +168,13 @@ fn of_webp(container: &Container, master: Dimensions) -> u64 {
         Coding::Lossy => {
             let blocks = u64::from(frame.size.width.div_ceil(16))
                 * u64::from(frame.size.height.div_ceil(16));
-            // Planes of whole blocks, what is known of each block, and the compressed bytes, which
-            // are collected in a buffer that grows and then copied; later the colours.
+            // Planes of whole blocks, what is known of each block, and the colours. The compressed
+            // bytes are collected in a buffer that doubles, and then copied.
             let planes = blocks * (256 * 3 / 2 + 128);
-            let colours = planes + bytes(&frame.data) + pixels * 3;
-            let reading = planes + bytes(&frame.data) * 4;
+            let colours = planes + bytes(&frame.data) * 3 + pixels * 3;
             let alpha = frame.alpha.as_ref().filter(|_| container.has_alpha);
             let alpha = alpha.map_or((0, 0), |range| (pixels, of_lossless(pixels, bytes(range))));
-            let most = alpha.0 + colours.max(reading).max(alpha.1);
+            let most = alpha.0 + colours.max(alpha.1);
             (most, making_jpeg(master))
         }
     };

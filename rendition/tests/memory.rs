@@ -187,9 +187,20 @@ fn lossless_recipe() -> impl Strategy<Value = webp::Lossless> {
     )
 }
 
-fn lossy_file(width: u32, height: u32, head: &[u8], alpha: Option<webp::Lossless>) -> Vec<u8> {
+/// Heads of lossy WebPs that can be decoded with noise behind them.
+fn heads() -> &'static [Vec<u8>] {
+    static HEADS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    HEADS.get_or_init(|| webp::lossy_heads(8))
+}
+
+fn lossy_file(
+    (width, height): (u32, u32),
+    payload: usize,
+    head: &[u8],
+    alpha: Option<webp::Lossless>,
+) -> Vec<u8> {
     let mut noise = Noise::new(1);
-    let data = webp::lossy(width, height, 1 << 20, head, &mut noise);
+    let data = webp::lossy(width, height, payload, head, &mut noise);
     let Some(alpha) = alpha else {
         return webp::file(&[(b"VP8 ", &data)]);
     };
@@ -237,10 +248,8 @@ proptest! {
         alpha in prop::option::of(lossless_recipe()),
         head in 0..8_usize,
     ) {
-        static HEADS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
         let _alone = alone();
-        let heads = HEADS.get_or_init(|| webp::lossy_heads(8));
-        let bytes = lossy_file(width.min(16_383), height, &heads[head], alpha);
+        let bytes = lossy_file((width.min(16_383), height), 1 << 20, &heads()[head], alpha);
         measured(&format!("{width}x{height} {alpha:?}"), &bytes);
     }
 }
@@ -416,6 +425,18 @@ fn what_cannot_be_there_is_refused_by_the_header() {
         .expect("a frame");
     jpeg[frame + 5..frame + 9].copy_from_slice(&[39, 16, 39, 16]);
     assert!(matches!(inspect(&jpeg), Err(RenditionError::Truncated)));
+}
+
+/// The decoder reads a part into a buffer that doubles, while the colours are there already.
+#[test]
+fn a_long_lossy_webp_keeps_to_its_bound() {
+    let _alone = alone();
+    for head in heads() {
+        for payload in [5 << 20, 9 << 20, 12 << 20] {
+            let file = lossy_file((3_350, 2_603), payload, head, None);
+            measured(&format!("{payload} bytes"), &file);
+        }
+    }
 }
 
 /// One colour is a picture too, and takes few bytes in every format.
