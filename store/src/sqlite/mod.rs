@@ -49,6 +49,10 @@ const READERS: u32 = 4;
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long opening waits for other processes that open: SQLite grants its lock in no order, and a
+/// slow disk makes each of them take a second.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// An open SQLite database.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
@@ -92,8 +96,11 @@ impl Sqlite {
             .clone()
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON");
-        let mut connection = durable.connect().await?;
-        migrate::run(&mut connection, &master_key).await?;
+        let patient = durable.clone().busy_timeout(OPENING_TIMEOUT);
+        let mut patient = patient.connect().await?;
+        migrate::run(&mut patient, &master_key).await?;
+        let connection = durable.connect().await?;
+        patient.close().await?;
 
         // The checkpoint is in the same transaction as the rows: a power cut that takes the last
         // of these commits only makes the projection read a few entries again.
