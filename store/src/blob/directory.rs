@@ -26,10 +26,16 @@ impl Directory {
         Self(path.into())
     }
 
-    /// Takes a finished file: rename, fsync of the folders.
-    pub(super) async fn take(&self, temporary: PathBuf, digest: &Digest) -> Result<(), BlobError> {
+    /// Takes a finished file from where it lies: fsync, rename, fsync of the folders.
+    pub(super) async fn take(
+        &self,
+        file: Arc<File>,
+        temporary: PathBuf,
+        digest: &Digest,
+    ) -> Result<(), BlobError> {
         let (directory, digest) = (self.0.clone(), *digest);
         blocking(move || {
+            file.sync_all()?;
             let place = Place::make(&directory, &digest)?;
             renameat(CWD, &temporary, &place.inner, &place.name)?;
             // The outer folders too, although they are rarely new: another upload may have made

@@ -110,9 +110,8 @@ impl Spool {
         let digest = self.digest();
         match &self.place {
             Place::Directory(directory) => {
-                let file = self.file.clone();
-                blocking(move || Ok(file.sync_all()?)).await?;
-                directory.take(self.path.0.clone(), &digest).await?;
+                let (file, path) = (self.file.clone(), self.path.0.clone());
+                directory.take(file, path, &digest).await?;
             }
             Place::Bucket(bucket) => {
                 let file = self.file.clone();
