@@ -169,9 +169,10 @@ fn of_webp(container: &Container, master: Dimensions) -> u64 {
             let blocks = u64::from(frame.size.width.div_ceil(16))
                 * u64::from(frame.size.height.div_ceil(16));
             // Planes of whole blocks, what is known of each block, and the colours. The compressed
-            // bytes are collected in a buffer that doubles, and then copied.
+            // bytes are collected in a buffer that doubles, copied into words, and these once more
+            // without the last one.
             let planes = blocks * (256 * 3 / 2 + 128);
-            let colours = planes + bytes(&frame.data) * 3 + pixels * 3;
+            let colours = planes + bytes(&frame.data) * 4 + pixels * 3;
             let alpha = frame.alpha.as_ref().filter(|_| container.has_alpha);
             let alpha = alpha.map_or((0, 0), |range| (pixels, of_lossless(pixels, bytes(range))));
             let most = alpha.0 + colours.max(alpha.1);
