@@ -39,12 +39,19 @@ pub fn trace_id(headers: &HeaderMap) -> Option<String> {
 /// The span of a request to a server of ours. Whatever is logged inside it carries its request id
 /// and its trace id. How it ended is recorded by [`answered`].
 pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: &str) -> Span {
+    let exports = EXPORTS.load(Ordering::Relaxed);
+    let parent = parent(headers);
+    // A span that is exported has its trace from its parent or from the exporter.
+    let known = match &parent {
+        Some(parent) => Some(trace_id_of(parent)),
+        None => (!exports).then(|| RandomIdGenerator::default().new_trace_id()),
+    };
     // At the level of errors, so that even the fewest log lines have it.
     let span = tracing::error_span!(
         target: "photolog",
         "request",
         request_id,
-        trace_id = field::Empty,
+        trace_id = known.map(field::display),
         otel.name = field::Empty,
         otel.kind = field::Empty,
         otel.status_code = field::Empty,
@@ -52,9 +59,7 @@ pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: 
         http.route = field::Empty,
         http.response.status_code = field::Empty,
     );
-    let parent = parent(headers);
-    let mut trace_id = parent.as_ref().map(trace_id_of);
-    if EXPORTS.load(Ordering::Relaxed) {
+    if exports {
         span.record("otel.name", format_args!("{method} {route}"));
         span.record("otel.kind", "server");
         span.record("http.request.method", method);
@@ -63,11 +68,14 @@ pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: 
             // Refused only when the filter does not want this span.
             let _ = span.set_parent(parent);
         }
-        let exported = trace_id_of(&span.context());
-        trace_id = trace_id.or((exported != TraceId::INVALID).then_some(exported));
+        if known.is_none() {
+            let exported = trace_id_of(&span.context());
+            let is_sampled = exported != TraceId::INVALID;
+            let own = || RandomIdGenerator::default().new_trace_id();
+            let trace_id = if is_sampled { exported } else { own() };
+            span.record("trace_id", field::display(trace_id));
+        }
     }
-    let trace_id = trace_id.unwrap_or_else(|| RandomIdGenerator::default().new_trace_id());
-    span.record("trace_id", field::display(trace_id));
     span
 }
 
