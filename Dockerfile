@@ -2,7 +2,7 @@
 #   docker build --target photolog -t photolog .
 #   docker build --target edge -t photolog-edge .
 
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
@@ -18,13 +18,13 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cargo xtask edge \
     && cp -r target/edge /edge
 
-FROM node:22-bookworm-slim AS workerd
+FROM node:22.21.1-bookworm-slim AS workerd
 WORKDIR /workerd
 COPY xtask/node/package.json xtask/node/package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund \
     && cp node_modules/@cloudflare/workerd-linux-*/bin/workerd /usr/local/bin/workerd
 
-FROM debian:bookworm-slim AS edge
+FROM debian:12.12-slim AS edge
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
@@ -37,7 +37,7 @@ EXPOSE 8787
 ENTRYPOINT ["workerd", "serve", "config.capnp", "--socket-addr", "http=0.0.0.0:8787"]
 CMD ["--external-addr", "origin=127.0.0.1:8080"]
 
-FROM debian:bookworm-slim AS photolog
+FROM debian:12.12-slim AS photolog
 # Certificates: for buckets, collectors and databases that speak TLS.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \

@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use photolog_tests::postgres::Cluster;
+use photolog_tests::process::program;
 use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, StatusCode};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
 
 /// A line of a command's result that must have succeeded.
 pub(crate) fn succeeded(output: &Output) -> String {
@@ -158,23 +162,33 @@ async fn a_backup_goes_from_sqlite_to_postgres_and_back() {
     let place = |name: &str| folder.path().join(name);
     let (data, back) = (place("data"), place("back"));
     let master_key = app.data_dir().join("master.key");
-    let on_postgres = |command: &[&str]| {
-        let settings = [
-            ["--database-url", &database],
-            ["--data-dir", path(&data)],
-            ["--master-key-file", path(&master_key)],
-        ];
-        app.command(&[&settings.concat(), command].concat())
-    };
+    let settings = [
+        ["--database-url", &database],
+        ["--data-dir", path(&data)],
+        ["--master-key-file", path(&master_key)],
+    ]
+    .concat();
+    let on_postgres = |command: &[&str]| app.command(&[&settings, command].concat());
     with_the_master_key_of(&app.data_dir(), &back);
     let on_sqlite =
         |command: &[&str]| app.command(&[&["--data-dir", path(&back)], command].concat());
     succeeded(&app.command(&["backup", path(&place("first"))]));
     succeeded(&on_postgres(&["restore", path(&place("first"))]));
     succeeded(&on_postgres(&["verify"]));
-    // The sealer goes on after what came in, and its chain holds.
+    // The sequencer goes on after what came in, and its chain holds.
     succeeded(&on_postgres(&["key", "issue", &app.account]));
-    assert!(succeeded(&on_postgres(&["verify"])).contains("11 events"));
+    assert!(succeeded(&on_postgres(&["verify"])).contains("a projector gives them: 1"));
+    let mut projector = Command::new(program("photolog"))
+        .args(&settings)
+        .arg("projector")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !succeeded(&on_postgres(&["verify"])).contains("11 events") {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    projector.kill().unwrap();
+    projector.wait().unwrap();
     assert!(failed(&on_postgres(&["restore", path(&place("first"))])).contains("holds events"));
     succeeded(&on_postgres(&["gc", "--dry-run"]));
 
@@ -243,4 +257,92 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
             }
         })
         .collect()
+}
+
+#[tokio::test]
+async fn a_picture_that_is_cut_short_in_a_backup_is_copied_again() {
+    let app = TestApp::spawn().await;
+    some_history(&app).await;
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    succeeded(&app.command(&["backup", path(&backup)]));
+    let picture = files_below(&backup.join("blobs")).pop().unwrap();
+    fs::write(&picture, b"cut").unwrap();
+    succeeded(&app.command(&["backup", path(&backup)]));
+    succeeded(&app.command(&["verify", "--backup", path(&backup)]));
+}
+
+#[tokio::test]
+async fn a_damaged_secret_is_told_and_costs_its_own_key_alone() {
+    let mut app = TestApp::spawn().await;
+    some_history(&app).await;
+    let (damaged, _) = app.issue_key("images.read");
+    let database = app.data_dir().join("photolog.sqlite");
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut connection = options.connect().await.unwrap();
+    let sql = format!("UPDATE secrets SET wrapped = x'00' WHERE name = 'key/{damaged}'");
+    connection.execute(sql.as_str()).await.unwrap();
+    connection.close().await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    let said = succeeded(&app.command(&["backup", path(&backup)]));
+    assert!(said.contains(&format!("warning: the secret key/{damaged}")));
+    let verified = app.command(&["verify", "--backup", path(&backup)]);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&verified.stdout).contains(&damaged));
+
+    let lost = lose_everything(&mut app);
+    let said = succeeded(&app.command(&["restore", path(&backup)]));
+    for file in ["address", "credentials.json"] {
+        fs::copy(lost.join(file), app.data_dir().join(file)).unwrap();
+    }
+    assert!(
+        said.contains(&format!("no secret of key {damaged}")),
+        "{said}"
+    );
+    app.restart().await;
+    assert_eq!(app.get("/images").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_backup_has_a_folder_of_its_own() {
+    let app = TestApp::spawn().await;
+    some_history(&app).await;
+    let data = app.data_dir();
+    let before = files_below(&data.join("blobs"));
+    for inside in [data.clone(), data.join("blobs"), data.join("blobs/more")] {
+        let said = failed(&app.command(&["backup", path(&inside)]));
+        assert!(said.contains("a folder of its own"), "{said}");
+    }
+    assert_eq!(files_below(&data.join("blobs")), before);
+
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    succeeded(&app.command(&["backup", path(&backup)]));
+    let restore = ["--data-dir", path(&backup), "restore", path(&backup)];
+    assert!(failed(&app.command(&restore)).contains("a folder of its own"));
+    assert!(!backup.join("photolog.sqlite").exists());
+}
+
+/// Without a projector events have no place in the log, and so none in a backup.
+#[tokio::test]
+async fn a_backup_says_that_it_lacks_events() {
+    let cluster = Cluster::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (url, key) = (cluster.new_database().await, folder.path().join("key"));
+    let photolog = |arguments: &[&str]| {
+        Command::new(program("photolog"))
+            .args(["--data-dir", path(&folder.path().join("data"))])
+            .args(arguments)
+            .env("PHOTOLOG_DATABASE_URL", &url)
+            .env("PHOTOLOG_MASTER_KEY_FILE", &key)
+            .output()
+            .unwrap()
+    };
+    succeeded(&photolog(&["master-key", "create"]));
+    succeeded(&photolog(&["account", "create", "shop"]));
+    let backup = folder.path().join("backup");
+    let said = failed(&photolog(&["backup", path(&backup)]));
+    assert!(said.contains("start a projector"), "{said}");
 }

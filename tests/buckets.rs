@@ -1,5 +1,8 @@
 //! Pictures in a bucket of a real S3 server.
 
+use std::process::Command;
+
+use photolog_tests::process::program;
 use photolog_tests::s3::S3;
 use photolog_tests::{TestApp, pictures};
 
@@ -59,4 +62,30 @@ async fn a_bucket_that_cannot_be_used_is_named_with_its_setting() {
     assert_eq!(answer.status(), 503);
     s3.restart();
     app.uploaded(pictures::png(1)).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_bucket_is_said_once() {
+    let s3 = S3::start();
+    let app = app_on(&s3).await;
+    for (name, value) in [
+        ("PHOTOLOG_BLOB_URL", "s3://nowhere"),
+        ("AWS_SECRET_ACCESS_KEY", "wrong"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ] {
+        let output = Command::new(program("photolog"))
+            .arg("verify")
+            .env("PHOTOLOG_DATA_DIR", app.data_dir())
+            .env("PHOTOLOG_BLOB_URL", "s3://pictures/photolog")
+            .envs(s3.environment())
+            .env(name, value)
+            .output()
+            .unwrap();
+        let said = failed(&output);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains("--blob-url"), "{said}");
+        for part in said.trim_end().split(": ").filter(|part| part.len() > 12) {
+            assert_eq!(said.matches(part).count(), 1, "{part:?} in {said}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 #[tokio::test]
-async fn what_is_no_whole_picture_is_refused_and_leaves_nothing() {
+async fn an_incomplete_picture_is_refused_and_leaves_nothing() {
     let app = TestApp::spawn().await;
     let jpeg = pictures::jpeg_of(64, 64, 1);
     let png = pictures::png_of(64, 64, 1);

@@ -7,8 +7,8 @@ use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-/// A read through each door, and where its failures say what they say.
-fn doors(app: &TestApp) -> [(RequestBuilder, &'static str); 4] {
+/// A read through each dialect, and where its failures say what they say.
+fn dialects(app: &TestApp) -> [(RequestBuilder, &'static str); 4] {
     let (key, secret) = &app.key;
     let get = |path: &str| app.client.get(format!("{}{path}", app.url));
     let image = "00000000-0000-4000-8000-000000000000";
@@ -34,10 +34,10 @@ fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_key_over_its_rate_is_told_so_in_every_doors_words() {
+async fn a_key_over_its_rate_is_told_so_in_the_words_of_each_dialect() {
     let app = TestApp::with([("PHOTOLOG_RATE_LIMIT", "5")]).await;
     let other = app.issue_key("images.read");
-    for (request, member) in doors(&app) {
+    for (request, member) in dialects(&app) {
         let refused = loop {
             let answer = request.try_clone().unwrap().send().await.unwrap();
             assert_eq!(header(&answer, "ratelimit-policy"), "\"key\";q=5;w=1");
@@ -76,7 +76,7 @@ async fn requests_over_the_limit_in_flight_are_turned_away_at_once() {
         let goes_on = connection.interim_answer().await;
         assert!(goes_on.starts_with("HTTP/1.1 100"), "{goes_on}");
     }
-    for (request, member) in doors(&app) {
+    for (request, member) in dialects(&app) {
         let began = Instant::now();
         let refused = request.send().await.unwrap();
         assert!(began.elapsed() < Duration::from_secs(1));

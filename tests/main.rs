@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod accounts;
 mod archive;
 mod buckets;
 mod compose;
@@ -12,17 +13,21 @@ mod edge;
 mod examples;
 mod faults;
 mod feed;
+mod front_page;
 mod full_disk;
 mod garbage;
 mod history;
 mod hostile;
 mod hostile_clients;
+mod installation;
 mod limits;
+mod liveness;
 mod moov;
 mod operator;
 mod pictures;
 mod rebuild;
 mod refusals;
+mod relay;
 mod scaled;
 mod sdk;
 mod secrets;
@@ -30,3 +35,4 @@ mod settings;
 mod subscriber;
 mod telemetry;
 mod tokens;
+mod verify;

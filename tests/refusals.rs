@@ -4,7 +4,7 @@ use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Every route of the Moov and audit doors that names an account.
+/// Every route of the Moov and audit dialects that names an account.
 const ROUTES: [(&str, &str, &str); 7] = [
     ("GET", "", "images.read"),
     ("POST", "", "images.write"),
@@ -58,7 +58,7 @@ async fn every_route_is_closed_to_strangers_and_to_keys_without_its_scope() {
 }
 
 #[tokio::test]
-async fn the_other_doors_are_closed_to_strangers_as_well() {
+async fn the_other_dialects_are_closed_to_strangers_as_well() {
     let app = TestApp::spawn().await;
     let image = app.uploaded(pictures::png(1)).await;
     let image = image["imageID"].as_str().unwrap();
@@ -95,7 +95,7 @@ async fn the_other_doors_are_closed_to_strangers_as_well() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_and_its_tokens_stop_at_once_at_every_door() {
+async fn a_revoked_key_and_its_tokens_stop_at_once_in_every_dialect() {
     let app = TestApp::spawn().await;
     let (key, secret) = app.issue_key("images.read");
     let bearer = app.client.post(format!("{}/oauth2/token", app.url)).json(
@@ -114,7 +114,7 @@ async fn a_revoked_key_and_its_tokens_stop_at_once_at_every_door() {
     let get = |path: &str| app.client.get(format!("{}{path}", app.url));
     let images = format!("/accounts/{}/images", app.account);
     let simple = format!("Uploadcare.Simple {key}:{secret}");
-    let doors = || {
+    let dialects = || {
         [
             get(&images).basic_auth(&key, Some(&secret)),
             get(&images).bearer_auth(bearer),
@@ -123,14 +123,14 @@ async fn a_revoked_key_and_its_tokens_stop_at_once_at_every_door() {
             get("/v2.1/images").header("x-auth-token", format!("{key}:{secret}")),
         ]
     };
-    for door in doors() {
-        assert_eq!(door.send().await.unwrap().status(), StatusCode::OK);
+    for dialect in dialects() {
+        assert_eq!(dialect.send().await.unwrap().status(), StatusCode::OK);
     }
     let revoked = app.command(&["key", "revoke", &app.account, &key]);
     assert!(revoked.status.success());
-    for door in doors() {
+    for dialect in dialects() {
         assert_eq!(
-            door.send().await.unwrap().status(),
+            dialect.send().await.unwrap().status(),
             StatusCode::UNAUTHORIZED
         );
     }

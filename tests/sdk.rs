@@ -65,7 +65,7 @@ async fn libcloud_lists_images() {
 }
 
 #[tokio::test]
-async fn what_no_client_sends_is_refused_by_both_metadata_doors() {
+async fn what_no_client_sends_is_refused_by_both_metadata_dialects() {
     run("hostile.py").await;
 }
 

@@ -4,6 +4,10 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
+use photolog_tests::gate::{Gate, Verdict};
 use photolog_tests::nats::Nats;
 use photolog_tests::process::{PATIENCE, master_key, program};
 use photolog_tests::{TestApp, pictures, postgres};
@@ -50,6 +54,21 @@ async fn a_database_that_cannot_be_used_is_named_at_start() {
         &run("photolog-projector", &[]),
         &["--database-url", "missing"],
     );
+}
+
+/// SQLite has no place for a projector beside API nodes.
+#[test]
+fn parts_of_a_service_need_a_database_that_they_can_share() {
+    for part in ["api", "projector"] {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = Command::new(program("photolog"))
+            .arg(part)
+            .env("PHOTOLOG_DATA_DIR", folder.path().join("data"))
+            .output()
+            .unwrap();
+        refuses(&refused, &["--database-url", "one process", "`photolog`"]);
+        assert!(!folder.path().join("data").exists());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,4 +137,99 @@ async fn without_nats_everything_else_works() {
         assert!(began.elapsed() < PATIENCE, "{}", app.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Waits until the program has said this; how often it has.
+async fn told(app: &TestApp, words: &str) -> usize {
+    let began = Instant::now();
+    while !app.log().contains(words) {
+        assert!(began.elapsed() < PATIENCE, "{}", app.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // More than the first pauses before it is tried again.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    app.log().matches(words).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_another_database_is_told_once_with_the_way_out() {
+    let nats = Nats::start();
+    let jetstream = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let lost = TestApp::with([("PHOTOLOG_NATS_URL", &nats.url())]).await;
+    lost.uploaded(pictures::png(0)).await;
+    let began = Instant::now();
+    while jetstream.get_stream("PHOTOLOG").await.is_err() {
+        assert!(began.elapsed() < PATIENCE, "{}", lost.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(lost);
+    let restored = TestApp::with([("PHOTOLOG_NATS_URL", &nats.url())]).await;
+    assert_eq!(
+        told(&restored, "--nats-stream").await,
+        1,
+        "{}",
+        restored.log()
+    );
+    let log = restored.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("--nats-stream"))
+        .unwrap();
+    for words in [
+        "PHOTOLOG",
+        "restored",
+        "remove the stream",
+        "--nats-subject-prefix",
+    ] {
+        assert!(line.contains(words), "{words:?} is not in {line}");
+    }
+    // Another name alone cannot work, because the old stream holds the subjects.
+    let renamed = TestApp::with([
+        ("PHOTOLOG_NATS_URL", nats.url().as_str()),
+        ("PHOTOLOG_NATS_STREAM", "PHOTOLOG2"),
+    ])
+    .await;
+    assert_eq!(
+        told(&renamed, "--nats-subject-prefix").await,
+        1,
+        "{}",
+        renamed.log()
+    );
+    restored.uploaded(pictures::png(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_with_another_secret_is_told_at_the_start_and_once() {
+    let edge = Gate::open_before("http://127.0.0.1:1").await;
+    edge.judge(|_| {
+        let mut answer = Response::new(Full::new(Bytes::new()));
+        *answer.status_mut() = StatusCode::UNAUTHORIZED;
+        Verdict::Answer(answer)
+    });
+    let url = format!("http://user:hunter2@{}", edge.address);
+    let app = TestApp::with([
+        ("PHOTOLOG_EDGE_SECRET", "a secret for tests only"),
+        ("PHOTOLOG_EDGES", &url),
+    ])
+    .await;
+    assert_eq!(told(&app, "--edge-secret").await, 1, "{}", app.log());
+    assert!(!app.log().contains("hunter2"), "{}", app.log());
+}
+
+#[test]
+fn a_misspelt_variable_is_told_in_the_log() {
+    let output = run(
+        "photolog",
+        &[
+            ("PHOTOLOG_DATABSE_URL", "x"),
+            ("PHOTOLOG_LISTEN", "192.0.2.1:1"),
+        ],
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    let line = said.lines().next().unwrap_or_default();
+    assert!(
+        line.contains("PHOTOLOG_DATABSE_URL is no setting; is PHOTOLOG_DATABASE_URL meant?"),
+        "{said}"
+    );
+    refuses(&output, &["--listen"]);
 }

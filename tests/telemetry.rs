@@ -58,7 +58,7 @@ async fn metrics_count_requests_commands_and_renditions_on_their_own_port() {
         "photolog_commands_total{aggregate=\"Image\",outcome=\"unchanged\"} 1",
         "photolog_renditions_total{source=\"memory\"} 2",
         "photolog_projection_lag{projection=\"image_view\"} 0",
-        "photolog_sealing_age_seconds 0",
+        "photolog_sequencing_age_seconds 0",
         // The account, its key, the picture, its text.
         "photolog_log_head 4",
     ] {
@@ -78,10 +78,10 @@ async fn the_loops_behind_the_log_tell_how_far_they_are() {
     ])
     .await;
     app.uploaded(pictures::png(1)).await;
-    // The account, its key, the picture; all of them sealed, shown and published.
+    // The account, its key, the picture; all of them sequenced, shown and published.
     let wanted = [
         "photolog_log_head 3",
-        "photolog_sealing_age_seconds 0",
+        "photolog_sequencing_age_seconds 0",
         "photolog_projection_lag{projection=\"image_view\"} 0",
         "photolog_relay_lag 0",
     ];
@@ -125,7 +125,7 @@ async fn json_lines_and_events_carry_the_trace_of_the_request() {
         .unwrap();
     assert_eq!(traced["span"]["trace_id"], TRACE);
     assert_eq!(traced["status"], 200);
-    // Whoever comes without a trace gets one.
+    // A request without a trace gets one.
     let other = answered.iter().find(|line| line["status"] == 201).unwrap();
     let own = other["span"]["trace_id"].as_str().unwrap();
     assert!(own.len() == 32 && own != TRACE, "{other}");

@@ -1,36 +1,30 @@
-//! Every setting: a flag with an environment twin. `photolog --help` is the reference.
+//! The settings: each a flag with an environment twin. `photolog --help` is the reference.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use photolog_projector::settings::{DatabaseSettings, RelaySettings};
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use photolog_projector::settings::DatabaseSettings;
 use photolog_store::{BlobConfig, BlobUrl};
-use photolog_telemetry::TelemetrySettings;
+use photolog_telemetry::ExportSettings;
 
-use crate::edge::EdgeSecret;
+use crate::auth::edge_secret::EdgeSecret;
 use crate::edge::push::EdgeUrl;
 use crate::limits::Limits;
 use crate::picture::PictureLimits;
 use crate::unrepeated::unrepeated;
 
-/// Every setting.
+/// Where an installation is.
 #[derive(Args, Clone, Debug)]
-pub struct Config {
-    /// Address and port to serve on; port 0 takes a free one
-    #[arg(
-        long,
-        env = "PHOTOLOG_LISTEN",
-        default_value = "127.0.0.1:8080",
-        global = true
-    )]
-    pub listen: SocketAddr,
-
+#[command(next_help_heading = "Installation")]
+pub struct Place {
     /// Folder for everything Photolog keeps: database, pictures, credentials, cache
     #[arg(
         long,
         env = "PHOTOLOG_DATA_DIR",
         default_value = "./photolog-data",
+        value_parser = PathBufValueParser::new().try_map(std::path::absolute),
         global = true
     )]
     pub data_dir: PathBuf,
@@ -39,10 +33,6 @@ pub struct Config {
     #[command(flatten)]
     pub database: DatabaseSettings,
 
-    /// Where events are published.
-    #[command(flatten)]
-    pub relay: RelaySettings,
-
     /// Where pictures are kept: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or
     /// file:///path [default: DATA_DIR/blobs]
     ///
@@ -50,9 +40,18 @@ pub struct Config {
     /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; GOOGLE_…; AZURE_….
     #[arg(long, env = "PHOTOLOG_BLOB_URL", value_parser = unrepeated::<BlobUrl>(), global = true)]
     pub blob_url: Option<BlobUrl>,
+}
+
+/// How the API serves.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Serving")]
+pub struct Serving {
+    /// Address and port to serve on; port 0 takes a free one
+    #[arg(long, env = "PHOTOLOG_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
 
     /// Where clients reach Photolog, for the links in answers [default: http://LISTEN]
-    #[arg(long, env = "PHOTOLOG_PUBLIC_URL", global = true)]
+    #[arg(long, env = "PHOTOLOG_PUBLIC_URL")]
     pub public_url: Option<String>,
 
     /// Secret that edges show; without one there are no endpoints for them
@@ -62,8 +61,7 @@ pub struct Config {
         value_parser = unrepeated::<EdgeSecret>(),
         default_value = "",
         hide_default_value = true,
-        hide_env_values = true,
-        global = true
+        hide_env_values = true
     )]
     pub edge_secret: EdgeSecret,
 
@@ -75,33 +73,32 @@ pub struct Config {
         hide_env_values = true,
         value_parser = unrepeated::<EdgeUrl>(),
         value_delimiter = ',',
-        value_name = "URL",
-        global = true
+        value_name = "URL"
     )]
     pub edges: Vec<EdgeUrl>,
 
     /// Renditions kept on disk, in bytes; the least recently used go first
-    #[arg(long, env = "PHOTOLOG_RENDITION_CACHE_BYTES", default_value_t = 1 << 30, global = true)]
+    #[arg(long, env = "PHOTOLOG_RENDITION_CACHE_BYTES", default_value_t = 1 << 30)]
     pub rendition_cache_bytes: u64,
 
     /// Renditions kept in memory, in bytes
-    #[arg(long, env = "PHOTOLOG_RENDITION_MEMORY_BYTES", default_value_t = 64 << 20, global = true)]
+    #[arg(long, env = "PHOTOLOG_RENDITION_MEMORY_BYTES", default_value_t = 64 << 20)]
     pub rendition_memory_bytes: u64,
+
+    /// Measure the longest time that a request keeps a thread busy, as a metric and in the log
+    #[arg(long, env = "PHOTOLOG_WATCH_POLLS")]
+    pub watch_polls: bool,
 
     /// Deadlines, places, memory.
     #[command(flatten)]
     pub limits: Limits,
 
-    /// Measure the longest time that a request keeps a thread busy, as a metric and in the log
-    #[arg(long, env = "PHOTOLOG_WATCH_POLLS", global = true)]
-    pub watch_polls: bool,
-
-    /// Logs, metrics and traces.
+    /// Metrics and traces.
     #[command(flatten)]
-    pub telemetry: TelemetrySettings,
+    pub exports: ExportSettings,
 }
 
-impl Config {
+impl Place {
     /// Where the pictures are.
     pub fn blobs(&self) -> BlobConfig {
         match &self.blob_url {
@@ -121,7 +118,9 @@ impl Config {
     pub fn cache_directory(&self) -> PathBuf {
         self.data_dir.join("renditions")
     }
+}
 
+impl Serving {
     /// Limits of the picture work.
     pub fn picture_limits(&self) -> PictureLimits {
         PictureLimits {

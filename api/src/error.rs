@@ -1,4 +1,4 @@
-//! What can go wrong with a request. One error for all doors; each dialect writes it in its
+//! What can go wrong with a request. One error for all dialects; each dialect writes it in its
 //! own shape, in one exhaustive `match`.
 //!
 //! Two messages: `message` is for the client, `source` only for the log.
@@ -225,7 +225,11 @@ impl From<AccountError> for ApiError {
         let message = error.to_string();
         match error {
             AccountError::NotFound | AccountError::KeyNotFound(_) => Self::not_found(message),
-            AccountError::AlreadyExists | AccountError::KeyExists(_) => Self::conflict(message),
+            AccountError::AlreadyExists
+            | AccountError::KeyExists(_)
+            | AccountError::Suspended
+            | AccountError::Closed => Self::conflict(message),
+            AccountError::Invalid(value) => value.into(),
         }
     }
 }
@@ -253,14 +257,20 @@ impl From<StoreError> for ApiError {
             StoreError::IdempotencyKeyUsed(_) => {
                 Self::conflict("the idempotency key was used for another request")
             }
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::FileGone => {
                 Self::busy("the database is unavailable").caused_by(error)
             }
             StoreError::MasterKey(_) => {
                 Self::busy("the secrets in the database cannot be opened").caused_by(error)
             }
-            StoreError::NewerDatabase(_)
+            StoreError::NotLeading
+            | StoreError::Rebuilding
+            | StoreError::Collecting
+            | StoreError::NewerDatabase(_)
+            | StoreError::OlderDatabase(_)
+            | StoreError::NoInstallation(_)
             | StoreError::ReadOnlyDatabase
+            | StoreError::NoRight(_)
             | StoreError::NotEmpty
             | StoreError::Event(_)
             | StoreError::Corrupt(_)

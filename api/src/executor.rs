@@ -10,18 +10,20 @@ use cqrs_es::event_sink::EventSink;
 use photolog_domain::{
     AccountId, Dated, Dialect, EventMetadata, Image, ImageCommand, ImageError, ImageId, ImageState,
 };
-use photolog_store::{Appended, Conditions, Loaded, Recordable, Store, StoreError};
+use photolog_store::{Appended, Conditions, Loaded, Store, StoreError, StoredAggregate};
 use photolog_telemetry::{metric, trace};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::app::{App, SharedApp, now};
-use crate::auth::{self, Caller};
+use crate::app::{App, SharedApp};
+use crate::auth::Caller;
+use crate::clock::now;
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::http::conditional::IfMatch;
 use crate::http::poll_watch::watched;
 use crate::http::request::Held;
+use crate::operator::Operator;
 
 /// How often a lost race is run again before the client is told to come back.
 const ATTEMPTS: u32 = 20;
@@ -29,9 +31,9 @@ const ATTEMPTS: u32 = 20;
 /// Who asks, and why: what goes into the metadata of every event.
 #[derive(Clone, Debug)]
 pub struct CommandContext {
-    /// Key id, or `operator`.
+    /// Key id, or the [`Operator`].
     pub actor: String,
-    /// The door.
+    /// The dialect.
     pub dialect: Dialect,
     /// The request's id.
     pub request_id: String,
@@ -82,10 +84,10 @@ impl CommandContext {
     }
 
     /// The operator at the command line.
-    pub fn operator() -> Self {
+    pub fn operator(operator: &Operator) -> Self {
         let request_id = Uuid::now_v7().to_string();
         Self {
-            actor: "operator".to_owned(),
+            actor: operator.to_string(),
             dialect: Dialect::Cli,
             correlation_id: request_id.clone(),
             request_id,
@@ -125,7 +127,7 @@ pub async fn execute(
     let app = app.clone();
     let work = async move {
         if let Some(caller) = &context.caller {
-            auth::check_again(&app, caller).await?;
+            app.auth.check_again(caller).await?;
         }
         let admit = |loaded: &Loaded<Image>| match loaded.aggregate.state() {
             Some(state) if state.account != account => Err(ImageError::NotFound.into()),
@@ -226,7 +228,7 @@ pub async fn run<A, C>(
     context: &CommandContext,
 ) -> Result<Done<A>, ApiError>
 where
-    A: Recordable + Aggregate<Command = Dated<C>>,
+    A: StoredAggregate + Aggregate<Command = Dated<C>>,
     A::Error: Into<ApiError>,
     C: Clone,
 {
@@ -250,7 +252,7 @@ async fn decide_and_append<A, C>(
     context: &CommandContext,
 ) -> Result<Done<A>, ApiError>
 where
-    A: Recordable + Aggregate<Command = Dated<C>>,
+    A: StoredAggregate + Aggregate<Command = Dated<C>>,
     A::Error: Into<ApiError>,
     C: Clone,
 {
@@ -299,11 +301,12 @@ async fn decide<A, C>(
     context: &CommandContext,
 ) -> Result<Decision<A>, ApiError>
 where
-    A: Recordable + Aggregate<Command = Dated<C>>,
+    A: StoredAggregate + Aggregate<Command = Dated<C>>,
     A::Error: Into<ApiError>,
     C: Clone,
 {
-    let at = now();
+    // Clocks of nodes differ; what happened later must not seem to be earlier.
+    let at = loaded.last_at.map_or_else(now, |last| now().max(last));
     let mut aggregate = loaded.aggregate;
     let sink = EventSink::default();
     let dated = Dated {
@@ -333,7 +336,7 @@ where
     })
 }
 
-async fn append<A: Recordable>(
+async fn append<A: StoredAggregate>(
     store: &Store,
     stream: Uuid,
     decision: Decision<A>,
@@ -351,12 +354,14 @@ async fn append<A: Recordable>(
             appended: None,
         });
     }
+    let last_at = events.last().map(|(_, metadata)| metadata.occurred_at);
     let appended = store
         .append::<A>(stream, expected, events, conditions)
         .await?;
     let now = Loaded {
         aggregate,
         sequence: appended.sequence,
+        last_at,
     };
     store.remember(stream, &now);
     Ok(Done {
@@ -364,4 +369,54 @@ async fn append<A: Recordable>(
         sequence: now.sequence,
         appended: Some(appended),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use photolog_domain::{Account, AccountCommand, AccountEvent, Timestamp};
+    use photolog_store::{MasterKeyFile, StoreConfig};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_event_is_told_to_be_earlier_than_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("photolog.sqlite");
+        let key = MasterKeyFile::in_data_folder(folder.path());
+        let store = Store::open(&StoreConfig::Sqlite { path }, key)
+            .await
+            .unwrap();
+        // Written by a node whose clock is an hour ahead.
+        let ahead = Timestamp::from_unix_millis(now().unix_millis() + 3_600_000).unwrap();
+        let opened = AccountEvent::AccountOpened {
+            at: ahead,
+            name: "a shop".to_owned(),
+            image_limit: None,
+        };
+        let context = CommandContext::operator(&Operator::default());
+        let metadata = EventMetadata {
+            event_id: Uuid::now_v7(),
+            occurred_at: ahead,
+            actor: context.actor.clone(),
+            dialect: context.dialect,
+            request_id: context.request_id.clone(),
+            correlation_id: context.correlation_id.clone(),
+            causation_id: Uuid::now_v7(),
+            reason: None,
+        };
+        let (account, conditions) = (Uuid::now_v7(), Conditions::default());
+        let events = vec![(opened, metadata)];
+        let appended = store.append::<Account>(account, 0, events, &conditions);
+        appended.await.unwrap();
+        for limit in [1, 2] {
+            let command = AccountCommand::SetImageLimit(Some(limit));
+            run::<Account, _>(&store, account, &command, |_| Ok(()), &conditions, &context)
+                .await
+                .map_err(|error| error.message)
+                .unwrap();
+        }
+        let log = store.read_log(0, 10).await.unwrap();
+        let times = log.iter().map(|entry| entry.metadata.occurred_at);
+        assert_eq!(times.collect::<Vec<_>>(), [ahead; 3]);
+    }
 }

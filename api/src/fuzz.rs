@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::{FutureExt, stream};
 use http::{HeaderMap, HeaderValue};
 use photolog_domain::{AccountId, Image, ImageEvent, Scope};
-use photolog_store::{Recorded, TokenSecret};
+use photolog_store::{ActorNames, Recorded, TokenSecret};
 use uuid::Uuid;
 
 use crate::auth::decode_basic;
@@ -168,7 +168,8 @@ pub fn bodies(body: &[u8]) -> usize {
 
 /// A stream's history as a table. Its fields read back, and none is a formula.
 pub fn csv(events: Vec<Recorded<ImageEvent>>) -> usize {
-    let entries: Vec<_> = entry::entries(&mut Image::default(), events).collect();
+    let entries: Vec<_> =
+        entry::entries(&mut Image::default(), events, &ActorNames::default()).collect();
     let Ok(mut table) = entry::csv_head() else {
         panic!("a head line that cannot be written");
     };
@@ -186,7 +187,7 @@ pub fn csv(events: Vec<Recorded<ImageEvent>>) -> usize {
     assert_eq!(rows.len(), entries.len());
     for (row, entry) in rows.iter().zip(&entries) {
         let reason = entry.reason.as_deref().unwrap_or_default();
-        let shown = row.get(6).unwrap_or_default();
+        let shown = row.get(7).unwrap_or_default();
         assert_eq!(
             shown.strip_prefix('\'').unwrap_or(shown),
             reason.strip_prefix('\'').unwrap_or(reason)

@@ -19,8 +19,12 @@
 //! | [`error`] | what can go wrong with a request |
 //! | [`http`] | connections, bodies, paths, answers |
 //! | [`openapi`] | the description of every route, and a page to try it |
-//! | [`ops`] | alive, ready |
+//! | [`front_page`] | what a browser sees at `/`, and a picture to try |
+//! | [`ops`], [`health`] | alive, ready, and what is wrong |
 //! | [`app`], [`config`] | shared state and settings |
+//! | [`installation`] | opens or finds database and pictures |
+//! | [`operator`], [`operator_commands`] | who is at the command line, and what it does to accounts |
+//! | [`clock`] | the time |
 //! | [`unrepeated`] | settings that may hold a secret |
 //! | [`serve`] | starts the roles: all in one process, or the API alone |
 //! | [`cli`] | the operator's commands |
@@ -30,18 +34,24 @@
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod dialect;
 pub mod edge;
 pub mod error;
 pub mod executor;
 pub mod feed;
+pub mod front_page;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod health;
 pub mod history;
 pub mod http;
+pub mod installation;
 pub mod limits;
 pub mod openapi;
+pub mod operator;
+pub mod operator_commands;
 pub mod ops;
 pub mod picture;
 pub mod pipeline;

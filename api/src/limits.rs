@@ -18,36 +18,20 @@ pub struct Limits {
     #[arg(
         long,
         env = "PHOTOLOG_FIRST_BYTE_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        global = true
+        default_value_t = 10
     )]
     pub first_byte_timeout_seconds: u64,
 
     /// Longest time from the first byte of a request's head to its last
-    #[arg(
-        long,
-        env = "PHOTOLOG_HEADER_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_HEADER_TIMEOUT_SECONDS", default_value_t = 10)]
     pub header_timeout_seconds: u64,
 
     /// Longest time that a connection may be open without a request
-    #[arg(
-        long,
-        env = "PHOTOLOG_IDLE_TIMEOUT_SECONDS",
-        default_value_t = 60,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_IDLE_TIMEOUT_SECONDS", default_value_t = 60)]
     pub idle_timeout_seconds: u64,
 
     /// Longest pause in a request's body, and the time before its least rate counts
-    #[arg(
-        long,
-        env = "PHOTOLOG_BODY_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_BODY_TIMEOUT_SECONDS", default_value_t = 10)]
     pub body_timeout_seconds: u64,
 
     /// Least rate of a request's body
@@ -55,18 +39,12 @@ pub struct Limits {
         long,
         env = "PHOTOLOG_BODY_BYTES_PER_SECOND",
         default_value_t = 16 << 10,
-        value_parser = clap::value_parser!(u64).range(1..),
-        global = true
+        value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub body_bytes_per_second: u64,
 
     /// Longest time without progress of an answer, and the time before its least rate counts
-    #[arg(
-        long,
-        env = "PHOTOLOG_ANSWER_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_ANSWER_TIMEOUT_SECONDS", default_value_t = 10)]
     pub answer_timeout_seconds: u64,
 
     /// Least rate at which a client takes an answer
@@ -74,18 +52,12 @@ pub struct Limits {
         long,
         env = "PHOTOLOG_ANSWER_BYTES_PER_SECOND",
         default_value_t = 16 << 10,
-        value_parser = clap::value_parser!(u64).range(1..),
-        global = true
+        value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub answer_bytes_per_second: u64,
 
     /// Longest time that a request may take beside its body
-    #[arg(
-        long,
-        env = "PHOTOLOG_HANDLER_TIMEOUT_SECONDS",
-        default_value_t = 60,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_HANDLER_TIMEOUT_SECONDS", default_value_t = 60)]
     pub handler_timeout_seconds: u64,
 
     /// How often an open feed checks that its credentials still hold, and sends a comment
@@ -93,36 +65,20 @@ pub struct Limits {
         long,
         env = "PHOTOLOG_FEED_CHECK_SECONDS",
         default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..),
-        global = true
+        value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub feed_check_seconds: u64,
 
     /// How long requests in flight may take after Ctrl-C or SIGTERM
-    #[arg(
-        long,
-        env = "PHOTOLOG_DRAIN_TIMEOUT_SECONDS",
-        default_value_t = 30,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_DRAIN_TIMEOUT_SECONDS", default_value_t = 30)]
     pub drain_timeout_seconds: u64,
 
     /// Most connections at once; another one takes the place of the oldest without a request
-    #[arg(
-        long,
-        env = "PHOTOLOG_CONNECTIONS",
-        default_value_t = 4_096,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_CONNECTIONS", default_value_t = 4_096)]
     pub connections: usize,
 
     /// Most connections of one address, or of one /64 network of IPv6
-    #[arg(
-        long,
-        env = "PHOTOLOG_CONNECTIONS_PER_ADDRESS",
-        default_value_t = 256,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_CONNECTIONS_PER_ADDRESS", default_value_t = 256)]
     pub connections_per_address: usize,
 
     /// Proxies in front, such as `10.0.0.0/8`; several are separated by commas
@@ -134,8 +90,7 @@ pub struct Limits {
         env = "PHOTOLOG_TRUSTED_PROXIES",
         value_delimiter = ',',
         value_name = "NETWORK",
-        value_parser = network,
-        global = true
+        value_parser = network
     )]
     pub trusted_proxies: Vec<IpNet>,
 
@@ -143,56 +98,30 @@ pub struct Limits {
     #[arg(
         long,
         env = "PHOTOLOG_PICTURE_REQUESTS_IN_FLIGHT",
-        default_value_t = 1_024,
-        global = true
+        default_value_t = 1_024
     )]
     pub picture_requests_in_flight: usize,
 
     /// Most requests without credentials in flight, and most that are being authenticated; more are
     /// answered 503; 0 = no limit
-    #[arg(
-        long,
-        env = "PHOTOLOG_OPEN_REQUESTS_IN_FLIGHT",
-        default_value_t = 256,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_OPEN_REQUESTS_IN_FLIGHT", default_value_t = 256)]
     pub open_requests_in_flight: usize,
 
     /// Most requests with credentials in flight; more are answered 503; 0 = no limit
-    #[arg(
-        long,
-        env = "PHOTOLOG_REQUESTS_IN_FLIGHT",
-        default_value_t = 1_024,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_REQUESTS_IN_FLIGHT", default_value_t = 1_024)]
     pub requests_in_flight: usize,
 
     /// Most requests of one client's address, or /64 network of IPv6, in flight; more are answered 429;
     /// 0 = no limit
-    #[arg(
-        long,
-        env = "PHOTOLOG_REQUESTS_PER_ADDRESS",
-        default_value_t = 256,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_REQUESTS_PER_ADDRESS", default_value_t = 256)]
     pub requests_per_address: usize,
 
     /// Most requests of one account in flight; more are answered 429; 0 = no limit
-    #[arg(
-        long,
-        env = "PHOTOLOG_REQUESTS_PER_ACCOUNT",
-        default_value_t = 256,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_REQUESTS_PER_ACCOUNT", default_value_t = 256)]
     pub requests_per_account: usize,
 
     /// Most requests of one key in flight; more are answered 429; 0 = no limit
-    #[arg(
-        long,
-        env = "PHOTOLOG_REQUESTS_PER_KEY",
-        default_value_t = 128,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_REQUESTS_PER_KEY", default_value_t = 128)]
     pub requests_per_key: usize,
 
     /// Most open feeds of one account; more are answered 429
@@ -200,8 +129,7 @@ pub struct Limits {
         long,
         env = "PHOTOLOG_FEEDS_PER_ACCOUNT",
         default_value_t = 128,
-        value_parser = at_least_one,
-        global = true
+        value_parser = at_least_one
     )]
     pub feeds_per_account: usize,
 
@@ -210,13 +138,12 @@ pub struct Limits {
         long,
         env = "PHOTOLOG_FEEDS_PER_KEY",
         default_value_t = 32,
-        value_parser = at_least_one,
-        global = true
+        value_parser = at_least_one
     )]
     pub feeds_per_key: usize,
 
     /// Most requests of one key in a second; more are answered 429; 0 = no limit
-    #[arg(long, env = "PHOTOLOG_RATE_LIMIT", default_value_t = 0, global = true)]
+    #[arg(long, env = "PHOTOLOG_RATE_LIMIT", default_value_t = 0)]
     pub rate_limit: u32,
 
     /// Memory for what clients send and receive: three eighths for decoding uploads, two for answers,
@@ -225,45 +152,24 @@ pub struct Limits {
         long,
         env = "PHOTOLOG_MEMORY_BUDGET_BYTES",
         default_value_t = 320 << 20,
-        value_parser = clap::value_parser!(u64).range(1 << 20..),
-        global = true
+        value_parser = clap::value_parser!(u64).range(1 << 20..)
     )]
     pub memory_budget_bytes: u64,
 
     /// Most pictures of one client or account that wait for a processor; more are answered 503
-    #[arg(
-        long,
-        env = "PHOTOLOG_RENDER_QUEUE",
-        default_value_t = 256,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_RENDER_QUEUE", default_value_t = 256)]
     pub render_queue: usize,
 
     /// Most enabled images of an account that has no limit of its own
-    #[arg(
-        long,
-        env = "PHOTOLOG_IMAGES_PER_ACCOUNT",
-        default_value_t = 10_000,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_IMAGES_PER_ACCOUNT", default_value_t = 10_000)]
     pub images_per_account: u32,
 
     /// How long a write waits until lists show it, in milliseconds
-    #[arg(
-        long,
-        env = "PHOTOLOG_VISIBILITY_TIMEOUT_MS",
-        default_value_t = 2_000,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_VISIBILITY_TIMEOUT_MS", default_value_t = 2_000)]
     pub visibility_timeout_ms: u64,
 
     /// Most events the read models may lack for `/readyz` to say ready
-    #[arg(
-        long,
-        env = "PHOTOLOG_READY_LAG",
-        default_value_t = 10_000,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_READY_LAG", default_value_t = 10_000)]
     pub ready_lag: u64,
 }
 

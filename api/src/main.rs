@@ -2,11 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use libmimalloc_sys::{mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
-use photolog_api::cli::{self, Cli, Command, open_store};
+use photolog_api::cli::verify::VerifyArguments;
+use photolog_api::cli::{self, Cli, Command};
+use photolog_api::config::Place;
+use photolog_api::installation::{find_store, open_store};
 use photolog_api::serve::{self, Roles};
+use photolog_projector::alone;
+use photolog_projector::settings::{exit_code, one_line};
 use photolog_store::private;
 
 /// It gives back what a burst of large pictures took; the system's keeps it in each thread's arena.
@@ -33,11 +37,11 @@ fn give_memory_back_at_once() {
 
 #[tokio::main]
 async fn start() -> ExitCode {
-    match run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Cli::read()).await {
+        Ok(code) => code,
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            exit_code(&error)
         }
     }
 }
@@ -45,31 +49,69 @@ async fn start() -> ExitCode {
 /// One line for the operator.
 #[expect(clippy::print_stderr, reason = "the log may not be set up yet")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("photolog: {error:#}");
+    eprintln!("photolog: {}", one_line(error));
 }
 
-async fn run(Cli { command, config }: Cli) -> anyhow::Result<()> {
-    let serves = matches!(command, None | Some(Command::Api));
-    let _telemetry = if serves {
-        photolog_telemetry::start(&config.telemetry, "photolog")?
-    } else {
-        photolog_telemetry::start_log(&config.telemetry)?
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli {
+        command,
+        operator,
+        place,
+        log,
+        all_roles,
+    } = cli;
+    let command = command.unwrap_or_else(|| Command::Serve(Box::new(all_roles)));
+    let exports = match &command {
+        Command::Serve(all) => Some(&all.serving.exports),
+        Command::Api(serving) => Some(&serving.exports),
+        Command::Projector { exports, .. } => Some(exports),
+        _ => None,
     };
-    match command {
-        None => serve::run(&config, Roles::All).await,
-        Some(Command::Api) => serve::run(&config, Roles::Api).await,
-        Some(Command::Migrate) => open_store(&config).await.map(drop),
-        Some(Command::Account(action)) => action.run(&open_store(&config).await?).await,
-        Some(Command::Key(action)) => action.run(&open_store(&config).await?).await,
-        Some(Command::Rebuild { projection }) => cli::rebuild::run(&config, projection).await,
-        Some(Command::Verify) => cli::verify::run(&config).await,
-        Some(Command::MasterKey(action)) => action.run(&config).await,
-        Some(Command::Backup {
+    let _telemetry = match exports {
+        Some(exports) => photolog_telemetry::start(&log, exports, "photolog")?,
+        None => photolog_telemetry::start_log(&log)?,
+    };
+    for unknown in cli::unknown_variables() {
+        tracing::warn!("{unknown}");
+    }
+    let operator = operator.unwrap_or_default();
+    let done = match command {
+        Command::Serve(all) => serve::run(&place, &all.serving, Roles::All(all.relay)).await,
+        Command::Api(serving) => serve::run(&place, &serving, Roles::Api).await,
+        Command::Projector { relay, .. } => alone::run(&place.database, relay).await,
+        Command::Migrate => open_store(&place).await.map(drop),
+        Command::Account(action) => {
+            let store = if action.may_begin() {
+                open_store(&place).await?
+            } else {
+                find_store(&place).await?
+            };
+            action.run(&store, &operator).await
+        }
+        Command::Key(action) => action.run(&find_store(&place).await?, &operator).await,
+        Command::History(history) => history.run(&find_store(&place).await?).await,
+        Command::Rebuild { projection } => cli::rebuild::run(&place, projection).await,
+        Command::Verify(arguments) => return Ok(verify(&place, &arguments).await),
+        Command::MasterKey(action) => action.run(&place).await,
+        Command::Backup {
             folder,
             without_secrets,
-        }) => cli::archive::backup(&config, &folder, !without_secrets).await,
-        Some(Command::Restore { folder }) => cli::archive::restore(&config, &folder).await,
-        Some(Command::Gc(arguments)) => cli::gc::run(&config, &arguments).await,
+        } => cli::archive::backup(&place, &folder, !without_secrets).await,
+        Command::Restore { folder } => cli::archive::restore(&place, &folder).await,
+        Command::Gc(arguments) => cli::gc::run(&place, &arguments).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// That something is wrong is told from that nobody knows.
+async fn verify(place: &Place, arguments: &VerifyArguments) -> ExitCode {
+    match cli::verify::run(place, arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(2)
+        }
     }
 }
 

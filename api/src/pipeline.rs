@@ -334,7 +334,7 @@ async fn admit(
             Ok(places)
         }
         Access::Edge => {
-            app.edge_secret.admit(request)?;
+            app.edge_secret.admit(&request.headers)?;
             Ok(Places {
                 _pool: Some(app.places.keyed.enter()?),
                 ..Places::default()
@@ -354,6 +354,7 @@ async fn admit(
             };
             let holder = Holder::Account(caller.account);
             request.body.charge(app.bodies.share(holder));
+            app.auth.key_uses.note(&caller);
             within_rate(app, &caller, allowance)?;
             authorize(route, scope, request, &caller)?;
             request.caller = Some(caller);
@@ -368,7 +369,7 @@ fn within_rate(
     caller: &Caller,
     allowance: &mut Option<Allowance>,
 ) -> Result<(), ApiError> {
-    let counted = app.rates.count(&caller.key_id, Instant::now());
+    let counted = app.auth.rates.count(&caller.key_id, Instant::now());
     *allowance = counted.unwrap_or_else(Some);
     counted.map(drop).map_err(ApiError::from)
 }

@@ -8,10 +8,10 @@ use photolog_domain::{Dialect, Scope};
 use crate::dialect::{moov, openstack, uploadcare};
 use crate::edge;
 use crate::feed;
+use crate::front_page;
 use crate::history;
 use crate::openapi;
 use crate::ops;
-use crate::picture::public;
 use crate::route::Access::{self, Edge, Open, Picture, Probe};
 use crate::route::Route;
 
@@ -35,7 +35,7 @@ const AUDIT: Access = Access::Key(Scope::HistoryRead);
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
     // Everybody: pictures at their public links.
-    route!(GET "/images/{image}", Moov, Picture, public::show),
+    route!(GET "/images/{image}", Moov, Picture, moov::public::show),
 
     // Moov images.
     route!(GET    "/accounts/{account}/images", Moov, READ, moov::images::list),
@@ -69,7 +69,8 @@ pub const ROUTES: &[Route] = &[
     route!(GET    "/v2.1", OpenStack, Open, openstack::versions::compute),
     route!(GET    "/v3", OpenStack, Open, openstack::versions::identity),
     route!(POST   "/v3/auth/tokens", OpenStack, Open, openstack::identity::issue_token),
-    route!(GET    "/", OpenStack, Open, openstack::versions::all),
+    // In a browser it is the first page.
+    route!(GET    "/", OpenStack, Open, front_page::show),
 
     // Our own edges, by a shared secret.
     route!(GET "/edge/pointers/{image}", Photolog, Edge, edge::pointer),
@@ -82,6 +83,7 @@ pub const ROUTES: &[Route] = &[
     // Developers.
     route!(GET "/openapi.json", Photolog, Open, openapi::show),
     route!(GET "/docs", Photolog, Open, openapi::page),
+    route!(GET "/sample.jpg", Photolog, Open, front_page::sample),
 
     // The operator.
     route!(GET "/healthz", Photolog, Probe, ops::healthz),

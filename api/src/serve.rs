@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use photolog_domain::{AccountId, Scope};
+use photolog_projector::settings::RelaySettings;
 use photolog_projector::{ImageView, Projector};
 use photolog_store::{Store, private};
 use serde_json::json;
@@ -14,30 +15,34 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::auth::issuer::TokenIssuer;
-use crate::auth::rate::RateLimiter;
+use crate::auth::Authenticator;
 use crate::auth::secret::NewKey;
-use crate::cli::{open_account, open_blobs, open_store};
-use crate::config::Config;
+use crate::cli::output::try_to_print;
+use crate::config::{Place, Serving};
 use crate::edge::push;
 use crate::feed::live::LiveFeed;
+use crate::health::HealthWatch;
 use crate::http::fair_queue::{FairQueue, QueueLimits};
 use crate::http::memory::Memory;
 use crate::http::places::Places;
 use crate::http::{poll_watch, server};
+use crate::installation::{open_blobs, open_store};
 use crate::limits::Limits;
-use crate::ops::Readiness;
+use crate::openapi;
+use crate::operator::Operator;
+use crate::operator_commands::open_account;
 use crate::picture::Pictures;
 use crate::pipeline;
+use crate::routes::ROUTES;
 
 /// How long to wait for the read models before serving without them.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What this process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Roles {
-    /// Everything.
-    All,
+    /// Everything; events are published as these settings say.
+    All(RelaySettings),
     /// The API; projectors run beside it.
     Api,
 }
@@ -46,42 +51,49 @@ pub enum Roles {
 ///
 /// # Errors
 /// When a setting cannot be used: each message names it.
-pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
-    if config.edge_secret.is_empty() && !config.edges.is_empty() {
+pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Result<()> {
+    if serving.edge_secret.is_empty() && !serving.edges.is_empty() {
         anyhow::bail!("--edges needs --edge-secret, by which edges know that it is us");
     }
-    if config.watch_polls {
+    if matches!(roles, Roles::Api) {
+        place.database.is_shared()?;
+    }
+    if serving.watch_polls {
         poll_watch::turn_on();
     }
-    let address = config.data_dir.join("address");
+    let address = place.data_dir.join("address");
     private::remove_if_there(&address)
         .context("the file `address` of the last run cannot be removed")?;
-    let store = open_store(config).await?;
-    let blobs = open_blobs(config).await?;
-    let listener = TcpListener::bind(config.listen)
+    let store = open_store(place).await?;
+    let blobs = open_blobs(place).await?;
+    let listener = TcpListener::bind(serving.listen)
         .await
-        .with_context(|| format!("--listen {} cannot be used", config.listen))?;
+        .with_context(|| format!("--listen {} cannot be used", serving.listen))?;
     let bound = listener
         .local_addr()
         .context("the address cannot be read")?;
     let pictures = Pictures::open(
         blobs.clone(),
-        config.cache_directory(),
-        &config.picture_limits(),
+        place.cache_directory(),
+        &serving.picture_limits(),
     )
     .await
-    .with_context(|| format!("--data-dir {} cannot be used", config.data_dir.display()))?;
+    .with_context(|| format!("--data-dir {} cannot be used", place.data_dir.display()))?;
+    let data_folder = place.data_dir.clone();
+    let most_lag = serving.limits.ready_lag;
+    let health = HealthWatch::start(store.clone(), blobs.clone(), data_folder, most_lag);
+    let public_url = serving.public_url(bound);
     let app = Arc::new(App {
-        tokens: TokenIssuer::open(store.clone()).await?,
-        rates: RateLimiter::new(config.limits.rate_limit),
-        places: Places::new(&config.limits),
-        bodies: Memory::new(config.limits.body_bytes()),
-        reads: reads(&config.limits),
+        auth: Authenticator::open(store.clone(), serving.limits.rate_limit).await?,
+        places: Places::new(&serving.limits),
+        bodies: Memory::new(serving.limits.body_bytes()),
+        reads: reads(&serving.limits),
         pictures: Arc::new(pictures),
-        readiness: Readiness::default(),
-        public_url: config.public_url(bound),
-        edge_secret: config.edge_secret.clone(),
-        limits: config.limits.clone(),
+        health: health.await,
+        openapi: openapi::document(ROUTES, &public_url).to_string().into(),
+        public_url,
+        edge_secret: serving.edge_secret.clone(),
+        limits: serving.limits.clone(),
         live_feed: LiveFeed::start(store.clone()),
         store: store.clone(),
         blobs,
@@ -89,22 +101,22 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
     let (stop_projector, stops) = watch::channel(false);
     let projector = match roles {
         Roles::Api => None,
-        Roles::All => {
+        Roles::All(relay) => {
             if store.accounts().await?.is_empty() {
-                welcome(config, &store, &app.public_url).await?;
+                welcome(place, &store, &app.public_url).await?;
             }
-            let projector = Projector::new(store.clone(), config.relay.clone());
+            let projector = Projector::new(store.clone(), relay);
             let projector = tokio::spawn(projector.run(stops));
             catch_up(&store).await?;
             Some(projector)
         }
     };
-    let edges = config.edges.clone();
+    let edges = serving.edges.clone();
     let push = (!edges.is_empty()).then(|| {
         tokio::spawn(push::follow(
             store.clone(),
             edges,
-            config.edge_secret.clone(),
+            serving.edge_secret.clone(),
         ))
     });
     say(&format!("Photolog serves at {}", app.public_url));
@@ -117,7 +129,7 @@ pub async fn run(config: &Config, roles: Roles) -> anyhow::Result<()> {
         asked.await;
         ending.live_feed.close();
     };
-    server::serve(listener, pipeline::service(app), &config.limits, shutdown).await;
+    server::serve(listener, pipeline::service(app), &serving.limits, shutdown).await;
     if let Some(push) = push {
         push.abort();
     }
@@ -162,20 +174,24 @@ async fn catch_up(store: &Store) -> anyhow::Result<()> {
 }
 
 /// The first start: a demo account with one key, and the way to use it.
-async fn welcome(config: &Config, store: &Store, public_url: &str) -> anyhow::Result<()> {
-    let (account, new) = open_account(store, "demo", None, Scope::ALL).await?;
-    let curl = keep_credentials(&config.data_dir, account, &new)?;
+async fn welcome(place: &Place, store: &Store, public_url: &str) -> anyhow::Result<()> {
+    let (operator, name) = (Operator::default(), "demo".parse()?);
+    let (account, new) = open_account(store, &operator, name, None, Scope::ALL).await?;
+    let curl = keep_credentials(&place.data_dir, account, &new)?;
     say(&format!(
         "A demo account is open. Its key is in {}, which only you can read.
 
   account id  {account}
   key id      {}
 
-Upload a picture:
+Upload a picture, such as the one that comes with Photolog:
 
-  curl -K {} -F image=@picture.jpg {public_url}/accounts/{account}/images
+  curl -O {public_url}/sample.jpg
+  curl -K {} -F image=@sample.jpg {public_url}/accounts/{account}/images
+
+What to do next is at {public_url}/ in a browser, every route at {public_url}/docs
 ",
-        config.data_dir.join("credentials.json").display(),
+        place.data_dir.join("credentials.json").display(),
         new.key_id,
         curl.display()
     ));
@@ -210,11 +226,9 @@ fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// A line for the person at the terminal.
-#[expect(
-    clippy::print_stdout,
-    reason = "this is what the operator reads at start"
-)]
+/// A line for the person at the terminal, if there is one.
 fn say(text: &str) {
-    println!("{text}");
+    if let Err(error) = try_to_print(text) {
+        tracing::debug!(%error, "nobody reads standard output");
+    }
 }

@@ -42,8 +42,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use crate::cli::Cli;
 
     #[test]
@@ -53,7 +51,7 @@ mod tests {
             "--edges=https://user:hunter2@127.0.0.1",
             "--blob-url=s3://key:hunter2@pictures",
         ] {
-            let error = Cli::try_parse_from(["photolog", setting]).unwrap_err();
+            let error = Cli::try_read(["photolog", setting]).unwrap_err();
             let said = error.to_string();
             let name = setting.split('=').next().unwrap();
             assert!(said.contains(name), "{said}");

@@ -1,7 +1,8 @@
 //! The `Account` aggregate: a tenant, its keys and its limits, so that who *could*
 //! write stands in the same log as who did.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
@@ -11,7 +12,9 @@ use crate::command::{AccountCommand, Dated};
 use crate::error::AccountError;
 use crate::event::AccountEvent;
 use crate::ids::KeyId;
+use crate::invalid_value::InvalidValue;
 use crate::key::Key;
+use crate::name::Reason;
 use crate::timestamp::Timestamp;
 
 /// One account, or the absence of one before its first event.
@@ -21,16 +24,172 @@ pub struct Account(Option<AccountState>);
 /// What an account is after the events seen so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountState {
-    /// What people call it.
+    /// What people call it. Of an old account it may be any text.
     pub name: String,
     /// Most enabled images; `None` = the server's setting.
     pub image_limit: Option<u32>,
-    /// Keys that work.
-    pub keys: BTreeMap<KeyId, Key>,
-    /// Keys that worked once.
-    pub revoked: BTreeSet<KeyId>,
+    /// Whether its keys and links are taken.
+    pub status: AccountStatus,
+    /// Every key that was ever given out.
+    pub keys: BTreeMap<KeyId, IssuedKey>,
     /// When it was opened.
     pub created_at: Timestamp,
+}
+
+/// Whether an account's keys and links are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountStatus {
+    /// Both are.
+    #[default]
+    Open,
+    /// Its keys are refused; its public links work.
+    Suspended(Option<Reason>),
+    /// Both are refused.
+    Closed(Option<Reason>),
+}
+
+/// A key that was given out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedKey {
+    /// What its event says of it.
+    pub key: Key,
+    /// When it was given out.
+    pub issued_at: Timestamp,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Whether a key is taken, or why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It is.
+    Works,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+    /// Its account is suspended.
+    Suspended,
+    /// Its account is closed.
+    Closed,
+}
+
+impl AccountStatus {
+    /// One word, as tables store and show it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Suspended(_) => "suspended",
+            Self::Closed(_) => "closed",
+        }
+    }
+
+    /// Why it is not open, when that was said.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Open => None,
+            Self::Suspended(reason) | Self::Closed(reason) => reason.as_ref(),
+        }
+    }
+}
+
+/// The word, and the reason where there is one.
+impl fmt::Display for AccountStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())?;
+        match self.reason() {
+            Some(reason) => write!(formatter, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl KeyState {
+    /// One word, as lists show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl AccountState {
+    /// Whether a key of this account is taken at a moment.
+    pub fn key_state(&self, key: &IssuedKey, now: Timestamp) -> KeyState {
+        let has_expired = key.key.expires_at.is_some_and(|end| end <= now);
+        match &self.status {
+            _ if key.revoked_at.is_some() => KeyState::Revoked,
+            _ if has_expired => KeyState::Expired,
+            AccountStatus::Open => KeyState::Works,
+            AccountStatus::Suspended(_) => KeyState::Suspended,
+            AccountStatus::Closed(_) => KeyState::Closed,
+        }
+    }
+
+    /// Which facts follow from this command on an account that is open or was once?
+    fn decide(
+        &self,
+        command: AccountCommand,
+        at: Timestamp,
+    ) -> Result<Option<AccountEvent>, AccountError> {
+        use AccountStatus::{Closed, Open, Suspended};
+        Ok(match command {
+            AccountCommand::Open { .. } => return Err(AccountError::AlreadyExists),
+            AccountCommand::IssueKey { key_id, key } => {
+                self.admit_key(&key_id, &key, at)?;
+                Some(AccountEvent::KeyIssued { at, key_id, key })
+            }
+            AccountCommand::RevokeKey { key_id } => match self.keys.get(&key_id) {
+                None => return Err(AccountError::KeyNotFound(key_id)),
+                Some(known) if known.revoked_at.is_some() => None,
+                Some(_) => Some(AccountEvent::KeyRevoked { at, key_id }),
+            },
+            AccountCommand::SetImageLimit(image_limit) => (image_limit != self.image_limit)
+                .then_some(AccountEvent::ImageLimitSet { at, image_limit }),
+            AccountCommand::Rename(name) => {
+                (name.as_str() != self.name).then_some(AccountEvent::AccountRenamed { at, name })
+            }
+            AccountCommand::Suspend { reason } => match &self.status {
+                Closed(_) => return Err(AccountError::Closed),
+                Suspended(known) if *known == reason => None,
+                Open | Suspended(_) => Some(AccountEvent::AccountSuspended { at, reason }),
+            },
+            AccountCommand::Resume => match self.status {
+                Closed(_) => return Err(AccountError::Closed),
+                Suspended(_) => Some(AccountEvent::AccountResumed { at }),
+                Open => None,
+            },
+            AccountCommand::Close { reason } => match &self.status {
+                Closed(known) if *known == reason => None,
+                Open | Suspended(_) | Closed(_) => Some(AccountEvent::AccountClosed { at, reason }),
+            },
+            AccountCommand::Reopen => match self.status {
+                Closed(_) => Some(AccountEvent::AccountReopened { at }),
+                Suspended(_) => return Err(AccountError::Suspended),
+                Open => None,
+            },
+        })
+    }
+
+    fn admit_key(&self, key_id: &KeyId, key: &Key, at: Timestamp) -> Result<(), AccountError> {
+        if matches!(self.status, AccountStatus::Closed(_)) {
+            return Err(AccountError::Closed);
+        }
+        if self.keys.contains_key(key_id) {
+            return Err(AccountError::KeyExists(key_id.clone()));
+        }
+        if key.scopes.is_empty() {
+            return Err(InvalidValue::new("the key", "must have at least one scope").into());
+        }
+        if key.expires_at.is_some_and(|end| end <= at) {
+            return Err(InvalidValue::new("the expiry", "must be in the future").into());
+        }
+        Ok(())
+    }
 }
 
 impl Account {
@@ -48,41 +207,18 @@ impl Account {
         command: AccountCommand,
         at: Timestamp,
     ) -> Result<Vec<AccountEvent>, AccountError> {
-        if let AccountCommand::Open { name, image_limit } = command {
-            return match self.0 {
-                Some(_) => Err(AccountError::AlreadyExists),
-                None => Ok(vec![AccountEvent::AccountOpened {
+        let event = match (&self.0, command) {
+            (Some(account), command) => account.decide(command, at)?,
+            (None, AccountCommand::Open { name, image_limit }) => {
+                Some(AccountEvent::AccountOpened {
                     at,
-                    name,
+                    name: name.into(),
                     image_limit,
-                }]),
-            };
-        }
-        let account = self.0.as_ref().ok_or(AccountError::NotFound)?;
-        match command {
-            AccountCommand::Open { .. } => Err(AccountError::AlreadyExists),
-            AccountCommand::IssueKey { key_id, key } => {
-                if account.keys.contains_key(&key_id) || account.revoked.contains(&key_id) {
-                    return Err(AccountError::KeyExists(key_id));
-                }
-                Ok(vec![AccountEvent::KeyIssued { at, key_id, key }])
+                })
             }
-            AccountCommand::RevokeKey { key_id } => {
-                if account.revoked.contains(&key_id) {
-                    Ok(vec![])
-                } else if account.keys.contains_key(&key_id) {
-                    Ok(vec![AccountEvent::KeyRevoked { at, key_id }])
-                } else {
-                    Err(AccountError::KeyNotFound(key_id))
-                }
-            }
-            AccountCommand::SetImageLimit(image_limit) if image_limit == account.image_limit => {
-                Ok(vec![])
-            }
-            AccountCommand::SetImageLimit(image_limit) => {
-                Ok(vec![AccountEvent::ImageLimitSet { at, image_limit }])
-            }
-        }
+            (None, _) => return Err(AccountError::NotFound),
+        };
+        Ok(event.into_iter().collect())
     }
 }
 
@@ -118,20 +254,41 @@ impl Aggregate for Account {
                 *state = Some(AccountState {
                     name,
                     image_limit,
+                    status: AccountStatus::Open,
                     keys: BTreeMap::new(),
-                    revoked: BTreeSet::new(),
                     created_at: at,
                 });
             }
-            (Some(account), AccountEvent::KeyIssued { key_id, key, .. }) => {
-                account.keys.insert(key_id, key);
+            (Some(account), AccountEvent::KeyIssued { at, key_id, key }) => {
+                let issued = IssuedKey {
+                    key,
+                    issued_at: at,
+                    revoked_at: None,
+                };
+                account.keys.insert(key_id, issued);
             }
-            (Some(account), AccountEvent::KeyRevoked { key_id, .. }) => {
-                account.keys.remove(&key_id);
-                account.revoked.insert(key_id);
+            (Some(account), AccountEvent::KeyRevoked { at, key_id }) => {
+                if let Some(issued) = account.keys.get_mut(&key_id) {
+                    issued.revoked_at = Some(at);
+                }
             }
             (Some(account), AccountEvent::ImageLimitSet { image_limit, .. }) => {
                 account.image_limit = image_limit;
+            }
+            (Some(account), AccountEvent::AccountRenamed { name, .. }) => {
+                account.name = name.into();
+            }
+            (Some(account), AccountEvent::AccountSuspended { reason, .. }) => {
+                account.status = AccountStatus::Suspended(reason);
+            }
+            (Some(account), AccountEvent::AccountClosed { reason, .. }) => {
+                account.status = AccountStatus::Closed(reason);
+            }
+            (
+                Some(account),
+                AccountEvent::AccountResumed { .. } | AccountEvent::AccountReopened { .. },
+            ) => {
+                account.status = AccountStatus::Open;
             }
             // A stream begins with AccountOpened: `decide` emits nothing else first.
             (None, _) => {}
@@ -140,110 +297,5 @@ impl Aggregate for Account {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::content::Digest;
-    use crate::key::{KeyVerifiers, Scope};
-
-    fn at() -> Timestamp {
-        "2026-11-21T04:36:26.000Z".parse().unwrap()
-    }
-
-    fn key_id() -> KeyId {
-        "plk_abcdefghijklmnop".parse().unwrap()
-    }
-
-    fn key() -> Key {
-        let verifiers = KeyVerifiers {
-            secret_sha256: Digest::new([7; 32]),
-            signing_sha1: [7; 20],
-        };
-        Key::new(&verifiers, Scope::ALL)
-    }
-
-    fn given(events: impl IntoIterator<Item = AccountEvent>) -> Account {
-        let mut account = Account::default();
-        events.into_iter().for_each(|event| account.apply(event));
-        account
-    }
-
-    fn opened() -> AccountEvent {
-        AccountEvent::AccountOpened {
-            at: at(),
-            name: "demo".into(),
-            image_limit: None,
-        }
-    }
-
-    fn issued() -> AccountEvent {
-        AccountEvent::KeyIssued {
-            at: at(),
-            key_id: key_id(),
-            key: key(),
-        }
-    }
-
-    fn revoked() -> AccountEvent {
-        AccountEvent::KeyRevoked {
-            at: at(),
-            key_id: key_id(),
-        }
-    }
-
-    #[test]
-    fn a_key_is_issued_and_revoked_once() {
-        let issue = AccountCommand::IssueKey {
-            key_id: key_id(),
-            key: key(),
-        };
-        let revoke = AccountCommand::RevokeKey { key_id: key_id() };
-        assert_eq!(
-            given([opened()]).decide(issue.clone(), at()),
-            Ok(vec![issued()])
-        );
-        assert_eq!(
-            given([opened(), issued()]).decide(issue.clone(), at()),
-            Err(AccountError::KeyExists(key_id()))
-        );
-        assert_eq!(
-            given([opened(), issued()]).decide(revoke.clone(), at()),
-            Ok(vec![revoked()])
-        );
-        assert_eq!(
-            given([opened(), issued(), revoked()]).decide(revoke.clone(), at()),
-            Ok(vec![])
-        );
-        assert_eq!(
-            given([opened(), issued(), revoked()]).decide(issue, at()),
-            Err(AccountError::KeyExists(key_id()))
-        );
-        assert_eq!(
-            given([opened()]).decide(revoke.clone(), at()),
-            Err(AccountError::KeyNotFound(key_id()))
-        );
-        assert_eq!(given([]).decide(revoke, at()), Err(AccountError::NotFound));
-    }
-
-    #[test]
-    fn a_revoked_key_is_gone_from_the_state() {
-        let account = given([opened(), issued(), revoked()]);
-        let state = account.state().unwrap();
-        assert!(state.keys.is_empty() && state.revoked.contains(&key_id()));
-    }
-
-    #[test]
-    fn an_unchanged_limit_emits_nothing() {
-        let account = given([opened()]);
-        assert_eq!(
-            account.decide(AccountCommand::SetImageLimit(None), at()),
-            Ok(vec![])
-        );
-        assert_eq!(
-            account.decide(AccountCommand::SetImageLimit(Some(300)), at()),
-            Ok(vec![AccountEvent::ImageLimitSet {
-                at: at(),
-                image_limit: Some(300)
-            }])
-        );
-    }
-}
+#[path = "account_tests.rs"]
+mod tests;

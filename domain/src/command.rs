@@ -6,6 +6,7 @@ use crate::content::{Content, Master};
 use crate::ids::{AccountId, KeyId, PublicId};
 use crate::key::Key;
 use crate::metadata::{AltText, Metadata, MetadataKey};
+use crate::name::{Name, Reason};
 use crate::timestamp::Timestamp;
 
 /// A wish about one image.
@@ -76,7 +77,7 @@ pub enum AccountCommand {
     /// Open the account.
     Open {
         /// What people call it.
-        name: String,
+        name: Name,
         /// Most enabled images; `None` = the server's setting.
         image_limit: Option<u32>,
     },
@@ -94,6 +95,22 @@ pub enum AccountCommand {
     },
     /// Change the most enabled images; `None` = the server's setting.
     SetImageLimit(Option<u32>),
+    /// Call the account something else.
+    Rename(Name),
+    /// Refuse its keys; its public links go on working.
+    Suspend {
+        /// Why; its clients are told.
+        reason: Option<Reason>,
+    },
+    /// Take its keys again after it was suspended.
+    Resume,
+    /// Refuse its keys and its public links.
+    Close {
+        /// Why; its clients are told.
+        reason: Option<Reason>,
+    },
+    /// Take its keys and its public links again after it was closed.
+    Reopen,
 }
 
 /// A command with the moment at which it is decided.

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::InvalidValue;
+use crate::invalid_value::InvalidValue;
 
 /// SHA-256 of some bytes: the name under which the blob store keeps them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Digest([u8; 32]);
+pub struct ContentHash([u8; 32]);
 
-impl Digest {
+impl ContentHash {
     /// Wraps a SHA-256 that the caller computed.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -24,19 +24,19 @@ impl Digest {
     }
 }
 
-impl fmt::Display for Digest {
+impl fmt::Display for ContentHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hex::encode(self.0))
     }
 }
 
-impl fmt::Debug for Digest {
+impl fmt::Debug for ContentHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Digest({self})")
+        write!(formatter, "ContentHash({self})")
     }
 }
 
-impl FromStr for Digest {
+impl FromStr for ContentHash {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
@@ -47,7 +47,7 @@ impl FromStr for Digest {
     }
 }
 
-impl TryFrom<String> for Digest {
+impl TryFrom<String> for ContentHash {
     type Error = InvalidValue;
 
     fn try_from(text: String) -> Result<Self, InvalidValue> {
@@ -55,8 +55,8 @@ impl TryFrom<String> for Digest {
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> String {
+impl From<ContentHash> for String {
+    fn from(digest: ContentHash) -> String {
         digest.to_string()
     }
 }
@@ -96,7 +96,7 @@ impl fmt::Display for MediaType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// SHA-256 of the uploaded bytes; uniqueness within an account is judged by it.
-    pub digest: Digest,
+    pub digest: ContentHash,
     /// Decided by the bytes, not by what the client said.
     pub media_type: MediaType,
     /// Length of the uploaded bytes.
@@ -113,7 +113,7 @@ pub struct Content {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Master {
     /// SHA-256 of the master's bytes.
-    pub digest: Digest,
+    pub digest: ContentHash,
     /// The master's own format.
     pub media_type: MediaType,
     /// Pixels.

@@ -1,23 +1,8 @@
-//! Why a value or a command was refused.
+//! Why a command was refused.
 
 use crate::ids::KeyId;
+use crate::invalid_value::InvalidValue;
 use crate::metadata::MetadataKey;
-
-/// A text that is not what it should be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} {problem}")]
-pub struct InvalidValue {
-    /// What was to be parsed, for example "metadata key".
-    pub what: &'static str,
-    /// What is wrong with it, in words for the client.
-    pub problem: &'static str,
-}
-
-impl InvalidValue {
-    pub(crate) fn new(what: &'static str, problem: &'static str) -> Self {
-        Self { what, problem }
-    }
-}
 
 /// Why an image refused a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,4 +45,13 @@ pub enum AccountError {
     /// The account has this key already.
     #[error("key {0} exists already")]
     KeyExists(KeyId),
+    /// What is asked for is not done to a suspended account.
+    #[error("the account is suspended: resume it")]
+    Suspended,
+    /// What is asked for is not done to a closed account.
+    #[error("the account is closed: reopen it first")]
+    Closed,
+    /// A value that no account takes.
+    #[error(transparent)]
+    Invalid(#[from] InvalidValue),
 }

@@ -9,6 +9,7 @@ use crate::content::{Content, Master};
 use crate::ids::{AccountId, KeyId, PublicId};
 use crate::key::Key;
 use crate::metadata::{Metadata, MetadataKey};
+use crate::name::{Name, Reason};
 use crate::timestamp::Timestamp;
 use crate::upcast::{self, UpcastError};
 
@@ -138,17 +139,61 @@ pub enum AccountEvent {
         /// `None` = the server's setting.
         image_limit: Option<u32>,
     },
+    /// It is called something else from now on.
+    AccountRenamed {
+        /// When.
+        at: Timestamp,
+        /// The new name.
+        name: Name,
+    },
+    /// Its keys are refused from now on.
+    AccountSuspended {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// Its keys are taken again.
+    AccountResumed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Its keys and its public links are refused from now on.
+    AccountClosed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// Its keys and its public links are taken again.
+    AccountReopened {
+        /// When.
+        at: Timestamp,
+    },
 }
 
-impl DomainEvent for AccountEvent {
-    fn event_type(&self) -> String {
+impl AccountEvent {
+    /// The stored name.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::AccountOpened { .. } => "AccountOpened",
             Self::KeyIssued { .. } => "KeyIssued",
             Self::KeyRevoked { .. } => "KeyRevoked",
             Self::ImageLimitSet { .. } => "ImageLimitSet",
+            Self::AccountRenamed { .. } => "AccountRenamed",
+            Self::AccountSuspended { .. } => "AccountSuspended",
+            Self::AccountResumed { .. } => "AccountResumed",
+            Self::AccountClosed { .. } => "AccountClosed",
+            Self::AccountReopened { .. } => "AccountReopened",
         }
-        .to_owned()
+    }
+}
+
+impl DomainEvent for AccountEvent {
+    fn event_type(&self) -> String {
+        self.name().to_owned()
     }
 
     fn event_version(&self) -> String {
@@ -165,7 +210,7 @@ pub fn decode<E: DeserializeOwned>(
     event_version: &str,
     payload: serde_json::Value,
 ) -> Result<E, UpcastError> {
-    let payload = upcast::to_current(upcast::STEPS, event_type, event_version, payload)?;
+    let payload = upcast::to_current(upcast::UPGRADES, event_type, event_version, payload)?;
     serde_json::from_value(payload).map_err(|source| not_an_event(event_type, source))
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::timestamp::Timestamp;
 
-/// Through which door a command came in.
+/// Through which dialect a command came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
@@ -43,9 +43,9 @@ pub struct EventMetadata {
     pub event_id: Uuid,
     /// When the command was decided.
     pub occurred_at: Timestamp,
-    /// The key id that asked for it, or `operator` on the command line.
+    /// The key id that asked for it; `operator` or `operator:LABEL` on the command line.
     pub actor: String,
-    /// The door it came through.
+    /// The dialect it came through.
     pub dialect: Dialect,
     /// The request's id, as answered in `x-request-id`.
     pub request_id: String,

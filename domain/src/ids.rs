@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::error::InvalidValue;
+use crate::checked_text::checked_text;
+use crate::invalid_value::InvalidValue;
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -60,71 +61,43 @@ uuid_id!(
     "account id"
 );
 
-macro_rules! token_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $length:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+/// The random name of an image in its public link: 21 URL-safe characters, 126 bits,
+/// so that a link cannot be guessed from an image id or from another link.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicId(String);
+checked_text!(PublicId);
 
-        impl $name {
-            /// Length in characters.
-            pub const LENGTH: usize = $length;
+impl PublicId {
+    /// Length in characters.
+    pub const LENGTH: usize = 21;
 
-            /// The identifier as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-
-            fn from_str(text: &str) -> Result<Self, InvalidValue> {
-                let url_safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-                if text.len() == Self::LENGTH && text.chars().all(url_safe) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(InvalidValue::new($what, concat!("must be ", stringify!($length), " URL-safe characters")))
-                }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidValue;
-
-            fn try_from(text: String) -> Result<Self, InvalidValue> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
-            }
-        }
-    };
+    fn accept(text: &str) -> Result<&str, InvalidValue> {
+        let problem = "must be 21 URL-safe characters";
+        url_safe(text, Self::LENGTH).ok_or(InvalidValue::new("public id", problem))
+    }
 }
 
-token_id!(
-    /// The random name of an image in its public link: 21 URL-safe characters, 126 bits,
-    /// so that a link cannot be guessed from an image id or from another link.
-    PublicId,
-    "public id",
-    21
-);
-token_id!(
-    /// The public half of an access key; its secret is shown once and stored only as a hash.
-    KeyId,
-    "key id",
-    20
-);
+/// The public half of an access key; its secret is shown once and stored only as a hash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyId(String);
+checked_text!(KeyId);
+
+impl KeyId {
+    /// Length in characters.
+    pub const LENGTH: usize = 20;
+
+    fn accept(text: &str) -> Result<&str, InvalidValue> {
+        let problem = "must be 20 URL-safe characters";
+        url_safe(text, Self::LENGTH).ok_or(InvalidValue::new("key id", problem))
+    }
+}
+
+fn url_safe(text: &str, length: usize) -> Option<&str> {
+    let url_safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (text.len() == length && text.chars().all(url_safe)).then_some(text)
+}
 
 #[cfg(test)]
 mod tests {

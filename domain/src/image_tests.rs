@@ -1,7 +1,7 @@
 //! The rules of the `Image` aggregate, as given / when / then.
 
 use super::*;
-use crate::content::{Digest, MediaType};
+use crate::content::{ContentHash, MediaType};
 
 fn at() -> Timestamp {
     "2026-11-21T04:36:26.000Z".parse().unwrap()
@@ -9,7 +9,7 @@ fn at() -> Timestamp {
 
 fn content(seed: u8) -> Content {
     Content {
-        digest: Digest::new([seed; 32]),
+        digest: ContentHash::new([seed; 32]),
         media_type: MediaType::Png,
         size_bytes: 67,
         width: 1,
@@ -20,7 +20,7 @@ fn content(seed: u8) -> Content {
 
 fn master(seed: u8) -> Master {
     Master {
-        digest: Digest::new([seed; 32]),
+        digest: ContentHash::new([seed; 32]),
         media_type: MediaType::Png,
         width: 1,
         height: 1,

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::content::Digest;
-use crate::error::InvalidValue;
+use crate::content::ContentHash;
+use crate::invalid_value::InvalidValue;
+use crate::name::Name;
+use crate::timestamp::Timestamp;
 
 /// An access key as its event describes it. Nobody can act as the key with this alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,15 +26,27 @@ pub struct Key {
     pub logged_verifiers: Option<KeyVerifiers>,
     /// What the key may do.
     pub scopes: BTreeSet<Scope>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// Who has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Name>,
+    /// From when on it does not work any more; `None` = it works until it is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Key {
-    /// A new key with these verifiers, which it does not keep.
+    /// A new key with these verifiers, which it does not keep. It has no name, and no end.
     pub fn new(verifiers: &KeyVerifiers, scopes: impl IntoIterator<Item = Scope>) -> Self {
         Self {
             verifier_hashes: verifiers.hashes(),
             logged_verifiers: None,
             scopes: scopes.into_iter().collect(),
+            name: None,
+            owner: None,
+            expires_at: None,
         }
     }
 }
@@ -41,9 +55,9 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifierHashes {
     /// Of [`KeyVerifiers::secret_sha256`].
-    pub secret: Digest,
+    pub secret: ContentHash,
     /// Of [`KeyVerifiers::signing_sha1`].
-    pub signing: Digest,
+    pub signing: ContentHash,
 }
 
 /// By what the requests of a key are checked. The key's secret itself is shown once and never
@@ -51,7 +65,7 @@ pub struct VerifierHashes {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyVerifiers {
     /// SHA-256 of the secret. No salt: the secret is 256 random bits, so there is no dictionary to fear.
-    pub secret_sha256: Digest,
+    pub secret_sha256: ContentHash,
     /// SHA-1 of the secret: the HMAC-SHA1 key by which Uploadcare's signed requests are checked.
     /// RFC 2104 hashes any key longer than 64 bytes, and our secrets are.
     #[serde(with = "hex")]
@@ -75,8 +89,8 @@ impl fmt::Debug for KeyVerifiers {
     }
 }
 
-fn sha256(bytes: &[u8]) -> Digest {
-    Digest::new(Sha256::digest(bytes).into())
+fn sha256(bytes: &[u8]) -> ContentHash {
+    ContentHash::new(Sha256::digest(bytes).into())
 }
 
 /// `KeyIssued` of version 1, which holds the verifiers, in the shape of version 2.

@@ -8,6 +8,7 @@
 //! | [`image`] | the `Image` aggregate: state, `decide`, `apply` |
 //! | [`account`] | the `Account` aggregate: who may write, with which keys |
 //! | [`key`] | access keys: scopes, verifiers and their hashes |
+//! | [`name`] | what accounts and keys are called, why an account was suspended |
 //! | [`command`] | what somebody wants: [`ImageCommand`], [`AccountCommand`] |
 //! | [`event`] | what happened: [`ImageEvent`], [`AccountEvent`], their stored names and versions |
 //! | [`event_metadata`] | who, when and why: what travels with every event |
@@ -15,13 +16,15 @@
 //! | [`content`] | what an image's bytes are: digest, media type, size |
 //! | [`metadata`] | the customer's keys and values, their alphabet and limits |
 //! | [`ids`], [`timestamp`] | identifiers and time, parsed once |
-//! | [`error`] | why a command was refused |
+//! | [`error`], [`invalid_value`] | why a command or a value was refused |
+//! | `checked_text` | what all texts with a check have in common |
 //!
 //! Start with `Image::decide` in [`image`].
 
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub(crate) mod checked_text;
 pub mod command;
 pub mod content;
 pub mod error;
@@ -29,19 +32,23 @@ pub mod event;
 pub mod event_metadata;
 pub mod ids;
 pub mod image;
+pub mod invalid_value;
 pub mod key;
 pub mod metadata;
+pub mod name;
 pub mod timestamp;
 pub mod upcast;
 
-pub use account::{Account, AccountState};
+pub use account::{Account, AccountState, AccountStatus, IssuedKey, KeyState};
 pub use command::{AccountCommand, AltTextChange, Dated, ImageCommand};
-pub use content::{Content, Digest, Master, MediaType};
-pub use error::{AccountError, ImageError, InvalidValue};
+pub use content::{Content, ContentHash, Master, MediaType};
+pub use error::{AccountError, ImageError};
 pub use event::{AccountEvent, ImageEvent};
 pub use event_metadata::{Dialect, EventMetadata};
 pub use ids::{AccountId, ImageId, KeyId, PublicId};
 pub use image::{Image, ImageState};
+pub use invalid_value::InvalidValue;
 pub use key::{Key, KeyVerifiers, Scope, VerifierHashes};
 pub use metadata::{AltText, Metadata, MetadataKey, MetadataValue};
+pub use name::{Name, Reason};
 pub use timestamp::Timestamp;

@@ -3,65 +3,18 @@
 //! The limits are the union of what the dialects allow; each dialect enforces
 //! its own narrower rule on writes.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::InvalidValue;
+use crate::checked_text::checked_text;
+use crate::invalid_value::InvalidValue;
 
 /// Most keys one image may carry (OpenStack's default quota, the largest of the dialects).
 pub const MAX_KEYS: usize = 128;
 
 /// An image's metadata, in key order.
 pub type Metadata = BTreeMap<MetadataKey, MetadataValue>;
-
-macro_rules! checked_text {
-    ($name:ident) => {
-        impl $name {
-            /// The text itself.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-
-            fn from_str(text: &str) -> Result<Self, InvalidValue> {
-                Self::check(text).map(|()| Self(text.to_owned()))
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidValue;
-
-            fn try_from(text: String) -> Result<Self, InvalidValue> {
-                Self::check(&text).map(|()| Self(text))
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> String {
-                text.0
-            }
-        }
-
-        impl Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
-            }
-        }
-    };
-}
 
 /// A metadata key: `[A-Za-z0-9_.:\- ]{1,255}`, case-sensitive.
 ///
@@ -82,7 +35,7 @@ impl MetadataKey {
         Self(Self::ALT_TEXT.to_owned())
     }
 
-    fn check(text: &str) -> Result<(), InvalidValue> {
+    fn accept(text: &str) -> Result<&str, InvalidValue> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_.:- ".contains(c);
         if text.is_empty() || text.len() > Self::MAX_CHARACTERS {
             Err(InvalidValue::new(
@@ -97,7 +50,7 @@ impl MetadataKey {
         } else if text == "." || text == ".." {
             Err(InvalidValue::new("metadata key", "may not be '.' or '..'"))
         } else {
-            Ok(())
+            Ok(text)
         }
     }
 }
@@ -112,7 +65,7 @@ impl MetadataValue {
     /// Longest value, in characters.
     pub const MAX_CHARACTERS: usize = 512;
 
-    fn check(text: &str) -> Result<(), InvalidValue> {
+    fn accept(text: &str) -> Result<&str, InvalidValue> {
         if text.chars().count() > Self::MAX_CHARACTERS {
             Err(InvalidValue::new(
                 "metadata value",
@@ -121,7 +74,7 @@ impl MetadataValue {
         } else if text.contains('\0') {
             Err(InvalidValue::new("metadata value", "may not hold NUL"))
         } else {
-            Ok(())
+            Ok(text)
         }
     }
 }
@@ -136,7 +89,7 @@ impl AltText {
     /// Longest alternative text, in characters (not bytes).
     pub const MAX_CHARACTERS: usize = 125;
 
-    fn check(text: &str) -> Result<(), InvalidValue> {
+    fn accept(text: &str) -> Result<&str, InvalidValue> {
         if text.is_empty() {
             Err(InvalidValue::new("altText", "may not be empty"))
         } else if text.chars().count() > Self::MAX_CHARACTERS {
@@ -147,7 +100,7 @@ impl AltText {
         } else if text.contains('\0') {
             Err(InvalidValue::new("altText", "may not hold NUL"))
         } else {
-            Ok(())
+            Ok(text)
         }
     }
 }

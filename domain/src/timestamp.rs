@@ -9,7 +9,7 @@ use time::UtcOffset;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use crate::error::InvalidValue;
+use crate::invalid_value::InvalidValue;
 
 /// A moment in UTC. Milliseconds, so that text and value round-trip in every client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Stored events of older versions, turned into today's when they are read.
 //!
 //! Events are never edited, so every version ever written must stay readable.
-//! To change an event: add a [`Step`] from its present version, which makes the next one the present
+//! To change an event: add a [`Upgrade`] from its present version, which makes the next one the present
 //! version of that event alone, and keep a golden file of the old one under `domain/golden/`.
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::key;
 
 /// One change of one event's shape.
 #[derive(Debug)]
-pub struct Step {
+pub struct Upgrade {
     /// The stored name it applies to.
     pub event_type: &'static str,
     /// The version it lifts to the next one.
@@ -20,7 +20,7 @@ pub struct Step {
 }
 
 /// Every change since version 1.
-pub const STEPS: &[Step] = &[Step {
+pub const UPGRADES: &[Upgrade] = &[Upgrade {
     event_type: "KeyIssued",
     from_version: 1,
     upgrade: key::upgrade_issued,
@@ -52,10 +52,10 @@ pub enum UpcastError {
 
 /// The version with which an event is written today.
 pub fn current_version(event_type: &str) -> u32 {
-    newest(STEPS, event_type)
+    newest(UPGRADES, event_type)
 }
 
-fn newest(steps: &[Step], event_type: &str) -> u32 {
+fn newest(steps: &[Upgrade], event_type: &str) -> u32 {
     let of_type = steps.iter().filter(|step| step.event_type == event_type);
     of_type.map(|step| step.from_version + 1).fold(1, u32::max)
 }
@@ -65,7 +65,7 @@ fn newest(steps: &[Step], event_type: &str) -> u32 {
 /// # Errors
 /// When the version is no number, or newer than the newest known one.
 pub fn to_current(
-    steps: &[Step],
+    steps: &[Upgrade],
     event_type: &str,
     event_version: &str,
     payload: Value,
@@ -95,8 +95,8 @@ mod tests {
     use super::*;
     use crate::event::{AccountEvent, ImageEvent, decode};
 
-    const RENAMES: &[Step] = &[
-        Step {
+    const RENAMES: &[Upgrade] = &[
+        Upgrade {
             event_type: "MetadataKeyDeleted",
             from_version: 1,
             upgrade: |mut payload| {
@@ -106,7 +106,7 @@ mod tests {
                 payload
             },
         },
-        Step {
+        Upgrade {
             event_type: "MetadataKeyDeleted",
             from_version: 2,
             upgrade: |mut payload| {
@@ -175,8 +175,11 @@ mod tests {
     #[test]
     fn every_version_ever_written_can_still_be_read() {
         let stored = golden(include_str!("../golden/events-v1.json"));
-        let later = golden(include_str!("../golden/key-issued-v2.json"));
-        for envelope in stored.iter().chain(&later) {
+        let later = [
+            golden(include_str!("../golden/key-issued-v2.json")),
+            golden(include_str!("../golden/accounts-v1.json")),
+        ];
+        for envelope in stored.iter().chain(later.iter().flatten()) {
             let payload = &envelope["payload"];
             let event_type = envelope["event_type"].as_str().unwrap();
             let version = current_version(event_type).to_string();

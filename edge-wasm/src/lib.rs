@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_told_by_its_bytes() {
+    fn the_bytes_say_what_a_picture_is() {
         let fixture = include_bytes!("../../rendition/fixtures/orientation-1.jpg");
         assert!(is_picture(fixture, 16, 8, "image/jpeg"));
         for (bytes, width, height, media_type) in [

@@ -1,6 +1,6 @@
-//! Which picture a link shows: believed for a second, or until the origin says that it has
+//! Which picture a link shows: fresh for a second, or until the origin says that it has
 //! changed, then asked again by ETag. When the origin is down, what was last known goes on being
-//! believed. That there is no such link is believed for a second as well, and no longer.
+//! fresh. That a link is missing is kept for a second as well, and no longer.
 
 import { keep, kept } from "./cache.js";
 import { Lru } from "./lru.js";
@@ -11,7 +11,7 @@ const MOST_ENTRIES = 10_000;
 
 export class Pointers {
   #known = new Lru(MOST_ENTRIES);
-  /** Until when a link is believed to be missing; apart, so that guesses do not push out links. */
+  /** Until when a link counts as missing; apart, so that guesses do not push out links. */
   #missing = new Lru(MOST_ENTRIES);
   #asking = new Map();
   /** When the origin last said that a link has changed. */
@@ -30,7 +30,7 @@ export class Pointers {
     return once(this.#asking, publicId, context, () => this.#ask(publicId, entry?.pointer, context));
   }
 
-  /** What was asked until now is no longer believed. */
+  /** Answers of before are no longer fresh. */
   changed(publicId) {
     this.#asking.delete(publicId);
     this.#missing.delete(publicId);
@@ -48,14 +48,14 @@ export class Pointers {
     } catch (problem) {
       pointer = known ?? (await lastKnown(publicId));
       if (!pointer) throw problem;
-      this.#believe(publicId, pointer, Date.now() + TTL_MS);
+      this.#keep(publicId, pointer, Date.now() + TTL_MS);
       return pointer;
     }
     // Told of a change while the answer was under way: it may be from before.
     const isOld = asked <= (this.#changed.get(publicId) ?? -1);
     const until = isOld ? 0 : asked + TTL_MS;
     if (pointer) {
-      this.#believe(publicId, pointer, until);
+      this.#keep(publicId, pointer, until);
       if (pointer !== known) context.waitUntil(remember(publicId, pointer));
     } else {
       this.#known.delete(publicId);
@@ -64,7 +64,7 @@ export class Pointers {
     return pointer;
   }
 
-  #believe(publicId, pointer, until) {
+  #keep(publicId, pointer, until) {
     this.#known.set(publicId, { pointer, until });
   }
 }

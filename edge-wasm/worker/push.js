@@ -1,5 +1,5 @@
 //! The origin's word that links have changed, so that they are asked for at once and not after
-//! the second for which a pointer is believed. Where there are many isolates it reaches one of
+//! the second for which a pointer is fresh. Where there are many isolates it reaches one of
 //! them; the others find out after that second.
 
 import { refusal } from "./headers.js";

@@ -12,8 +12,8 @@
 use std::time::{Duration, Instant};
 
 use photolog_domain::{
-    AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageCommand, ImageEvent, ImageId,
-    Master, MediaType, Timestamp,
+    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageCommand, ImageEvent,
+    ImageId, Master, MediaType, Timestamp,
 };
 use photolog_store::{Conditions, MasterKeyFile, Store, StoreConfig};
 use photolog_tests::figure::{Figure, Target, median, table};
@@ -161,7 +161,7 @@ fn set(number: usize) -> ImageEvent {
 fn uploaded(account: AccountId, image: ImageId) -> ImageEvent {
     let mut bytes = [0; 32];
     bytes[..16].copy_from_slice(image.uuid().as_bytes());
-    let digest = Digest::new(bytes);
+    let digest = ContentHash::new(bytes);
     let random = Uuid::now_v7().simple().to_string();
     ImageEvent::Uploaded {
         at: at(),

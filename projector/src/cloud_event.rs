@@ -4,7 +4,7 @@
 //! `docs/events.md` explains it, `docs/asyncapi.json` describes it; a test holds the latter against
 //! this file.
 
-use photolog_domain::{AccountId, Dialect, Timestamp};
+use photolog_domain::{AccountId, Dialect, Name, Timestamp};
 use photolog_store::{LogEntry, Position};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -38,6 +38,8 @@ struct Data {
     sequence: u64,
     position: Position,
     actor: String,
+    #[serde(rename = "actorName", skip_serializing_if = "Option::is_none")]
+    actor_name: Option<Name>,
     dialect: Dialect,
     #[serde(rename = "requestID")]
     request_id: String,
@@ -70,6 +72,7 @@ impl CloudEvent {
                 sequence: entry.sequence,
                 position: entry.position,
                 actor: entry.metadata.actor,
+                actor_name: None,
                 dialect: entry.metadata.dialect,
                 request_id: entry.metadata.request_id,
                 correlation_id: entry.metadata.correlation_id,
@@ -78,6 +81,19 @@ impl CloudEvent {
                 event: entry.payload,
             },
         })
+    }
+
+    /// The same with the name of the key that wrote. Only the feed shows it: a stream keeps its messages
+    /// for ever, and a name may be a person's.
+    #[must_use]
+    pub fn by(mut self, actor_name: Option<&Name>) -> Self {
+        self.data.actor_name = actor_name.cloned();
+        self
+    }
+
+    /// Who wrote it.
+    pub fn actor(&self) -> &str {
+        &self.data.actor
     }
 
     /// Its place in the log.
@@ -100,9 +116,9 @@ impl CloudEvent {
         self.kind.rsplit('.').next().unwrap_or_default()
     }
 
-    /// Where it is published: `photolog.v1.{account}.{image}.{EventType}`.
-    pub fn nats_subject(&self) -> String {
+    /// Where it is published: `{prefix}.{account}.{image}.{EventType}`.
+    pub fn nats_subject(&self, prefix: &str) -> String {
         let Data { account, image, .. } = &self.data;
-        format!("photolog.v1.{account}.{image}.{}", self.event_type())
+        format!("{prefix}.{account}.{image}.{}", self.event_type())
     }
 }

@@ -3,18 +3,31 @@
 //! An upload writes its blobs before the event that names them. Cut off in between, it leaves
 //! garbage; an upload that is merely slow must not lose its blobs, so only what is older than a
 //! grace period counts. An upload of the same bytes makes a blob young again.
+//!
+//! That upload may come at any moment, also between a look and a removal. So garbage is moved away
+//! first, where it can still be read. Then the log is read again, and what it names by then is moved
+//! back. An upload whose event comes later finds its blob gone and puts it again
+//! ([`photolog_store::Kept::confirm`]).
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use futures::TryStreamExt;
-use photolog_domain::Digest;
+use photolog_domain::ContentHash;
 use photolog_store::{BlobError, Blobs, Position, Store, StoreError};
+use tokio::time::sleep;
 
 use crate::named_blobs;
 
 /// Events in one read.
 const BATCH: u32 = 5_000;
+
+/// How long blobs stay in quarantine at least: an upload that is cut off between its event and its
+/// look at the blob has appended by then.
+pub const QUARANTINE: Duration = Duration::from_secs(10);
+
+/// How long to wait until events have their place in the log.
+const SEQUENCING: Duration = Duration::from_secs(60);
 
 /// What was found, and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +37,7 @@ pub struct Collected {
     /// Those that no event names, and that are too young to judge.
     pub young: u64,
     /// Those that no event names, and that are older than the grace period.
-    pub garbage: Vec<Digest>,
+    pub garbage: Vec<ContentHash>,
     /// How much they take.
     pub garbage_bytes: u64,
 }
@@ -36,8 +49,10 @@ pub enum GcError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Nobody gives events their place in the log, so nobody knows what they name.
-    #[error("events wait for their place in the log: is a projector running?")]
-    Unsealed,
+    #[error(
+        "events have been waiting for their place in the log for a minute: start `photolog projector`"
+    )]
+    Unsequenced,
     /// The blob store failed.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -46,7 +61,7 @@ pub enum GcError {
 /// Every blob that the log names, as far as it was read.
 #[derive(Default)]
 struct Named {
-    digests: HashSet<Digest>,
+    digests: HashSet<ContentHash>,
     position: Position,
 }
 
@@ -67,25 +82,37 @@ impl Named {
     }
 }
 
-/// Finds garbage older than `grace`, and removes it unless this is a `dry_run`. The service may run
-/// meanwhile.
+/// What to collect, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Collection {
+    /// Younger blobs are left alone.
+    pub grace: Duration,
+    /// How long garbage stays in quarantine, commonly [`QUARANTINE`].
+    pub quarantine: Duration,
+    /// Only look.
+    pub dry_run: bool,
+}
+
+/// Finds garbage and removes it. The service may run meanwhile.
 ///
 /// # Errors
-/// When the database or the blob store fails; what was removed until then is gone.
+/// When another process is at it, or the database or the blob store fails: what was removed until
+/// then is gone, and what is in quarantine is judged the next time.
 pub async fn collect_garbage(
     store: &Store,
     blobs: &Blobs,
-    grace: Duration,
-    dry_run: bool,
+    collection: Collection,
 ) -> Result<Collected, GcError> {
-    let young_since = SystemTime::now()
-        .checked_sub(grace)
-        .unwrap_or(SystemTime::UNIX_EPOCH);
+    let _lock = store.begin_collection().await?;
     let mut named = Named::default();
     named.catch_up(store).await?;
 
+    let young_since = SystemTime::now()
+        .checked_sub(collection.grace)
+        .unwrap_or(SystemTime::UNIX_EPOCH);
     let mut collected = Collected::default();
-    let mut candidates = Vec::new();
+    // Those of a collection that was cut off.
+    let mut garbage = blobs.quarantined().await?;
     let mut listing = blobs.list();
     while let Some(blob) = listing.try_next().await? {
         collected.blobs += 1;
@@ -95,27 +122,31 @@ pub async fn collect_garbage(
         if blob.stored_at >= young_since {
             collected.young += 1;
         } else {
-            candidates.push(blob.digest);
+            garbage.push(blob);
         }
     }
-
-    // An event that waits for its place in the log may name any blob.
-    if !store.log_is_complete().await? {
-        return Err(GcError::Unsealed);
+    if !collection.dry_run && !garbage.is_empty() {
+        for blob in &garbage {
+            blobs.quarantine(&blob.digest).await?;
+        }
+        sleep(collection.quarantine).await;
+        if !store.wait_until_sequenced(SEQUENCING).await? {
+            return Err(GcError::Unsequenced);
+        }
     }
-    // An event may have come meanwhile, or an upload that made the blob young.
     named.catch_up(store).await?;
-    for digest in candidates {
-        let Some(blob) = blobs.find(&digest).await? else {
-            continue;
-        };
-        if named.digests.contains(&digest) || blob.stored_at >= young_since {
-            continue;
+    for blob in garbage {
+        let is_named = named.digests.contains(&blob.digest);
+        match (is_named, collection.dry_run) {
+            (true, true) => continue,
+            (true, false) => {
+                blobs.release(&blob.digest).await?;
+                continue;
+            }
+            (false, true) => {}
+            (false, false) => blobs.purge(&blob.digest).await?,
         }
-        if !dry_run {
-            blobs.delete(&digest).await?;
-        }
-        collected.garbage.push(digest);
+        collected.garbage.push(blob.digest);
         collected.garbage_bytes += blob.size_bytes;
     }
     Ok(collected)

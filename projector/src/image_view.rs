@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
 use photolog_domain::{Image, ImageEvent, ImageId, ImageState};
-use photolog_store::{ImageRow, LogEntry, Position, Recordable, Store, StoreError};
+use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError, StoredAggregate};
 
 /// Most images kept in memory between steps, and the most bytes of one; a row is commonly below 1 KB.
 const KNOWN: usize = 1_000;
@@ -26,7 +26,7 @@ pub struct ImageView {
 
 /// What one step brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Advance {
     /// As many entries as asked for were projected: the log may hold more.
     Advanced,
     /// All entries there were are projected.
@@ -59,7 +59,7 @@ impl ImageView {
     ///
     /// # Errors
     /// When the database fails, or an entry cannot be projected; nothing is written then.
-    pub async fn advance(&mut self, limit: u32) -> Result<Step, StoreError> {
+    pub async fn advance(&mut self, limit: u32) -> Result<Advance, StoreError> {
         let from = match self.checkpoint {
             Some(checkpoint) => checkpoint,
             None => *self
@@ -68,7 +68,7 @@ impl ImageView {
         };
         let entries = self.store.read_log(from, limit).await?;
         let Some(last) = entries.last() else {
-            return Ok(Step::AtTheEnd);
+            return Ok(Advance::AtTheEnd);
         };
         let to = last.position;
         let count = entries.len();
@@ -94,13 +94,13 @@ impl ImageView {
                 }
             }
             Ok(match count < limit as usize {
-                true => Step::AtTheEnd,
-                false => Step::Advanced,
+                true => Advance::AtTheEnd,
+                false => Advance::Advanced,
             })
         } else {
             self.checkpoint = None;
             self.known.clear();
-            Ok(Step::Outrun)
+            Ok(Advance::Outrun)
         }
     }
 

@@ -3,14 +3,16 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`runner`] | the loops behind the log: seal, project, relay; by one process at a time |
+//! | [`runner`] | the loops behind the log: sequence, project, relay; by one process at a time |
+//! | [`alone`] | a projector as a process of its own |
 //! | [`image_view`] | the projection behind lists and public links |
 //! | [`relay`] | publishes the log to NATS JetStream |
 //! | [`cloud_event`] | an event as subscribers get it |
 //! | [`settings`] | what the API and the projector share of their settings |
 //! | [`mod@rebuild`] | builds the image view anew, beside the one in use |
-//! | `gauges` | how far it has come, as metrics |
+//! | [`progress`] | how far it has come, as metrics and for readiness |
 //! | [`archive`] | backup into a folder, restore out of it |
+//! | `named_blobs` | which blobs an event names |
 //! | [`gc`] | removes blobs that no event names |
 //! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
@@ -22,12 +24,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alone;
 pub mod archive;
 pub mod cloud_event;
-mod gauges;
 pub mod gc;
 pub mod image_view;
-mod named_blobs;
+pub(crate) mod named_blobs;
+pub mod progress;
 pub mod rebuild;
 pub mod relay;
 pub mod runner;
@@ -37,7 +40,8 @@ pub mod verify;
 pub use cloud_event::CloudEvent;
 pub use gc::{Collected, GcError, collect_garbage};
 pub use image_view::ImageView;
+pub use progress::Progress;
 pub use rebuild::rebuild;
 pub use relay::Relay;
 pub use runner::{Projector, Status};
-pub use verify::{Finding, Report, VerifyError, verify};
+pub use verify::{Finding, Head, Kind, Report, VerifyError, verify, verify_backup};

@@ -2,11 +2,11 @@
 
 use cqrs_es::Aggregate;
 use photolog_domain::event::decode_text;
-use photolog_domain::{Digest, Image, ImageEvent};
+use photolog_domain::{ContentHash, Image, ImageEvent};
 use photolog_store::{ArchivedEvent, StoreError};
 
 /// The original and the master, where the event brings them.
-pub(crate) fn of_event(event: &ImageEvent) -> Option<[Digest; 2]> {
+pub(crate) fn of_event(event: &ImageEvent) -> Option<[ContentHash; 2]> {
     match event {
         ImageEvent::Uploaded {
             content, master, ..
@@ -21,7 +21,7 @@ pub(crate) fn of_event(event: &ImageEvent) -> Option<[Digest; 2]> {
 }
 
 /// The same of an event as it is stored.
-pub(crate) fn of_archived(event: &ArchivedEvent) -> Result<Option<[Digest; 2]>, StoreError> {
+pub(crate) fn of_archived(event: &ArchivedEvent) -> Result<Option<[ContentHash; 2]>, StoreError> {
     if event.aggregate_type != Image::TYPE {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cqrs_es::Aggregate;
 use photolog_domain::{Image, ImageEvent, ImageId};
-use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError, Swapped};
+use photolog_store::{ImageRow, LogEntry, Position, RebuiltView, Store, StoreError, Swapped};
 
 use crate::image_view::{Fold, ImageView, image_of};
 
@@ -38,17 +38,17 @@ struct Folds {
 /// Rebuilds the image view; says from time to time how far it has come.
 ///
 /// # Errors
-/// When the database fails, or an entry cannot be projected; the view in use stays as it is.
+/// When another process rebuilds it, the database fails, or an entry cannot be projected; the view in
+/// use stays as it is.
 pub async fn rebuild(store: &Store, mut tell: impl FnMut(Progress)) -> Result<(), StoreError> {
-    store.begin_rebuilt_view().await?;
+    let mut view = store.begin_rebuilt_view().await?;
     let mut folds = Folds::default();
     loop {
         folds.advance(store, &mut tell).await?;
-        folds.write(store).await?;
-        let swapped = store
-            .swap_rebuilt_view(ImageView::NAME, ImageView::VERSION, folds.position)
-            .await?;
-        match swapped {
+        folds.write(&mut view).await?;
+        let (name, version) = (ImageView::NAME, ImageView::VERSION);
+        let swapped = view.swap(name, version, folds.position, folds.rows());
+        match swapped.await? {
             Swapped::Yes => return Ok(()),
             Swapped::Behind(position) => tracing::debug!(position, "following the view in use"),
         }
@@ -93,7 +93,13 @@ impl Folds {
         fold.apply(entry.position, entry.sequence, event)
     }
 
-    async fn write(&mut self, store: &Store) -> Result<(), StoreError> {
+    /// How many rows they make.
+    fn rows(&self) -> u64 {
+        let images = self.images.values();
+        images.filter(|fold| fold.state().is_some()).count() as u64
+    }
+
+    async fn write(&mut self, view: &mut RebuiltView) -> Result<(), StoreError> {
         let touched = std::mem::take(&mut self.touched);
         let mut rows = touched
             .into_iter()
@@ -101,7 +107,7 @@ impl Folds {
             .peekable();
         while rows.peek().is_some() {
             let some: Vec<ImageRow> = rows.by_ref().take(ROWS).collect();
-            store.save_rebuilt_rows(&some).await?;
+            view.save(&some).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The loops behind the log: seal, project, relay; by one process at a time.
+//! The loops behind the log: sequence, project, relay; by one process at a time.
 //!
 //! An entry that cannot be projected stops the projection: it is told in the log and in
 //! [`Status`], and tried again with growing pauses, for a newer program may be able to read it.
@@ -9,8 +9,8 @@ use std::time::Duration;
 use photolog_store::{Position, Store, StoreError};
 use tokio::sync::watch;
 
-use crate::gauges;
-use crate::image_view::{ImageView, Step};
+use crate::image_view::{Advance, ImageView};
+use crate::progress;
 use crate::relay::Relay;
 use crate::settings::RelaySettings;
 
@@ -41,7 +41,7 @@ pub enum Status {
     },
 }
 
-/// Seals the log, projects and relays it, while it leads.
+/// Sequences the log, projects and relays it, while it leads.
 #[derive(Debug)]
 pub struct Projector {
     store: Store,
@@ -68,9 +68,12 @@ impl Projector {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = self.lead() => {}
-            () = gauges::run(&self.store, &self.relay) => {}
+            () = progress::run(&self.store, &self.relay) => {}
             // Dropped in the middle of a transaction, the work leaves nothing of it behind.
             _ = stop.wait_for(|stop| *stop) => {}
+        }
+        if let Err(error) = self.store.resign_lead().await {
+            tracing::debug!(%error, "the lead ends with its lease");
         }
     }
 
@@ -81,7 +84,7 @@ impl Projector {
                 Ok(mut lead) => {
                     tracing::info!("this process leads");
                     tokio::select! {
-                        lost = lead.seal() => lost.err(),
+                        lost = lead.sequence() => lost.err(),
                         () = self.follow() => None,
                         never = self.relay.run() => match never {},
                     }
@@ -106,9 +109,9 @@ impl Projector {
                     self.status
                         .send_if_modified(|status| std::mem::take(status) != Status::Running);
                     match step {
-                        Step::Advanced => {}
-                        Step::AtTheEnd => self.store.log_grew(view.checkpoint()).await,
-                        Step::Outrun => tokio::time::sleep(STAND_BY).await,
+                        Advance::Advanced => {}
+                        Advance::AtTheEnd => self.store.log_grew(view.checkpoint()).await,
+                        Advance::Outrun => tokio::time::sleep(STAND_BY).await,
                     }
                 }
                 // One entry spoils its batch: come as close to it as possible.

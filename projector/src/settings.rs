@@ -1,12 +1,62 @@
 //! Settings that the API and the projector share: each a flag with an environment twin.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Args;
 use photolog_store::{MasterKeyFile, Store, StoreConfig, StoreError};
 
+/// A command that works on an installation found none, and made none.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NoInstallation {
+    /// The folder has no database of ours.
+    #[error(
+        "no installation in {}: --data-dir must name the folder that `photolog` made at its first \
+         start", .0.display()
+    )]
+    Folder(PathBuf),
+    /// The database has no tables of ours.
+    #[error(
+        "no installation in {0}: --database-url must name the database to which `photolog migrate` \
+         or the first start has added its tables"
+    )]
+    Database(String),
+}
+
+/// An error and its causes in one line. Libraries repeat a cause in the error above it; here each is said
+/// once.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let said: Vec<_> = cause
+            .to_string()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        let said = said.join(" ");
+        if line.contains(&said) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&said);
+    }
+    line
+}
+
+/// The exit code of a program that ends by an error: 2 where it found no installation, so that a
+/// script can tell a wrong place from a failure.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.is::<NoInstallation>() {
+        true => ExitCode::from(2),
+        false => ExitCode::FAILURE,
+    }
+}
+
 /// Where the database is.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Installation")]
 pub struct DatabaseSettings {
     /// PostgreSQL that holds events and read models, as `postgres://USER:PASSWORD@HOST/DATABASE`
     /// [default: a SQLite file in the data folder]
@@ -28,7 +78,7 @@ pub struct DatabaseSettings {
     )]
     pub master_key_file: Option<PathBuf>,
 
-    /// Most connections of this process to PostgreSQL, besides two that seal and listen
+    /// Most connections of this process to PostgreSQL, besides two that sequence and listen
     #[arg(
         long,
         env = "PHOTOLOG_DATABASE_CONNECTIONS",
@@ -36,6 +86,16 @@ pub struct DatabaseSettings {
         global = true
     )]
     pub database_connections: u32,
+}
+
+impl NoInstallation {
+    /// There is none in this database, beside or in this data folder.
+    pub fn at(database: &StoreConfig, data_dir: &Path) -> Self {
+        match database {
+            StoreConfig::Sqlite { .. } => Self::Folder(data_dir.to_owned()),
+            StoreConfig::Postgres { .. } => Self::Database(database.to_string()),
+        }
+    }
 }
 
 impl DatabaseSettings {
@@ -81,58 +141,94 @@ impl DatabaseSettings {
     pub async fn open(&self, data_dir: &Path) -> anyhow::Result<Store> {
         let config = self.config(data_dir)?;
         let opened = Store::open(&config, self.master_key(data_dir)?).await;
-        opened.map_err(|error| {
-            let setting = match (&error, &self.master_key_file, config) {
-                (StoreError::MasterKey(_), Some(_), _) => "--master-key-file".to_owned(),
-                (_, _, StoreConfig::Postgres { .. }) => "--database-url".to_owned(),
-                (..) => format!("--data-dir {}", data_dir.display()),
-            };
-            anyhow::Error::from(error).context(format!("{setting} cannot be used"))
-        })
+        opened.map_err(|error| self.unusable(error, data_dir))
     }
 
-    /// As [`Self::open`], but only PostgreSQL.
+    /// Names the setting that led to the error.
+    pub fn unusable(&self, error: StoreError, data_dir: &Path) -> anyhow::Error {
+        let setting = match (&error, &self.master_key_file, &self.database_url) {
+            (StoreError::MasterKey(_), Some(_), _) => "--master-key-file".to_owned(),
+            (_, _, Some(url)) if !url.is_empty() => "--database-url".to_owned(),
+            (..) => format!("--data-dir {}", data_dir.display()),
+        };
+        anyhow::Error::from(error).context(format!("{setting} cannot be used"))
+    }
+
+    /// As [`Self::open`], where an installation is already; elsewhere nothing is made or changed.
     ///
     /// # Errors
-    /// When it is not set, cannot be reached, or is newer than this program.
-    pub async fn open_postgres(&self) -> anyhow::Result<Store> {
-        let nowhere = Path::new("");
+    /// [`NoInstallation`] when there is none, and as [`Self::open`].
+    pub async fn find(&self, data_dir: &Path) -> anyhow::Result<Store> {
+        self.is_there(data_dir).await?;
+        self.open(data_dir).await
+    }
+
+    /// Whether there is an installation.
+    ///
+    /// # Errors
+    /// [`NoInstallation`] when there is none; otherwise when a setting is missing, or the database cannot be
+    /// reached or read.
+    pub async fn is_there(&self, data_dir: &Path) -> anyhow::Result<()> {
+        let config = self.config(data_dir)?;
+        self.master_key(data_dir)?;
+        match Store::exists(&config).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NoInstallation::at(&config, data_dir))?,
+            Err(error) => Err(self.unusable(error, data_dir)),
+        }
+    }
+
+    /// As [`Self::find`], but only PostgreSQL.
+    ///
+    /// # Errors
+    /// When it is not set, and as [`Self::find`].
+    pub async fn find_postgres(&self) -> anyhow::Result<Store> {
+        self.is_shared()?;
+        self.find(Path::new("")).await
+    }
+
+    /// Whether several processes may share the database.
+    ///
+    /// # Errors
+    /// When they may not: SQLite is for one process that does everything.
+    pub fn is_shared(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
-            matches!(self.config(nowhere)?, StoreConfig::Postgres { .. }),
-            "--database-url is missing: SQLite is for one process alone"
+            matches!(self.config(Path::new(""))?, StoreConfig::Postgres { .. }),
+            "--database-url is missing: on SQLite one process does everything, so start `photolog` \
+             without a command"
         );
-        self.open(nowhere).await
+        Ok(())
     }
 }
 
 /// Where events are published.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Events for subscribers")]
 pub struct RelaySettings {
     /// NATS servers with JetStream, as `nats://USER:PASSWORD@HOST:4222`, several separated by
     /// commas [default: events are not published]
-    #[arg(long, env = "PHOTOLOG_NATS_URL", hide_env_values = true, global = true)]
+    #[arg(long, env = "PHOTOLOG_NATS_URL", hide_env_values = true)]
     pub nats_url: Option<String>,
 
     /// File with the credentials for NATS (JWT and seed)
-    #[arg(long, env = "PHOTOLOG_NATS_CREDENTIALS", global = true)]
+    #[arg(long, env = "PHOTOLOG_NATS_CREDENTIALS")]
     pub nats_credentials: Option<PathBuf>,
 
     /// The JetStream stream; made when there is none
-    #[arg(
-        long,
-        env = "PHOTOLOG_NATS_STREAM",
-        default_value = "PHOTOLOG",
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_NATS_STREAM", default_value = "PHOTOLOG")]
     pub nats_stream: String,
 
-    /// How many servers keep the stream, when it is made
+    /// What the subjects of all messages begin with, so that several installations may share a server
     #[arg(
         long,
-        env = "PHOTOLOG_NATS_REPLICAS",
-        default_value_t = 1,
-        global = true
+        env = "PHOTOLOG_NATS_SUBJECT_PREFIX",
+        default_value = "photolog.v1",
+        value_parser = subject_prefix
     )]
+    pub nats_subject_prefix: String,
+
+    /// How many servers keep the stream, when it is made
+    #[arg(long, env = "PHOTOLOG_NATS_REPLICAS", default_value_t = 1)]
     pub nats_replicas: usize,
 }
 
@@ -140,5 +236,43 @@ impl RelaySettings {
     /// The servers, when events are to be published.
     pub fn url(&self) -> Option<&str> {
         self.nats_url.as_deref().filter(|url| !url.is_empty())
+    }
+
+    /// Everything that is published.
+    pub fn subjects(&self) -> String {
+        format!("{}.>", self.nats_subject_prefix)
+    }
+}
+
+fn subject_prefix(text: &str) -> Result<String, String> {
+    let is_token = |token: &str| {
+        let mut characters = token.chars();
+        !token.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
+    match text.split('.').all(is_token) {
+        true => Ok(text.to_owned()),
+        false => Err("it must be letters, digits, - and _, in parts separated by dots".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_that_says_each_cause_once() {
+        let error = anyhow::anyhow!("no such\n  bucket")
+            .context("error 404: no such bucket")
+            .context("s3://pictures cannot be used: error 404: no such bucket")
+            .context("--blob-url cannot be used");
+        assert_eq!(
+            one_line(&error),
+            "--blob-url cannot be used: s3://pictures cannot be used: error 404: no such bucket"
+        );
+        let causes = anyhow::anyhow!("connection refused").context("the server is silent");
+        assert_eq!(
+            one_line(&causes),
+            "the server is silent: connection refused"
+        );
     }
 }

@@ -213,16 +213,29 @@ fn of_profile(header: &Header) -> u64 {
 }
 
 /// A turned copy of pixels, or their PNG: when it comes out longer than the pixels, it is written
-/// a second time without being compressed, each time into a buffer that doubles.
+/// a second time without being compressed. Each time, and once more for the file, it goes into a
+/// buffer that doubles; while it does, both the old one and the new one stand.
 fn making_png(master: Dimensions, channels: u64) -> u64 {
+    /// What defines the codes, written at once.
+    const CODES: u64 = 53;
     let pixels = master.pixels() * channels;
+    let row = u64::from(master.width) * channels;
     let rows = pixels + u64::from(master.height);
-    // A code has twelve bits at most; beside them stands what defines the codes.
-    let compressed = (rows * 3 / 2 + 4_096).next_power_of_two();
-    let stored = (rows + rows / 1_000).next_power_of_two();
-    // Noise is what comes closest to all of this, and a buffer may double once more for its end.
-    let doubled = pixels * 3 / 4;
-    pixels + (compressed + stored * 3 / 2).max(pixels) + doubled
+    // Blocks of 64 KiB with a head each.
+    let length = rows + rows / 1_000 + 64;
+    // A code has twelve bits at most.
+    let compressed = doubled(CODES, rows * 3 / 2 + CODES);
+    let stored = doubled(row + 8, length);
+    // The file is written at once, but for its last checksum.
+    let file = length * 3;
+    let packing = (compressed * 3 / 2).max(compressed + stored * 3 / 2);
+    let writing = stored.max(doubled(CODES, length)) + file;
+    pixels + pixels.max(packing).max(writing)
+}
+
+/// What a buffer that begins with `first` bytes and doubles has when it holds `needed`.
+fn doubled(first: u64, needed: u64) -> u64 {
+    first * needed.div_ceil(first).next_power_of_two()
 }
 
 /// The same for a WebP: a copy of the pixels, and a buffer that doubles; later that and the result.

@@ -68,7 +68,7 @@ fn range(text: &str) -> Option<Range<'_>> {
     })
 }
 
-/// `0.7` is 700. `None` for what is no qvalue: the element is then passed over.
+/// `0.7` is 700. `None` for anything else, whose element is then ignored.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());

@@ -254,6 +254,25 @@ proptest! {
     }
 }
 
+/// A buffer that doubles from the length of a row on, to nearly twice what it holds in the end.
+#[test]
+fn a_png_that_is_stored_keeps_to_its_bound() {
+    let _alone = alone();
+    for width in [1_646, 1_650, 2_047] {
+        let recipe = png::Recipe {
+            depth: 8,
+            colour: 4,
+            interlaced: true,
+            content: Content::Noise,
+            packing: Packing::Deflate(1),
+            chunk: 8_192,
+            ..png::Recipe::plain(width, 2_000_000 / width)
+        };
+        let name = format!("{width} px wide");
+        measured(&name, &recipe.make(&mut Noise::new(1))).expect(&name);
+    }
+}
+
 fn scene(width: u32, height: u32) -> RgbImage {
     let mut noise = Noise::new(5);
     RgbImage::from_fn(width, height, |x, y| {

@@ -233,7 +233,7 @@ fn a_bomb_is_refused_by_its_header() {
 }
 
 #[test]
-fn what_is_no_picture_is_refused() {
+fn anything_but_a_picture_is_refused() {
     for bytes in [
         b"".as_slice(),
         b"hello",

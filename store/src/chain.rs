@@ -13,9 +13,11 @@
 //! with payload and metadata exactly as the `events` table stores them. The length before each
 //! field keeps two different events from ever feeding the same bytes to the hash.
 
+use crate::stored_event::StoredEvent;
 use sha2::{Digest as _, Sha256};
 
-use crate::stored_event::StoredEvent;
+/// A place in the log. The first entry has position 1; 0 is before everything.
+pub type Position = i64;
 
 /// A link of the chain.
 pub type Hash = [u8; 32];

@@ -1,18 +1,21 @@
 //! Columns into domain types. Identifiers and digests are stored as the text everybody knows
 //! them by, so that an operator can read the tables; a text that does not parse is damage.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::str::FromStr;
-
-use photolog_domain::{KeyId, KeyVerifiers, Scope};
-use sqlx::{ColumnIndex, Decode, Row, Type};
-
 use crate::chain::Hash;
+use crate::log_entry::LogRow;
+use crate::log_tail::LogTail;
 use crate::master_key::MasterKey;
 use crate::secrets::open_verifiers;
 use crate::stored_event::StoredEvent;
-use crate::{ImageRow, KeyRecord, StoreError, TokenFamily};
+use crate::stored_text::parse;
+use crate::{
+    AccountRecord, Bookmark, ImageRow, KeyRecord, Misplaced, Misplacement, StoreError, TokenFamily,
+};
+use photolog_domain::{AccountStatus, KeyId, KeyVerifiers, Scope, Timestamp};
+use sqlx::{ColumnIndex, Decode, Row, Type};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::str::FromStr;
 
 /// The text in column `index`, parsed.
 pub(crate) fn parsed<T, R>(row: &R, index: usize) -> Result<T, StoreError>
@@ -23,12 +26,6 @@ where
     for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
 {
     parse(row.try_get(index)?)
-}
-
-/// A stored text, parsed.
-pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, StoreError> {
-    text.parse()
-        .map_err(|error| StoreError::Corrupt(format!("{text:?}: {error}")))
 }
 
 /// `image, sequence, created_position, state`.
@@ -65,11 +62,76 @@ pub(crate) fn view_columns(row: &ImageRow) -> Result<ViewColumns, serde_json::Er
     ))
 }
 
-/// The columns that [`key_record`] reads.
-pub(crate) const KEYS: &str = "SELECT key_id, account, signing_key_logged, scopes, wrapped
-    FROM keys LEFT JOIN secrets ON secrets.name = 'key/' || keys.key_id";
+/// `position, mark`.
+pub(crate) fn bookmark<R>(row: &R) -> Result<Bookmark, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(Bookmark {
+        position: row.try_get(0)?,
+        mark: row.try_get::<i64, _>(1)?.unsigned_abs(),
+    })
+}
 
-/// `key_id, account, signing_key_logged, scopes, wrapped`.
+/// The columns of [`ACCOUNTS`](crate::sql::ACCOUNTS).
+pub(crate) fn account_record<R>(row: &R) -> Result<AccountRecord, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let limit: Option<i64> = row.try_get(2)?;
+    Ok(AccountRecord {
+        account: parsed(row, 0)?,
+        name: row.try_get(1)?,
+        image_limit: limit.and_then(|limit| u32::try_from(limit).ok()),
+        status: status(row, 3)?,
+        created_at: moment(row.try_get(5)?)?,
+        images: row.try_get::<i64, _>(6)?.unsigned_abs(),
+    })
+}
+
+/// `status, reason` of an account, from column `first` on.
+fn status<R>(row: &R, first: usize) -> Result<AccountStatus, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let reason: Option<&str> = row.try_get(first + 1)?;
+    let reason = reason.map(parse).transpose()?;
+    match row.try_get(first)? {
+        "open" => Ok(AccountStatus::Open),
+        "suspended" => Ok(AccountStatus::Suspended(reason)),
+        "closed" => Ok(AccountStatus::Closed(reason)),
+        other => Err(StoreError::Corrupt(format!("no such status: {other:?}"))),
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn moment(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_unix_millis(millis)
+        .ok_or_else(|| StoreError::Corrupt(format!("no such time: {millis}")))
+}
+
+/// `key_id, used_at`; a time that cannot be is the first one there is, since a damaged note must not
+/// hide the others.
+pub(crate) fn key_use<R>(row: &R) -> Result<(KeyId, Timestamp), StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let used_at = moment(row.try_get(1)?).or_else(|_| moment(0))?;
+    Ok((parsed(row, 0)?, used_at))
+}
+
+/// The columns of [`KEYS`](crate::sql::KEYS).
 pub(crate) fn key_record<R>(row: &R, master_key: &MasterKey) -> Result<KeyRecord, StoreError>
 where
     R: Row,
@@ -77,8 +139,10 @@ where
     for<'r> &'r str: Decode<'r, R::Database> + Type<R::Database>,
     for<'r> &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
     bool: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
 {
     let key_id = parsed(row, 0)?;
+    let expires_at: Option<i64> = row.try_get(5)?;
     let wrapped: Option<&[u8]> = row.try_get(4)?;
     Ok(KeyRecord {
         account: parsed(row, 1)?,
@@ -88,6 +152,8 @@ where
             .transpose()?,
         key_id,
         scopes: scopes_from_text(row.try_get(3)?)?,
+        expires_at: expires_at.map(moment).transpose()?,
+        account_status: status(row, 6)?,
     })
 }
 
@@ -112,7 +178,7 @@ where
 }
 
 /// `family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at`, the present
-/// moment, the version of the secret.
+/// moment, the version of the secret, `status, reason`.
 pub(crate) fn token_family<R>(row: &R) -> Result<TokenFamily, StoreError>
 where
     R: Row,
@@ -132,6 +198,29 @@ where
         refreshed_at: row.try_get(7)?,
         now: row.try_get(8)?,
         secret_version: row.try_get(9)?,
+        account_status: status(row, 10)?,
+    })
+}
+
+/// `how, aggregate_type, aggregate_id, sequence`.
+pub(crate) fn misplaced<R>(row: &R) -> Result<Misplaced, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let how: String = row.try_get(0)?;
+    Ok(Misplaced {
+        how: match how.as_str() {
+            "no place" => Misplacement::NoPlace,
+            "no event" => Misplacement::NoEvent,
+            "waits without event" => Misplacement::WaitsWithoutEvent,
+            _ => Misplacement::WaitsAgain,
+        },
+        aggregate_type: row.try_get(1)?,
+        aggregate_id: row.try_get(2)?,
+        sequence: row.try_get(3)?,
     })
 }
 
@@ -168,6 +257,40 @@ where
         event_version: row.try_get(first + 4)?,
         payload: row.try_get(first + 5)?,
         metadata: row.try_get(first + 6)?,
+    })
+}
+
+/// `global_position, hash`, the columns of [`stored_event`], `account`.
+pub(crate) fn log_row<R>(row: &R) -> Result<LogRow, StoreError>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(LogRow {
+        position: row.try_get(0)?,
+        hash: hash(row.try_get(1)?)?,
+        event: stored_event(row, 2)?,
+        account: row.try_get(9)?,
+    })
+}
+
+/// `global_position, hash` of the newest entry, if there is one.
+pub(crate) fn log_tail<R>(newest: Option<R>) -> Result<LogTail, sqlx::Error>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let Some(newest) = newest else {
+        return Ok(LogTail::default());
+    };
+    Ok(LogTail {
+        position: newest.try_get(0)?,
+        hash: hash(newest.try_get(1)?)?,
     })
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 /// Which database to open.
@@ -21,6 +22,28 @@ pub enum StoreConfig {
         /// Most connections of this process.
         connections: u32,
     },
+}
+
+/// Where it is, without a password.
+impl fmt::Display for StoreConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => write!(formatter, "{}", path.display()),
+            Self::Postgres { url, .. } => match PgConnectOptions::from_str(url) {
+                Ok(options) => redacted(&options).fmt(formatter),
+                Err(_) => formatter.write_str("PostgreSQL"),
+            },
+        }
+    }
+}
+
+fn redacted(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_default();
+    let (user, port) = (options.get_username(), options.get_port());
+    match options.get_socket() {
+        Some(folder) => format!("postgres://{user}@/{database}?host={}", folder.display()),
+        None => format!("postgres://{user}@{}:{port}/{database}", options.get_host()),
+    }
 }
 
 /// Which blob store to open.
@@ -128,6 +151,28 @@ impl fmt::Display for BucketUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_is_shown_without_its_password() {
+        for (url, shown) in [
+            (
+                "postgres://photolog:hunter2@db.internal/pictures?sslmode=disable",
+                "postgres://photolog@db.internal:5432/pictures",
+            ),
+            (
+                "postgres:///pictures?host=/run/postgresql&user=photolog&password=hunter2",
+                "postgres://photolog@/pictures?host=/run/postgresql",
+            ),
+            ("postgres://[hunter2", "PostgreSQL"),
+        ] {
+            let url = url.to_owned();
+            let config = StoreConfig::Postgres {
+                url,
+                connections: 2,
+            };
+            assert_eq!(config.to_string(), shown);
+        }
+    }
 
     #[test]
     fn a_blob_url_names_a_bucket_or_a_folder() {

@@ -3,9 +3,10 @@
 use cqrs_es::persist::PersistenceError;
 use photolog_domain::ImageId;
 use photolog_domain::upcast::UpcastError;
+use std::io;
+use std::path::PathBuf;
 
-use crate::event_store::IdempotencyRecord;
-use crate::master_key::MasterKeyError;
+use crate::idempotency::IdempotencyRecord;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +29,40 @@ pub enum StoreError {
     /// The database is down, overloaded, or timed out: try again later.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// What only the leading process may write was written by one that leads no more.
+    #[error("another process leads now")]
+    NotLeading,
+    /// Two processes would build the same table.
+    #[error("another `photolog rebuild` is at work on this database")]
+    Rebuilding,
+    /// Another process collects garbage now.
+    #[error("`photolog gc` is at work already")]
+    Collecting,
     /// The database was migrated by a newer program.
     #[error("the database is newer than this program: {0}")]
     NewerDatabase(String),
+    /// The database was not migrated by this program yet, and must not be now.
+    #[error(
+        "the database is older than this program: {0}; start the service or run `photolog migrate`"
+    )]
+    OlderDatabase(String),
+    /// There is no database, or nothing of ours in it.
+    #[error("no installation in {0}")]
+    NoInstallation(String),
     /// The database takes no writes: a standby, or set so by its operator.
     #[error("the database is read-only")]
     ReadOnlyDatabase,
+    /// SQLite's file is not where it was opened.
+    #[error(
+        "the database file was removed or replaced while the service runs: stop it, put the file back \
+         or restore a backup"
+    )]
+    FileGone,
+    /// The role lacks a right.
+    #[error(
+        "the database role may not {0}: run `SELECT grant_photolog_to('its name')` as the owner"
+    )]
+    NoRight(&'static str),
     /// Only an empty database takes in a log.
     #[error("the database holds events already")]
     NotEmpty,
@@ -49,6 +78,61 @@ pub enum StoreError {
     /// Anything else the database said.
     #[error("the database refused")]
     Database(#[source] sqlx::Error),
+}
+
+/// Why a master key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// It was there once, or should be by the settings.
+    #[error(
+        "the master key {} is missing: put the file back, for no other key opens the secrets in \
+         the database, or make it with `photolog master-key create` for a new installation", .0.display()
+    )]
+    Missing(PathBuf),
+    /// It is no key.
+    #[error(
+        "{} is no master key: it must hold 64 hexadecimal digits, as `openssl rand -hex 32` \
+         prints them", .0.display()
+    )]
+    Malformed(PathBuf),
+    /// It is another key.
+    #[error(
+        "{} is not the master key of this installation: another key wrapped the secrets in its \
+         database", .0.display()
+    )]
+    Another(PathBuf),
+    /// There is nothing to rotate to.
+    #[error(
+        "{} holds no next master key: run `photolog master-key prepare`, and give the file to every \
+         node", .0.display()
+    )]
+    NotPrepared(PathBuf),
+    /// The file cannot be read or written.
+    #[error("the master key {} cannot be used", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    /// A secret was changed, or wrapped under another name.
+    #[error(
+        "the secret {0:?} cannot be opened with the master key: run `photolog key \
+         rotate-token-secret` if it is `token_secret`, and else revoke the key that it names"
+    )]
+    Unopened(String),
+    /// The operating system gives no randomness.
+    #[error("the system gives no randomness")]
+    Randomness(#[from] getrandom::Error),
+}
+
+impl StoreError {
+    pub(crate) fn newer_database(done: usize, known: usize) -> Self {
+        Self::NewerDatabase(migrations(done, known))
+    }
+
+    pub(crate) fn older_database(done: usize, known: usize) -> Self {
+        Self::OlderDatabase(migrations(done, known))
+    }
+}
+
+fn migrations(done: usize, known: usize) -> String {
+    format!("it has migration {done}, this program knows {known}")
 }
 
 /// SQLite primary result codes that pass: busy, locked, out of memory, read-only, I/O error, full,
@@ -93,18 +177,23 @@ pub(crate) fn sqlite_code(error: &(dyn sqlx::error::DatabaseError + 'static)) ->
     error.code()?.parse().ok()
 }
 
-/// The stock repositories box the database's own error; what it says decides, not the box.
+/// The stock repositories box the database's own error, and ours boxes ours; what is in the box
+/// decides.
 impl From<PersistenceError> for StoreError {
     fn from(error: PersistenceError) -> Self {
-        match error {
-            PersistenceError::OptimisticLockError => Self::Conflict,
-            PersistenceError::DeserializationError(error) => Self::Corrupt(error.to_string()),
-            PersistenceError::ConnectionError(error) | PersistenceError::UnknownError(error) => {
-                match error.downcast::<sqlx::Error>() {
-                    Ok(error) => (*error).into(),
-                    Err(error) => Self::Corrupt(error.to_string()),
-                }
-            }
+        let error = match error {
+            PersistenceError::OptimisticLockError => return Self::Conflict,
+            PersistenceError::DeserializationError(error)
+            | PersistenceError::ConnectionError(error)
+            | PersistenceError::UnknownError(error) => error,
+        };
+        let error = match error.downcast::<Self>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        match error.downcast::<sqlx::Error>() {
+            Ok(error) => (*error).into(),
+            Err(error) => Self::Corrupt(error.to_string()),
         }
     }
 }
@@ -148,5 +237,27 @@ pub enum BlobError {
     },
     /// The stored bytes do not have the digest they are named by.
     #[error("blob {0} is damaged")]
-    Damaged(photolog_domain::Digest),
+    Damaged(photolog_domain::ContentHash),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_the_same_after_cqrs_es_has_carried_it() {
+        for error in [
+            StoreError::Conflict,
+            StoreError::Unavailable(sqlx::Error::PoolTimedOut),
+            StoreError::ImageLimitReached,
+            StoreError::NotLeading,
+            StoreError::Corrupt("a row".to_owned()),
+        ] {
+            let before = error.to_string();
+            let carried = StoreError::from(PersistenceError::from(error));
+            assert_eq!(carried.to_string(), before);
+        }
+        let boxed = PersistenceError::ConnectionError(Box::new(sqlx::Error::PoolTimedOut));
+        assert!(matches!(boxed.into(), StoreError::Unavailable(_)));
+    }
 }

@@ -1,8 +1,7 @@
 //! Lists of an account's images: which of them, in which order, from where on.
 
+use crate::read_model::ImageRow;
 use photolog_domain::{AccountId, ImageId, Timestamp};
-
-use crate::{Backend, ImageRow, Store, StoreError};
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,11 +9,11 @@ pub struct ImageList {
     /// Whose images.
     pub account: AccountId,
     /// Which of them.
-    pub which: Which,
+    pub which: ImageFilter,
     /// In which order.
-    pub order: Order,
+    pub order: SortOrder,
     /// From where on.
-    pub start: Start,
+    pub start: ListStart,
     /// How many of those to leave out.
     pub skip: u64,
     /// Most to be answered.
@@ -37,7 +36,7 @@ impl ImagePage {
 
 /// Which images a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum ImageFilter {
     /// All of them.
     All,
     /// Those in use.
@@ -48,7 +47,7 @@ pub enum Which {
 
 /// The order of a list; images are ordered by when they came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum SortOrder {
     /// The latest first.
     NewestFirst,
     /// The earliest first.
@@ -57,7 +56,7 @@ pub enum Order {
 
 /// Where in its order a list begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum ListStart {
     /// At the first image.
     First,
     /// Behind this one; behind one that is not in the view there is nothing.
@@ -66,7 +65,7 @@ pub enum Start {
     At(Timestamp),
 }
 
-impl Which {
+impl ImageFilter {
     /// What `disabled` must be, when it matters.
     pub(crate) fn disabled(self) -> Option<bool> {
         match self {
@@ -77,7 +76,7 @@ impl Which {
     }
 }
 
-impl Start {
+impl ListStart {
     pub(crate) fn marker(self) -> Option<String> {
         match self {
             Self::After(image) => Some(image.to_string()),
@@ -89,30 +88,6 @@ impl Start {
         match self {
             Self::At(moment) => Some(moment.to_string()),
             Self::First | Self::After(_) => None,
-        }
-    }
-}
-
-impl Store {
-    /// A page of an account's images.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.list_images(list).await,
-            Backend::Postgres(postgres) => postgres.list_images(list).await,
-        }
-    }
-
-    /// How many images an account has.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_listed(&self, account: AccountId, which: Which) -> Result<u64, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.count_listed(account, which).await,
-            Backend::Postgres(postgres) => postgres.count_listed(account, which).await,
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Access keys and accounts: tables kept in the append's own transaction, so that a
 //! revoked key stops working at the moment of its commit, on every node.
 
+use photolog_domain::{AccountId, AccountStatus, KeyId, KeyVerifiers, Name, Scope, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-use photolog_domain::{AccountId, Digest, ImageId, KeyId, KeyVerifiers, Scope};
+/// How often at most the use of a key is noted, in milliseconds.
+pub const KEY_USE_MILLIS: i64 = 60_000;
 
-use crate::{Backend, Store, StoreError};
-
-/// An access key that works.
+/// An access key that was not revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
     /// Its public half.
@@ -21,6 +21,10 @@ pub struct KeyRecord {
     pub signing_key_logged: bool,
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
+    /// From when on it does not work any more.
+    pub expires_at: Option<Timestamp>,
+    /// Whether the tenant's keys are taken.
+    pub account_status: AccountStatus,
 }
 
 /// An account, for the operator's list.
@@ -32,74 +36,25 @@ pub struct AccountRecord {
     pub name: String,
     /// Most enabled images; `None` = the server's setting.
     pub image_limit: Option<u32>,
+    /// Whether its keys and links are taken.
+    pub status: AccountStatus,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// How many enabled images it has.
+    pub images: u64,
 }
 
-/// The claims of enabled images on their bytes, and their number for each account.
+/// What the keys of an account are called that did something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// The image that holds the bytes.
-    pub holders: BTreeMap<(AccountId, Digest), ImageId>,
-    /// How many an account has; accounts without one are left out.
-    pub counts: BTreeMap<AccountId, i64>,
-}
+pub struct ActorNames(BTreeMap<String, Name>);
 
-impl Store {
-    /// The key, unless it is unknown or revoked.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.key(key_id).await,
-            Backend::Postgres(postgres) => postgres.key(key_id).await,
-        }
+impl ActorNames {
+    pub(crate) fn new(names: impl Iterator<Item = (String, Name)>) -> Self {
+        Self(names.collect())
     }
 
-    /// Every key that works, in no order.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.keys().await,
-            Backend::Postgres(postgres) => postgres.keys().await,
-        }
-    }
-
-    /// The enabled image of an account that holds these bytes.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn content_holder(
-        &self,
-        account: AccountId,
-        digest: &Digest,
-    ) -> Result<Option<ImageId>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.content_holder(account, digest).await,
-            Backend::Postgres(postgres) => postgres.content_holder(account, digest).await,
-        }
-    }
-
-    /// Who holds which bytes, and how many images that makes an account, for `verify`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn claims(&self) -> Result<Claims, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.claims().await,
-            Backend::Postgres(postgres) => postgres.claims().await,
-        }
-    }
-
-    /// Every account, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.accounts().await,
-            Backend::Postgres(postgres) => postgres.accounts().await,
-        }
+    /// The name of a key; `None` for a key without a name, and for an actor that is not a key.
+    pub fn get(&self, actor: &str) -> Option<&Name> {
+        self.0.get(actor)
     }
 }

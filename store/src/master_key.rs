@@ -4,15 +4,14 @@
 //! and the next one. Each has a check value, and the database holds that of
 //! the key in use, so a node with another key notices before it serves.
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-
+use crate::error::{MasterKeyError, StoreError};
+use crate::private;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use sha2::{Digest as _, Sha256};
-
-use crate::{StoreError, private};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// How long the nonce before each ciphertext is.
 const NONCE: usize = 24;
@@ -28,44 +27,6 @@ pub(crate) type Check = [u8; 32];
 pub struct MasterKeyFile {
     path: PathBuf,
     made_when_missing: bool,
-}
-
-/// Why a master key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum MasterKeyError {
-    /// It was there once, or should be by the settings.
-    #[error(
-        "the master key {} is missing: put the file back, for no other key opens the secrets in \
-         the database, or make it with `photolog master-key create` for a new installation", .0.display()
-    )]
-    Missing(PathBuf),
-    /// It is no key.
-    #[error(
-        "{} is no master key: it must hold 64 hexadecimal digits, as `openssl rand -hex 32` \
-         prints them", .0.display()
-    )]
-    Malformed(PathBuf),
-    /// It is another key.
-    #[error(
-        "{} is not the master key of this installation: another key wrapped the secrets in its \
-         database", .0.display()
-    )]
-    Another(PathBuf),
-    /// There is nothing to rotate to.
-    #[error(
-        "{} holds no next master key: run `photolog master-key prepare`, and give the file to every \
-         node", .0.display()
-    )]
-    NotPrepared(PathBuf),
-    /// The file cannot be read or written.
-    #[error("the master key {} cannot be used", .0.display())]
-    File(PathBuf, #[source] io::Error),
-    /// A secret was changed, or wrapped under another name.
-    #[error("the secret {0:?} in the database cannot be opened with the master key")]
-    Unopened(String),
-    /// The operating system gives no randomness.
-    #[error("the system gives no randomness")]
-    Randomness(#[from] getrandom::Error),
 }
 
 impl MasterKeyFile {
@@ -338,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_without_being_shown() {
+    fn anything_but_a_key_is_refused_without_being_shown() {
         let folder = tempfile::tempdir().unwrap();
         let file = file(&folder);
         let key = "ab".repeat(32);

@@ -29,6 +29,24 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     close(path, FOLDER_MODE)
 }
 
+/// How many bytes this user may still write to the disk of a folder.
+///
+/// # Errors
+/// When the folder is not there.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Tries whether a folder's disk has room for a start: a few files, and the database's own beside it.
+///
+/// # Errors
+/// When it has none, or takes no writes.
+pub fn try_room(path: &Path) -> io::Result<()> {
+    // Written and not asked for: some network disks do not say how much is free.
+    tempfile::tempfile_in(path)?.write_all(&[0; 256 << 10])
+}
+
 /// Makes a file that must not be there yet, also not as a link.
 ///
 /// # Errors
@@ -153,7 +171,7 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a folder that is a link, which leads who knows where. It may be missing.
+/// Refuses a folder that is a link, which may lead anywhere. It may be missing.
 ///
 /// # Errors
 /// When it is a link, or cannot be looked at.

@@ -1,18 +1,16 @@
 //! Who waits for what in this process: projections for the log to grow, requests for the image
 //! view to show what they wrote.
 //!
-//! Only wake-ups live here. The truth is in the database, and whoever waits also looks there
+//! Only wake-ups live here. The truth is in the database, and a waiter also looks there
 //! from time to time, because another process may have written.
 
+use crate::chain::Position;
+use photolog_domain::ImageId;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-use photolog_domain::ImageId;
 use tokio::sync::watch;
-
-use crate::{Position, Store};
 
 /// How long a reader of the log sleeps when nobody in this process writes.
 const POLL: Duration = Duration::from_millis(500);
@@ -88,6 +86,11 @@ impl Visibility {
         }
     }
 
+    /// A number that differs whenever the image view has changed.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// The image view has changed: what was read before may be old.
     pub(crate) fn changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
@@ -123,14 +126,6 @@ impl Waiting {
         }
         let known = young.entry(image).or_default();
         *known = sequence.max(*known);
-    }
-}
-
-impl Store {
-    /// A number that differs whenever the image view of this process has changed: what was read
-    /// before it changed may be old.
-    pub fn image_view_generation(&self) -> u64 {
-        self.visibility.generation.load(Ordering::Acquire)
     }
 }
 

@@ -1,26 +1,19 @@
 //! Secrets of the installation: wrapped by the master key in a table of their own, so that the
 //! database alone lets nobody act as a key or sign a token, and events hold no secret at all.
 
-use photolog_domain::{Digest, KeyId, KeyVerifiers};
+use crate::error::{MasterKeyError, StoreError};
+use crate::master_key::{Check, MasterKey, MasterKeyFile};
+use photolog_domain::{ContentHash, KeyId, KeyVerifiers};
 use serde::{Deserialize, Serialize};
-
-use crate::master_key::{Check, MasterKey};
-use crate::{Backend, Store, StoreError};
 
 /// The name of the secret that signs access tokens.
 pub(crate) const TOKEN_SECRET: &str = "token_secret";
 
 /// What the name of a secret begins with that holds the verifiers of a key.
-pub(crate) const KEY_PREFIX: &str = "key/";
+const KEY_PREFIX: &str = "key/";
 
 /// The name of the row in `installation` that tells which master key is in use.
 pub(crate) const MASTER_KEY: &str = "master_key";
-
-/// Puts a secret in its place; `$4` says whether one that is there gives way.
-pub(crate) const PUT: &str = "
-    INSERT INTO secrets AS kept (name, version, wrapped) VALUES ($1, $2, $3)
-    ON CONFLICT (name) DO UPDATE
-    SET version = kept.version + 1, wrapped = excluded.wrapped WHERE $4";
 
 /// What the database holds of its master key.
 pub(crate) fn check(stored: &[u8]) -> Result<Check, StoreError> {
@@ -31,6 +24,11 @@ pub(crate) fn check(stored: &[u8]) -> Result<Check, StoreError> {
 /// The name of the secret that holds the verifiers of a key.
 pub(crate) fn of_key(key_id: &KeyId) -> String {
     format!("{KEY_PREFIX}{key_id}")
+}
+
+/// The key whose verifiers a secret of this name holds; the other side of [`of_key`].
+pub(crate) fn key_of(name: &str) -> Option<KeyId> {
+    name.strip_prefix(KEY_PREFIX)?.parse().ok()
 }
 
 /// The secret by which this installation signs access tokens.
@@ -72,13 +70,49 @@ impl WrappedSecrets {
         self.secrets.len()
     }
 
+    /// Whether the verifiers of a key are among them.
+    pub fn has_key(&self, key_id: &KeyId) -> bool {
+        let name = of_key(key_id);
+        self.secrets.iter().any(|secret| secret.name == name)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.secrets.is_empty()
     }
+
+    /// The names of those that the master key in this file does not open; `None` when another master
+    /// key wrapped them all, or the file is missing.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn unopened_by(&self, file: &MasterKeyFile) -> Result<Option<Vec<String>>, MasterKeyError> {
+        let master_key = MasterKey::new(file.clone());
+        match master_key.of_check(&self.master_key_check) {
+            Err(MasterKeyError::Another(_) | MasterKeyError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+            Ok(_) => Ok(Some(self.unopened(&master_key))),
+        }
+    }
+
+    pub(crate) fn unopened(&self, master_key: &MasterKey) -> Vec<String> {
+        let secrets = self.secrets.iter();
+        secrets
+            .filter(|secret| !secret.opens(master_key))
+            .map(|secret| secret.name.clone())
+            .collect()
+    }
 }
 
 impl WrappedSecret {
+    /// Whether there is in it what its name says.
+    fn opens(&self, master_key: &MasterKey) -> bool {
+        match key_of(&self.name) {
+            Some(key_id) => open_verifiers(master_key, &key_id, &self.wrapped).is_ok(),
+            None => self.token_secret(master_key).is_ok(),
+        }
+    }
+
     pub(crate) fn token_secret(&self, master_key: &MasterKey) -> Result<TokenSecret, StoreError> {
         let secret = master_key.unwrap(&self.name, &self.wrapped)?;
         let secret = secret.try_into().map_err(|_| damaged(&self.name))?;
@@ -111,88 +145,11 @@ pub(crate) fn open_verifiers(
         .and_then(|(secret, signing)| Some((*secret, signing.try_into().ok()?)));
     let (secret, signing_sha1) = parts.ok_or_else(|| damaged(&name))?;
     Ok(KeyVerifiers {
-        secret_sha256: Digest::new(secret),
+        secret_sha256: ContentHash::new(secret),
         signing_sha1,
     })
 }
 
 fn damaged(name: &str) -> StoreError {
     StoreError::Corrupt(format!("the secret {name} has another length"))
-}
-
-impl Store {
-    /// The secret by which this installation signs access tokens, shared by all nodes. `fresh`
-    /// becomes it when there is none yet.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn token_secret(&self, fresh: [u8; 32]) -> Result<TokenSecret, StoreError> {
-        self.put_token_secret(fresh, false).await
-    }
-
-    /// Replaces the secret by `fresh`, as the next version, and ends every family: no node takes a
-    /// token of before.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn rotate_token_secret(&self, fresh: [u8; 32]) -> Result<TokenSecret, StoreError> {
-        self.put_token_secret(fresh, true).await
-    }
-
-    async fn put_token_secret(
-        &self,
-        fresh: [u8; 32],
-        rotates: bool,
-    ) -> Result<TokenSecret, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.put_token_secret(fresh, rotates).await,
-            Backend::Postgres(postgres) => postgres.put_token_secret(fresh, rotates).await,
-        }
-    }
-
-    /// Adds the next master key to the file, for a rotation that all nodes must be ready for.
-    ///
-    /// # Errors
-    /// When the database fails, or the file cannot be replaced.
-    pub async fn prepare_master_key(&self) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.prepare_master_key().await,
-            Backend::Postgres(postgres) => postgres.prepare_master_key().await,
-        }
-    }
-
-    /// Wraps every secret anew under the next master key of the file, in one transaction; says how
-    /// many there are. The old key stays in the file until [`Self::forget_old_master_key`], so that
-    /// the file opens the database whether or not the transaction was committed.
-    ///
-    /// # Errors
-    /// When the file holds no next key, or the database fails.
-    pub async fn rotate_master_key(&self) -> Result<usize, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.rotate_master_key().await,
-            Backend::Postgres(postgres) => postgres.rotate_master_key().await,
-        }
-    }
-
-    /// Leaves only the master key in use in the file.
-    ///
-    /// # Errors
-    /// When the database fails, or the file cannot be replaced.
-    pub async fn forget_old_master_key(&self) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.forget_old_master_key().await,
-            Backend::Postgres(postgres) => postgres.forget_old_master_key().await,
-        }
-    }
-
-    /// All secrets, as a backup keeps them.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn wrapped_secrets(&self) -> Result<WrappedSecrets, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.wrapped_secrets().await,
-            Backend::Postgres(postgres) => postgres.wrapped_secrets().await,
-        }
-    }
 }

@@ -1,13 +1,10 @@
 //! An event as a row of the `events` table: texts, before or after they mean anything.
 
+use crate::error::StoreError;
 use cqrs_es::persist::SerializedEvent;
+use photolog_domain::EventMetadata;
 use photolog_domain::event::decode_text;
-use photolog_domain::{AccountId, EventMetadata};
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-
-use crate::chain::Hash;
-use crate::{LogEntry, Position, StoreError};
 
 /// One row of `events`. Payload and metadata stay the exact texts that the hash chain covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,33 +38,21 @@ impl StoredEvent {
         self.sequence.unsigned_abs()
     }
 
-    /// The event at its place in the log.
-    pub(crate) fn into_log_entry(
-        self,
-        position: Position,
-        account: AccountId,
-        hash: Hash,
-    ) -> Result<LogEntry, StoreError> {
-        Ok(LogEntry {
-            position,
-            account,
-            sequence: self.sequence(),
-            metadata: self.metadata()?,
-            payload: RawValue::from_string(self.payload)
-                .map_err(|error| StoreError::Corrupt(format!("position {position}: {error}")))?,
-            aggregate_type: self.aggregate_type,
-            aggregate_id: self.aggregate_id,
-            event_type: self.event_type,
-            event_version: self.event_version,
-            hash,
-        })
+    /// As cqrs-es takes it.
+    pub(crate) fn serialized(&self) -> Result<SerializedEvent, StoreError> {
+        Ok(SerializedEvent::new(
+            self.aggregate_id.clone(),
+            usize::try_from(self.sequence)
+                .map_err(|_| StoreError::Corrupt("a sequence below 0".to_owned()))?,
+            self.aggregate_type.clone(),
+            self.event_type.clone(),
+            self.event_version.clone(),
+            self.json("payload", &self.payload)?,
+            self.json("metadata", &self.metadata)?,
+        ))
     }
 
-    pub(crate) fn json<T: DeserializeOwned>(
-        &self,
-        what: &str,
-        text: &str,
-    ) -> Result<T, StoreError> {
+    fn json<T: DeserializeOwned>(&self, what: &str, text: &str) -> Result<T, StoreError> {
         serde_json::from_str(text).map_err(|error| {
             let Self {
                 aggregate_type,

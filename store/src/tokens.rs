@@ -6,12 +6,9 @@
 //! family; but for a short while the one spent last may come again, because its answer may have been
 //! lost on the way. All times are the database's own, so nodes need no common clock.
 
+use photolog_domain::{AccountId, AccountStatus, KeyId, Scope};
 use std::collections::BTreeSet;
-
-use photolog_domain::{AccountId, KeyId, Scope};
 use uuid::Uuid;
-
-use crate::{Backend, Store, StoreError};
 
 /// Most families a key has at once; one more ends the oldest. So a client that logs in again for
 /// every request fills no disk.
@@ -33,7 +30,7 @@ pub struct NewTokenFamily {
     pub key_id: KeyId,
     /// What it was granted, in the words of the dialect that logs in.
     pub scope: String,
-    /// How long it lives.
+    /// How long it lives, if its key does.
     pub lifetime_millis: i64,
 }
 
@@ -60,6 +57,8 @@ pub struct TokenFamily {
     pub now: i64,
     /// The version of the secret that signs tokens now.
     pub secret_version: i64,
+    /// Whether the tenant's keys are taken.
+    pub account_status: AccountStatus,
 }
 
 /// What becomes of a request to refresh.
@@ -107,66 +106,6 @@ impl TokenFamily {
     }
 }
 
-impl Store {
-    /// Begins a family, and makes room for it; `None` when the key does not work (any longer).
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn begin_token_family(
-        &self,
-        new: &NewTokenFamily,
-    ) -> Result<Option<TokenFamily>, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.begin_token_family(new).await,
-            Backend::Postgres(postgres) => postgres.begin_token_family(new).await,
-        }
-    }
-
-    /// The family, unless it has ended or its key was revoked. One indexed query, because every
-    /// request by token needs it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
-        let found = match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.token_family(family).await,
-            Backend::Postgres(postgres) => postgres.token_family(family).await,
-        };
-        Ok(found?.filter(TokenFamily::is_live))
-    }
-
-    /// Spends the refresh token of this number, or ends the family because it was spent before.
-    /// Of many at once, on whatever nodes, each gets the same successor.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn refresh_token_family(
-        &self,
-        family: Uuid,
-        key_id: &KeyId,
-        number: i64,
-    ) -> Result<Refreshed, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.refresh_token_family(family, key_id, number).await,
-            Backend::Postgres(postgres) => {
-                postgres.refresh_token_family(family, key_id, number).await
-            }
-        }
-    }
-
-    /// Ends a family of this key, for good when this returns: all its tokens are refused by every
-    /// node. Nothing happens when there is no such family.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn end_token_family(&self, family: Uuid, key_id: &KeyId) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.end_token_family(family, key_id).await,
-            Backend::Postgres(postgres) => postgres.end_token_family(family, key_id).await,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +123,7 @@ mod tests {
             refreshed_at: 1_000,
             now,
             secret_version: 1,
+            account_status: AccountStatus::Open,
         };
         let soon = family(7, 1_000 + REPEAT_MILLIS - 1);
         assert_eq!(soon.step(7), RefreshStep::Advance);

@@ -58,12 +58,79 @@ async fn events_and_log_cannot_be_edited_by_anybody() {
         "DELETE FROM event_log",
         "INSERT INTO event_log VALUES (3, 'Account', 'x', 1, 'x', zeroblob(32))",
         "INSERT INTO events VALUES ('Account', 'x', 2, 'AccountOpened', '1', '{}', '{}')",
+        "INSERT INTO events VALUES ('Account', 'x', 1, 'AccountOpened', '1', '{}', '{}')",
+        "INSERT OR REPLACE INTO events SELECT aggregate_type, aggregate_id, 1, event_type,
+           event_version, '{}', metadata FROM events",
+        "INSERT OR IGNORE INTO events VALUES ('Account', 'x', 1, 'AccountOpened', '1', '{}', '{}')",
+        "INSERT INTO events SELECT * FROM events WHERE true
+           ON CONFLICT DO UPDATE SET payload = '{}'",
+        "INSERT OR REPLACE INTO event_log SELECT 2, aggregate_type, aggregate_id, 1, account, hash
+           FROM event_log",
+        "INSERT OR REPLACE INTO event_log SELECT 1, 'Account', 'x', 1, account, hash FROM event_log",
+        "INSERT INTO event_log VALUES (2, 'Account', 'x', 2, 'x', zeroblob(32))",
         "INSERT INTO events VALUES ('Account', 'x', 1, 'AccountOpened', '1', 'no json', '{}')",
     ] {
         let refused = sqlx::query(edit).execute(&pool).await;
         assert!(refused.is_err(), "{edit}");
     }
     assert_eq!(store.read_log(0, 10).await.unwrap().len(), 1);
+}
+
+/// As a program could write before the database refused it.
+#[tokio::test]
+async fn an_event_without_a_place_in_the_log_is_no_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    open_an_account(&store).await.unwrap();
+    let pool = raw(folder.path()).await;
+    let account: String = sqlx::query_scalar("SELECT aggregate_id FROM events")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let account = Uuid::parse_str(&account).unwrap();
+    let refusal = "SELECT sql FROM sqlite_master WHERE name = 'events_have_a_place'";
+    // One connection, because another does not know at once what this one has dropped.
+    let mut connection = pool.acquire().await.unwrap();
+    let refusal: String = sqlx::query_scalar(refusal)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+    for statement in [
+        "DROP TRIGGER events_have_a_place",
+        "INSERT INTO events SELECT aggregate_type, aggregate_id, 2, 'ImageLimitSet', '1',
+           '{\"type\":\"ImageLimitSet\",\"at\":\"2026-11-21T04:36:26.000Z\",\"image_limit\":9}',
+           metadata FROM events",
+        refusal.as_str(),
+    ] {
+        let done = sqlx::query(statement).execute(&mut *connection).await;
+        done.unwrap();
+    }
+    drop(connection);
+    let loaded = store.load::<Account>(account).await.unwrap();
+    assert_eq!(loaded.sequence, 1);
+    assert_eq!(loaded.aggregate.state().unwrap().image_limit, None);
+    assert_eq!(store.read_log(0, 10).await.unwrap().len(), 1);
+
+    // The next fact takes the place; the one after it follows.
+    for sequence in 1..3 {
+        let limit = AccountEvent::ImageLimitSet {
+            at: "2026-11-21T04:36:27.000Z".parse().unwrap(),
+            image_limit: Some(sequence),
+        };
+        let metadata = store.read_log(0, 1).await.unwrap().remove(0).metadata;
+        store
+            .append::<Account>(
+                account,
+                sequence.into(),
+                vec![(limit, metadata)],
+                &Conditions::default(),
+            )
+            .await
+            .unwrap();
+    }
+    let loaded = store.load::<Account>(account).await.unwrap();
+    assert_eq!(loaded.aggregate.state().unwrap().image_limit, Some(2));
+    assert_eq!(store.read_log(0, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -104,11 +171,11 @@ async fn a_database_of_a_newer_program_is_refused() {
 async fn a_closed_store_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await.unwrap();
-    store.ping().await.unwrap();
+    store.log_head().await.unwrap();
     store.close().await;
     store.close().await;
     assert!(matches!(
-        store.ping().await,
+        store.log_head().await,
         Err(StoreError::Unavailable(_))
     ));
     assert!(matches!(
@@ -143,6 +210,7 @@ async fn first_version(folder: &Path) -> SqlitePool {
     sqlx::raw_sql(tables).execute(&pool).await.unwrap();
     let rows = format!(
         "PRAGMA journal_mode = WAL; PRAGMA user_version = 1;
+         INSERT INTO accounts VALUES ('0190f7c2-1111-7aaa-8bbb-123456789abc', 'old', NULL, 1);
          INSERT INTO keys VALUES ('plk_abcdefghijklmnop', '0190f7c2-1111-7aaa-8bbb-123456789abc',
            '{SECRET_SHA256}', '{SIGNING_SHA1}', 'images.read');
          INSERT INTO installation VALUES ('token_secret', x'{}')",

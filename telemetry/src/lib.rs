@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`settings`] | the flags, the same in every program |
+//! | [`error`] | why it could not be set up |
 //! | `log` | log lines, as text or JSON |
 //! | [`metric`] | the metrics' names, and the endpoint that Prometheus reads |
 //! | [`trace`] | the span of a request, its trace id, export by OTLP |
@@ -12,31 +13,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod error;
 mod log;
 pub mod metric;
 pub mod settings;
 pub mod trace;
 
-pub use settings::{LogFormat, TelemetrySettings};
+pub use error::TelemetryError;
+pub use settings::{ExportSettings, LogFormat, LogSettings};
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
-
-/// Why telemetry could not be set up; each message names the setting.
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    /// No such level, or no such directive.
-    #[error("--log {0} cannot be used")]
-    Log(String, #[source] tracing_subscriber::filter::ParseError),
-    /// The port is taken, or not ours to take.
-    #[error("--metrics-listen {0} cannot be used")]
-    Metrics(
-        std::net::SocketAddr,
-        #[source] metrics_exporter_prometheus::BuildError,
-    ),
-    /// No address of a collector.
-    #[error("--otlp-endpoint cannot be used: {0}")]
-    Traces(String),
-}
 
 /// Telemetry at work. Keep it until the program ends: dropped, it sends the spans that wait.
 #[derive(Debug)]
@@ -51,16 +37,17 @@ pub struct Telemetry {
 /// # Errors
 /// When a setting cannot be used.
 pub fn start(
-    settings: &TelemetrySettings,
+    settings: &LogSettings,
+    exports: &ExportSettings,
     service: &'static str,
 ) -> Result<Telemetry, TelemetryError> {
-    let traces = settings
+    let traces = exports
         .otlp_endpoint
         .as_deref()
         .map(|endpoint| trace::exporter(endpoint, service))
         .transpose()?;
     log::start(settings, traces.as_ref())?;
-    if let Some(address) = settings.metrics_listen {
+    if let Some(address) = exports.metrics_listen {
         metric::serve(address)?;
     }
     Ok(Telemetry { traces })
@@ -71,7 +58,7 @@ pub fn start(
 ///
 /// # Errors
 /// When a setting cannot be used.
-pub fn start_log(settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
+pub fn start_log(settings: &LogSettings) -> Result<Telemetry, TelemetryError> {
     log::start(settings, None)?;
     Ok(Telemetry { traces: None })
 }

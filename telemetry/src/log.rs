@@ -9,7 +9,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::{LogFormat, TelemetryError, TelemetrySettings, trace};
+use crate::error::TelemetryError;
+use crate::settings::{LogFormat, LogSettings};
+use crate::trace;
 
 /// What would log a password that stands in a URL. The first logs each parameter of a database's URL
 /// that it does not know, which may be a password whose name is misspelt; the others log what comes
@@ -20,11 +22,14 @@ const LOG_URLS: [&str; 3] = [
     "reqwest::connect=off",
 ];
 
+/// An attempt that will be repeated is not logged; the caller reports the last one.
+const RETRIES: &str = "object_store::client::retry=warn";
+
 pub(crate) fn start(
-    settings: &TelemetrySettings,
+    settings: &LogSettings,
     traces: Option<&SdkTracerProvider>,
 ) -> Result<(), TelemetryError> {
-    let wanted = EnvFilter::try_new(&settings.log)
+    let wanted = EnvFilter::try_new(format!("{RETRIES},{}", settings.log))
         .and_then(|filter| {
             LOG_URLS.iter().try_fold(filter, |filter, directive| {
                 Ok(filter.add_directive(directive.parse()?))

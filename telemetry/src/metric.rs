@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use crate::TelemetryError;
+use crate::error::TelemetryError;
 
 /// Histogram: time to answer a request, by `dialect`, `route` and `status`; its count is the
 /// number of requests.
@@ -27,7 +27,12 @@ pub const LOG_HEAD: &str = "photolog_log_head";
 /// Gauge: entries of the log that a projection has yet to read, by `projection`.
 pub const PROJECTION_LAG: &str = "photolog_projection_lag";
 /// Gauge: age of the oldest event that has no place in the log yet.
-pub const SEALING_AGE_SECONDS: &str = "photolog_sealing_age_seconds";
+pub const SEQUENCING_AGE_SECONDS: &str = "photolog_sequencing_age_seconds";
+/// Gauge: 1 while a process sequences and projects, 0 while none does.
+pub const HAS_LEAD: &str = "photolog_has_lead";
+/// Gauge: 1 while something is wrong, by `problem` (`database`, `lead`, `projection`, `pictures`,
+/// `room`).
+pub const PROBLEM: &str = "photolog_problem";
 /// Gauge: entries of the log that JetStream has yet to take.
 pub const RELAY_LAG: &str = "photolog_relay_lag";
 /// Gauge: open connections.
@@ -94,10 +99,12 @@ fn describe() {
         "Entries of the log that a projection has yet to read"
     );
     describe_gauge!(
-        SEALING_AGE_SECONDS,
+        SEQUENCING_AGE_SECONDS,
         Unit::Seconds,
         "Age of the oldest event that has no place in the log yet"
     );
+    describe_gauge!(HAS_LEAD, "1 while a process sequences and projects");
+    describe_gauge!(PROBLEM, "1 while something is wrong");
     describe_gauge!(
         RELAY_LAG,
         "Entries of the log that JetStream has yet to take"

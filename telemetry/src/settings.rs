@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-/// What a program tells about itself, and to whom.
+/// What a program logs, and how.
 #[derive(Args, Clone, Debug)]
-pub struct TelemetrySettings {
+#[command(next_help_heading = "Log")]
+pub struct LogSettings {
     /// What to log: a level, or directives such as `info,photolog_api=debug`
     #[arg(long, env = "PHOTOLOG_LOG", default_value = "info", global = true)]
     pub log: String,
@@ -19,19 +20,19 @@ pub struct TelemetrySettings {
         global = true
     )]
     pub log_format: LogFormat,
+}
 
+/// To whom a program that serves tells more.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Metrics and traces")]
+pub struct ExportSettings {
     /// Address and port for Prometheus to read metrics from; without one there are none
-    #[arg(long, env = "PHOTOLOG_METRICS_LISTEN", global = true)]
+    #[arg(long, env = "PHOTOLOG_METRICS_LISTEN")]
     pub metrics_listen: Option<SocketAddr>,
 
     /// OpenTelemetry collector to send traces to, such as `http://collector:4318`; without one
     /// none are sent
-    #[arg(
-        long,
-        env = "PHOTOLOG_OTLP_ENDPOINT",
-        hide_env_values = true,
-        global = true
-    )]
+    #[arg(long, env = "PHOTOLOG_OTLP_ENDPOINT", hide_env_values = true)]
     pub otlp_endpoint: Option<String>,
 }
 

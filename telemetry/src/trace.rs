@@ -22,7 +22,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::TelemetryError;
+use crate::error::TelemetryError;
 
 /// Whether spans leave this program. What only a collector wants to know is not put into them
 /// otherwise: it would stand in every log line.

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "the figures belong on standard output")]
 
 mod delivery;
+mod foreign_snapshot;
 mod http;
 mod metadata_writes;
 mod pictures;
@@ -47,6 +48,10 @@ async fn service(is_wanted: impl Fn(&str) -> bool) -> Vec<Figure> {
     if is_wanted("postgres") {
         println!("== metadata writes on PostgreSQL");
         figures.extend(postgres_writes::measure().await);
+    }
+    if is_wanted("snapshot") {
+        println!("== metadata writes beside a dump");
+        figures.push(foreign_snapshot::measure().await);
     }
     if is_wanted("projections") {
         println!("== read models at a million events");

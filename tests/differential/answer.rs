@@ -17,7 +17,7 @@ impl Model {
         action: &Action,
     ) -> u16 {
         if let Some(status) = malformed(action) {
-            // Moov's door knows the account, and what is replaced, before it reads the body.
+            // Moov's dialect knows the account, and what is replaced, before it reads the body.
             let is_replace = matches!(action, Action::Moov(Moov::Replace { .. }));
             let is_moov = matches!(action, Action::Moov(_));
             return match place {

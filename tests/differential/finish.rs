@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::answer::uploadcare_metadata;
-use super::doors::Tenants;
+use super::dialects::Tenants;
 use super::model::{Image, Model};
 use super::step::{Asker, Entries, Prefix};
 use crate::subscriber::Subscriber;

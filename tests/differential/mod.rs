@@ -5,12 +5,12 @@
 //! | this one | runs histories of steps, shrinks one that fails |
 //! | [`step`] | what may be asked, and how it is generated |
 //! | [`model`] | what must come of it: the rules once more, in a hundred lines |
-//! | [`doors`] | how a step goes over each dialect's wire |
+//! | [`dialects`] | how a step goes over each dialect's wire |
 //! | [`answer`] | what each dialect must answer |
 //! | [`finish`] | what must agree when a history is over |
 
 mod answer;
-mod doors;
+mod dialects;
 mod finish;
 mod model;
 mod step;
@@ -21,7 +21,7 @@ use proptest::collection::vec;
 use proptest::test_runner::{Config, TestError, TestRunner};
 use tokio::runtime::Runtime;
 
-use doors::Tenants;
+use dialects::Tenants;
 use model::Model;
 use step::Step;
 

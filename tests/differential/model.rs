@@ -17,7 +17,7 @@ pub(crate) struct Image {
     pub(crate) picture: u32,
     pub(crate) metadata: Entries,
     pub(crate) is_disabled: bool,
-    /// Type and door of every event; their number is the image's version.
+    /// Type and dialect of every event; their number is the image's version.
     pub(crate) events: Vec<(&'static str, &'static str)>,
 }
 
@@ -77,18 +77,18 @@ impl Image {
 
     pub(crate) fn merge(
         &mut self,
-        door: &'static str,
+        dialect: &'static str,
         entries: &Entries,
         most_keys: usize,
     ) -> Result<(), Refusal> {
         self.check(&self.metadata, entries, most_keys)?;
-        self.set(door, entries.clone());
+        self.set(dialect, entries.clone());
         Ok(())
     }
 
     pub(crate) fn replace_metadata(
         &mut self,
-        door: &'static str,
+        dialect: &'static str,
         entries: &Entries,
     ) -> Result<(), Refusal> {
         let mut kept = self.metadata.clone();
@@ -96,15 +96,15 @@ impl Image {
         self.check(&kept, entries, 128)?;
         let gone = self.metadata.len() - kept.len();
         self.events
-            .extend(std::iter::repeat_n(("MetadataKeyDeleted", door), gone));
+            .extend(std::iter::repeat_n(("MetadataKeyDeleted", dialect), gone));
         self.metadata = kept;
-        self.set(door, entries.clone());
+        self.set(dialect, entries.clone());
         Ok(())
     }
 
-    pub(crate) fn delete_key(&mut self, door: &'static str, key: &str) -> Result<(), Refusal> {
+    pub(crate) fn delete_key(&mut self, dialect: &'static str, key: &str) -> Result<(), Refusal> {
         self.metadata.remove(key).ok_or(Refusal::NoSuchKey)?;
-        self.events.push(("MetadataKeyDeleted", door));
+        self.events.push(("MetadataKeyDeleted", dialect));
         Ok(())
     }
 
@@ -128,13 +128,17 @@ impl Image {
     }
 
     /// A second time is no failure, and no event.
-    pub(crate) fn disable(&mut self, door: &'static str, if_match: IfMatch) -> Result<(), Refusal> {
+    pub(crate) fn disable(
+        &mut self,
+        dialect: &'static str,
+        if_match: IfMatch,
+    ) -> Result<(), Refusal> {
         match self.admit(if_match) {
             Err(Refusal::Disabled) => Ok(()),
             Err(refusal) => Err(refusal),
             Ok(()) => {
                 self.is_disabled = true;
-                self.events.push(("Disabled", door));
+                self.events.push(("Disabled", dialect));
                 Ok(())
             }
         }
@@ -160,13 +164,13 @@ impl Image {
         Ok(())
     }
 
-    fn set(&mut self, door: &'static str, entries: Entries) {
+    fn set(&mut self, dialect: &'static str, entries: Entries) {
         let changed = entries
             .iter()
             .any(|(key, value)| self.metadata.get(key) != Some(value));
         if changed {
             self.metadata.extend(entries);
-            self.events.push(("MetadataSet", door));
+            self.events.push(("MetadataSet", dialect));
         }
     }
 }

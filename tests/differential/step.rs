@@ -11,7 +11,7 @@ pub(crate) type Entries = BTreeMap<String, String>;
 /// One request.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// A new image, through Moov's door.
+    /// A new image, through Moov's dialect.
     Upload {
         picture: u32,
         alt_text: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) enum IfMatch {
     Stale,
 }
 
-/// What is asked, by door.
+/// What is asked, by dialect.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Moov(Moov),

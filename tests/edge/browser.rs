@@ -101,7 +101,7 @@ async fn a_browser_that_reloads_shows_the_replaced_picture() {
     assert_eq!(browser.run(sides).await, json!([90, 60]));
     edge.replace(image["imageID"].as_str().unwrap(), png_with_alpha(70, 80))
         .await;
-    // The second for which the edge believes what it knows.
+    // The second for which the edge uses what it knows.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     browser.reload().await;
     assert_eq!(browser.run(sides).await, json!([70, 80]));

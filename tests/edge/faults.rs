@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::alike::both;
 
-/// How long a pointer is believed, and a little.
+/// How long a pointer is fresh, and a little.
 const POINTER_IS_OLD: Duration = Duration::from_millis(1_050);
 /// The longest that anybody may wait for a refusal; the worker gives up sooner.
 const NO_HANG: Duration = Duration::from_secs(15);

@@ -61,27 +61,54 @@ async fn a_picture_that_was_replaced_a_moment_ago_shows_as_the_new_one() {
     }
 }
 
-#[tokio::test]
-async fn an_edge_that_is_told_shows_a_replaced_picture_at_once() {
+/// An edge that the origin tells of changes, and a picture. What it is told passes a gate, so that the
+/// story knows when it was said.
+async fn told_edge() -> (Edge, Gate, Value) {
     let port = free_port();
-    // What the origin says to the edge passes a gate, so that the story knows when it was said.
     let messages = Gate::open_before(&format!("http://127.0.0.1:{port}")).await;
     let edges = format!("http://{}", messages.address);
     let settings = [("PHOTOLOG_EDGE_SECRET", SECRET), ("PHOTOLOG_EDGES", &edges)];
     let edge = Edge::before(TestApp::with(settings).await, port).await;
     let image = edge.app.uploaded(png_of(64, 43, 0)).await;
+    // The origin has tried by now whether the edge is there.
+    messages.take_seen();
+    (edge, messages, image)
+}
+
+async fn wait_until_told(messages: &Gate) {
+    let began = Instant::now();
+    while messages.take_seen() != ["/edge/changed"] {
+        assert!(began.elapsed() < BOUND, "the edge was not told");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_edge_that_is_told_shows_a_replaced_picture_at_once() {
+    let (edge, messages, image) = told_edge().await;
     let (image, link) = names(&image);
     for seed in 1..6 {
         let old = etag(&edge, &link).await;
         edge.replace(image, png_of(64, 43, seed)).await;
-        let replaced = Instant::now();
-        while messages.take_seen() != ["/edge/changed"] {
-            assert!(replaced.elapsed() < BOUND, "the edge was not told");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        wait_until_told(&messages).await;
         // Without the message it would be the old one, for the second has hardly begun.
         assert_ne!(etag(&edge, &link).await, old);
         both(&edge, &link, &[]).await;
+    }
+}
+
+/// Long before the second is over for which the edge would use what it knows.
+#[tokio::test]
+async fn an_edge_that_is_told_shows_no_picture_of_a_closed_account() {
+    let (edge, messages, image) = told_edge().await;
+    let (_, link) = names(&image);
+    for (command, status) in [("close", 404), ("reopen", 200), ("close", 404)] {
+        // What it knows now it uses for a second.
+        edge.get(&link).await;
+        let command = ["account", command, &edge.app.account];
+        assert!(edge.app.command(&command).status.success());
+        wait_until_told(&messages).await;
+        assert_eq!(edge.get(&link).await.status(), status, "{command:?}");
     }
 }
 

@@ -38,7 +38,7 @@ impl Master {
         }
     }
 
-    /// What the origin answers to whoever asks for a pointer or a master.
+    /// What the origin answers to a request for a pointer or a master.
     pub(crate) fn answer(&self, path: &str) -> Verdict {
         let body = if path.starts_with("/edge/pointers/") {
             let pointer = json!({

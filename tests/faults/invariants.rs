@@ -8,14 +8,14 @@ use photolog_tests::scaled::Scaled;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::load::{Answer, Door, Load, picture};
+use super::load::{Answer, Load, Nodes, picture};
 use crate::subscriber::Subscriber;
 
 /// Checks everything; a word about how much that was.
 pub(super) async fn check(scaled: &Scaled, load: &Load) -> String {
-    let door = Door::of(scaled);
-    heal_open_uploads(&door, load).await;
-    let log = whole_log(&door).await;
+    let nodes = Nodes::of(scaled);
+    heal_open_uploads(&nodes, load).await;
+    let log = whole_log(&nodes).await;
     every_answer_was_true(&log, load);
     messages_equal(scaled, &log).await;
     let verified = scaled.command(&["verify"]);
@@ -25,10 +25,10 @@ pub(super) async fn check(scaled: &Scaled, load: &Load) -> String {
 }
 
 /// Whatever an unanswered upload left, the same picture can be uploaded now, or is there.
-async fn heal_open_uploads(door: &Door, load: &Load) {
+async fn heal_open_uploads(nodes: &Nodes, load: &Load) {
     let open = std::mem::take(&mut load.ledger.lock().unwrap().open_uploads);
     for seed in open {
-        let request = door.request(seed, Method::POST, "/images");
+        let request = nodes.request(seed, Method::POST, "/images");
         let answer = request.multipart(picture(seed)).send().await.unwrap();
         let status = answer.status();
         assert!(status == 201 || status == 409, "{status}");
@@ -39,13 +39,13 @@ async fn heal_open_uploads(door: &Door, load: &Load) {
     }
 }
 
-/// Every event of the account, from its feed. Waits until the writes so far are sealed.
-async fn whole_log(door: &Door) -> Vec<Value> {
+/// Every event of the account, from its feed. Waits until the writes so far are sequenced.
+async fn whole_log(nodes: &Nodes) -> Vec<Value> {
     let mut events: Vec<Value> = Vec::new();
     let mut cursor = "0".to_owned();
     loop {
         let path = format!("/events?limit=1000&cursor={cursor}");
-        let answer = door.request(0, Method::GET, &path).send().await.unwrap();
+        let answer = nodes.request(0, Method::GET, &path).send().await.unwrap();
         let page: Value = answer.json().await.unwrap();
         events.extend(page["events"].as_array().unwrap().iter().cloned());
         match page["next"].as_str() {

@@ -44,13 +44,13 @@ pub(super) struct Load {
 
 /// How to reach the nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(super) struct Nodes {
     client: Client,
     urls: Vec<String>,
     key: (String, String),
 }
 
-impl Door {
+impl Nodes {
     pub(super) fn of(scaled: &Scaled) -> Self {
         let urls = scaled.nodes.iter().map(|node| &node.url);
         Self {
@@ -80,25 +80,25 @@ pub(super) fn picture(seed: u32) -> Form {
 
 impl Load {
     /// Writes until stopped. Every text and every picture is unique.
-    pub(super) async fn write(self: Arc<Self>, door: Door, writer: u32) {
+    pub(super) async fn write(self: Arc<Self>, nodes: Nodes, writer: u32) {
         for number in 0_u32.. {
             let seed = writer * 1_000_000 + number;
-            let Some(image) = self.upload(&door, seed).await else {
+            let Some(image) = self.upload(&nodes, seed).await else {
                 continue;
             };
             for text in 0..TEXTS_OF_AN_IMAGE {
                 if self.stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                self.describe(&door, &image, seed + text, format!("{seed} {text}"))
+                self.describe(&nodes, &image, seed + text, format!("{seed} {text}"))
                     .await;
             }
         }
     }
 
-    async fn upload(&self, door: &Door, seed: u32) -> Option<String> {
+    async fn upload(&self, nodes: &Nodes, seed: u32) -> Option<String> {
         let _turn = self.gate.read().await;
-        let request = door.request(seed, Method::POST, "/images");
+        let request = nodes.request(seed, Method::POST, "/images");
         match answered(request.multipart(picture(seed))).await {
             Some(answer) => {
                 assert_eq!(answer.status(), 201, "every picture is new");
@@ -121,9 +121,9 @@ impl Load {
         }
     }
 
-    async fn describe(&self, door: &Door, image: &str, turn: u32, text: String) {
+    async fn describe(&self, nodes: &Nodes, image: &str, turn: u32, text: String) {
         let _turn = self.gate.read().await;
-        let request = door.request(turn, Method::PUT, &format!("/images/{image}/metadata"));
+        let request = nodes.request(turn, Method::PUT, &format!("/images/{image}/metadata"));
         let answer = match answered(request.json(&json!({ "altText": text }))).await {
             Some(answer) => {
                 assert_eq!(answer.status(), 200);

@@ -24,7 +24,7 @@ SCHEMA_SAYS_LESS = [
 
 
 def settings():
-    """Credentials of each door, and things that exist for the paths to name."""
+    """Credentials of each dialect, and things that exist for the paths to name."""
     images, spare = ([upload(alt_text="a dog") for _ in range(3)] for _ in "12")
     public = moov(OURS, "GET", f"/images/{images[0]}").json()["publicID"]
     bearer = {"authorization": f"Bearer {EDGE_SECRET}"}

@@ -30,7 +30,7 @@ def picture():
 
 
 def moov(tenant, method, path, **options):
-    """A request through Moov's door, which alone takes pictures in."""
+    """A request in Moov's dialect, which alone takes pictures in."""
     auth = (tenant["keyID"], tenant["keySecret"])
     return httpx.request(
         method, f"{URL}/accounts/{tenant['accountID']}{path}", auth=auth, **options

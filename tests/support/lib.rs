@@ -13,6 +13,7 @@
 //! | [`honest`] | clients of a tenant that an attack on others must not hinder |
 //! | [`hostile_pictures`] | small files that cost a decoder much |
 //! | [`http2`] | HTTP/2 frame by frame |
+//! | [`link`] | a TCP link that can be held, slowed, forgotten, half closed and reset |
 //! | [`peer`] | clients at addresses of their own choice |
 //! | [`pgbench`] | the limit of writes on PostgreSQL |
 //! | [`pictures`] | small valid pictures, and hostile ones |
@@ -20,6 +21,7 @@
 //! | [`postgres`] | a PostgreSQL cluster that can be stopped and started |
 //! | [`s3`] | an S3 server with one bucket |
 //! | [`small_disk`] | a disk that can be filled up |
+//! | [`story_folder`] | where a story keeps its files, also after it failed |
 //! | [`raw`] | requests byte by byte, for what no client would send |
 
 pub mod browser;
@@ -29,6 +31,7 @@ pub mod gate;
 pub mod honest;
 pub mod hostile_pictures;
 pub mod http2;
+pub mod link;
 pub mod nats;
 pub mod peer;
 pub mod pgbench;
@@ -40,6 +43,7 @@ pub mod raw;
 pub mod s3;
 pub mod scaled;
 pub mod small_disk;
+pub mod story_folder;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -49,13 +53,15 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use process::{PATIENCE as START, program};
+use small_disk::SmallDisk;
+use story_folder::{StoryFolder, wants_logs};
 
 /// A running `photolog` with its own data folder. Killed when dropped.
 pub struct TestApp {
-    folder: TempDir,
+    folder: StoryFolder,
+    disk: Option<SmallDisk>,
     settings: Vec<(&'static str, String)>,
     child: Child,
     /// `http://host:port`
@@ -76,7 +82,19 @@ impl TestApp {
 
     /// Starts it with more settings, by their environment names.
     pub async fn with<const N: usize>(settings: [(&'static str, &str); N]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start(None, settings).await
+    }
+
+    /// Starts it with everything that it keeps on this disk.
+    pub async fn on(disk: SmallDisk) -> Self {
+        Self::start(Some(disk), []).await
+    }
+
+    async fn start<const N: usize>(
+        disk: Option<SmallDisk>,
+        settings: [(&'static str, &str); N],
+    ) -> Self {
+        let folder = StoryFolder::new();
         let mut settings: Vec<_> = settings
             .map(|(name, value)| (name, value.to_owned()))
             .into();
@@ -87,9 +105,10 @@ impl TestApp {
             let file = process::master_key(folder.path()).display().to_string();
             settings.push(("PHOTOLOG_MASTER_KEY_FILE", file));
         }
-        let child = start(folder.path(), &settings);
+        let child = start(folder.path(), disk.as_ref(), &settings);
         let mut app = Self {
             folder,
+            disk,
             settings,
             child,
             url: String::new(),
@@ -106,7 +125,7 @@ impl TestApp {
         // So that the last run's address is not taken for this one's.
         let stale = self.data_dir().join("address");
         std::fs::remove_file(stale).expect("an address file of the last run");
-        self.child = start(self.folder.path(), &self.settings);
+        self.child = start(self.folder.path(), self.disk.as_ref(), &self.settings);
         self.client = client();
         self.wait_until_it_serves().await;
     }
@@ -144,7 +163,16 @@ impl TestApp {
 
     /// Where it keeps everything.
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let place = self
+            .disk
+            .as_ref()
+            .map_or(self.folder.path(), SmallDisk::path);
+        place.join("data")
+    }
+
+    /// The disk that it was started on.
+    pub fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("a disk")
     }
 
     /// A setting that it was started with.
@@ -196,9 +224,8 @@ impl TestApp {
 
     /// Runs `photolog` as a command on the same data folder with the same settings.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(program("photolog"))
+        photolog(self.folder.path(), self.disk.as_ref())
             .args(arguments)
-            .env("PHOTOLOG_DATA_DIR", self.data_dir())
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .output()
             .expect("photolog runs")
@@ -297,7 +324,7 @@ impl Drop for TestApp {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
+        if wants_logs() {
             let mut log = String::new();
             if let Ok(mut file) = std::fs::File::open(self.folder.path().join("log")) {
                 let _ = file.read_to_string(&mut log);
@@ -314,15 +341,25 @@ pub fn client() -> Client {
     Client::new()
 }
 
-fn start(folder: &Path, settings: &Vec<(&'static str, String)>) -> Child {
+/// The program with its data folder, which is on the disk if there is one.
+fn photolog(folder: &Path, disk: Option<&SmallDisk>) -> Command {
+    let photolog = program("photolog");
+    let (mut command, place) = match disk {
+        Some(disk) => (disk.command(&photolog), disk.mount_point()),
+        None => (Command::new(photolog), folder),
+    };
+    command.env("PHOTOLOG_DATA_DIR", place.join("data"));
+    command
+}
+
+fn start(folder: &Path, disk: Option<&SmallDisk>, settings: &[(&'static str, String)]) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(folder.join("log"))
         .expect("a log file");
-    Command::new(program("photolog"))
+    photolog(folder, disk)
         .env("PHOTOLOG_LISTEN", "127.0.0.1:0")
-        .env("PHOTOLOG_DATA_DIR", folder.join("data"))
         .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -6,13 +6,13 @@ use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use tempfile::TempDir;
 
-use crate::process::{PATIENCE, Process, free_port, python_program};
+use crate::process::{PATIENCE, Process, free_port, python_program, signal};
 
 /// A server that can be killed and started again on the same files. Gone when dropped.
 pub struct Nats {
     server: Process,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Nats {
@@ -21,8 +21,32 @@ impl Nats {
         Self::with(&[])
     }
 
+    /// Starts a server that lets in clients that know this.
+    pub fn with_login(user: &str, password: &str) -> Self {
+        Self::with(&["--user", user, "--pass", password])
+    }
+
+    /// Starts a server with users whose rights [`Nats::set_rights`] changes.
+    pub fn with_rights(rights: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("rights.conf");
+        std::fs::write(&file, rights).expect("written");
+        let file = file.to_str().expect("a path of ours").to_owned();
+        Self::in_folder(folder, &["--config", &file])
+    }
+
+    /// Changes the rights while it runs.
+    pub fn set_rights(&self, rights: &str) {
+        std::fs::write(self.folder.path().join("rights.conf"), rights).expect("written");
+        signal(self.server.id(), "HUP");
+    }
+
     fn with(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::in_folder(folder, arguments)
+    }
+
+    fn in_folder(folder: TempDir, arguments: &[&str]) -> Self {
         let port = free_port();
         let (files, port_text) = (folder.path().join("files"), port.to_string());
         let mut all = vec!["--jetstream", "--addr", "127.0.0.1", "--port", &port_text];
@@ -34,7 +58,7 @@ impl Nats {
         let nats = Self {
             server,
             port,
-            _folder: folder,
+            folder,
         };
         nats.wait_until_it_listens();
         nats

@@ -61,7 +61,7 @@ impl Cluster {
         Self::make("off")
     }
 
-    /// Makes one that is as durable, and so as slow, as in earnest.
+    /// Makes one that is as durable, and so as slow, as in production.
     pub fn start_durable() -> Self {
         Self::make("on")
     }
@@ -126,6 +126,11 @@ impl Cluster {
         // The URL's own host is there for form's sake.
         let folder = self.folder.display();
         format!("postgres://photolog@localhost/{database}?host={folder}")
+    }
+
+    /// The server's socket, for a link to it.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
     }
 
     /// Makes a new, empty database: its URL. Waits for the server to start.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::story_folder::wants_logs;
+
 /// How long a program may take to start or end, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -71,6 +73,21 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("a running program").id()
+    }
+
+    /// Stops it where it is (SIGSTOP); it does not notice.
+    pub fn freeze(&self) {
+        signal(self.id(), "STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        signal(self.id(), "CONT");
+    }
+
     /// Waits until it has ended by itself.
     pub fn ended(&mut self) -> ExitStatus {
         let began = Instant::now();
@@ -91,8 +108,7 @@ impl Process {
 
     /// The most memory it has had in this life, in bytes.
     pub fn peak_memory(&self) -> u64 {
-        let child = self.child.as_ref().expect("a running program");
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
         let status = status.expect("the status of a running program");
         let kibibytes = status
             .lines()
@@ -110,13 +126,21 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        if std::thread::panicking() {
+        if wants_logs() {
             let log = self.log();
             let end = log.len().saturating_sub(4_000);
             let end = (end..log.len()).find(|at| log.is_char_boundary(*at));
             eprintln!("{}:\n{}", self.log.display(), &log[end.unwrap_or(0)..]);
         }
     }
+}
+
+/// Sends a signal to a process, also to one of another user.
+pub fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &process.to_string()])
+        .status();
+    assert!(sent.expect("kill").success(), "{process} is not there");
 }
 
 /// A file with a master key, for installations on PostgreSQL, where every process needs the same.

@@ -5,12 +5,14 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
-use tempfile::TempDir;
+use sqlx::Row;
 
+use crate::link::{Link, Target};
 use crate::nats::Nats;
 use crate::postgres::Cluster;
 use crate::process::{PATIENCE, Process, free_port, master_key, program};
 use crate::small_disk::SmallDisk;
+use crate::story_folder::StoryFolder;
 
 /// Enough for the small pictures of a thousand rounds.
 const PICTURES_MEGABYTES: u32 = 256;
@@ -33,6 +35,10 @@ pub struct Scaled {
     pub nodes: Vec<Node>,
     /// The projectors, of which one works.
     pub projectors: Vec<Process>,
+    /// How each node reaches the database.
+    pub node_links: Vec<Link>,
+    /// How each projector reaches the database.
+    pub projector_links: Vec<Link>,
     /// An account.
     pub account: String,
     /// Key id and secret.
@@ -41,8 +47,10 @@ pub struct Scaled {
     pub client: Client,
     /// Where the pictures are.
     pub pictures: SmallDisk,
+    /// The database's name.
+    pub database: String,
     settings: Vec<(String, String)>,
-    folder: TempDir,
+    folder: StoryFolder,
 }
 
 impl Scaled {
@@ -51,7 +59,7 @@ impl Scaled {
         Self::over(Cluster::start(), vec![Nats::start()]).await
     }
 
-    /// The same on a database that is as slow as in earnest.
+    /// The same on a database that is as slow as in production.
     pub async fn durable() -> Self {
         Self::over(Cluster::start_durable(), vec![Nats::start()]).await
     }
@@ -62,10 +70,11 @@ impl Scaled {
     }
 
     async fn over(postgres: Cluster, nats: Vec<Nats>) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = StoryFolder::new();
         let pictures = SmallDisk::of_megabytes(PICTURES_MEGABYTES);
+        let url = postgres.new_database().await;
         let settings = [
-            ("PHOTOLOG_DATABASE_URL", postgres.new_database().await),
+            ("PHOTOLOG_DATABASE_URL", url.clone()),
             (
                 "PHOTOLOG_MASTER_KEY_FILE",
                 master_key(folder.path()).display().to_string(),
@@ -83,20 +92,25 @@ impl Scaled {
             nats,
             nodes: Vec::new(),
             projectors: Vec::new(),
+            node_links: Vec::new(),
+            projector_links: Vec::new(),
             account: String::new(),
             key: Default::default(),
             client: crate::client(),
             pictures,
+            database: database_of(&url),
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .into(),
             folder,
         };
+        let migrated = scaled.command(&["migrate"]);
+        assert!(migrated.status.success(), "{migrated:?}");
         for number in 0..2 {
-            scaled.start_projector(number);
+            scaled.start_projector(number).await;
         }
         for number in 0..2 {
-            scaled.start_node(number);
+            scaled.start_node(number).await;
         }
         scaled.open_account();
         scaled.wait_until_ready().await;
@@ -108,16 +122,30 @@ impl Scaled {
         nats_urls(&self.nats)
     }
 
-    fn start_projector(&mut self, number: usize) {
+    /// The settings with another way to the database: over a link of its own.
+    async fn linked(&self) -> (Link, Vec<(String, String)>) {
+        let link = Link::to(Target::Unix(self.postgres.socket())).await;
+        let mut settings = self.settings.clone();
+        for (name, value) in &mut settings {
+            if name == "PHOTOLOG_DATABASE_URL" {
+                *value = format!("postgres://photolog@{}/{}", link.address, self.database);
+            }
+        }
+        (link, settings)
+    }
+
+    async fn start_projector(&mut self, number: usize) {
         let log = self.folder.path().join(format!("projector-{number}.log"));
-        let settings = self.settings.clone();
-        let projector = Process::start("photolog-projector", &[], settings, log);
+        let (link, settings) = self.linked().await;
+        self.projector_links.push(link);
+        let projector = Process::start("photolog", &["projector"], settings, log);
         self.projectors.push(projector);
     }
 
-    fn start_node(&mut self, number: usize) {
+    async fn start_node(&mut self, number: usize) {
         let address = format!("127.0.0.1:{}", free_port());
-        let mut settings = self.settings.clone();
+        let (link, mut settings) = self.linked().await;
+        self.node_links.push(link);
         settings.push(("PHOTOLOG_LISTEN".to_owned(), address.clone()));
         settings.push((
             "PHOTOLOG_PUBLIC_URL".to_owned(),
@@ -145,6 +173,23 @@ impl Scaled {
         self.key = (next(), next());
     }
 
+    /// The server's process behind the connection by which events are sequenced, when it is at rest.
+    pub async fn sequencing_process(&self) -> u32 {
+        let mut operator = self.postgres.connect("postgres").await;
+        let query = "SELECT pid FROM pg_stat_activity
+                     WHERE state = 'idle' AND query LIKE '%waiting AS MATERIALIZED%FROM unsealed%'";
+        let began = Instant::now();
+        loop {
+            let found = sqlx::query(query).fetch_optional(&mut operator).await;
+            if let Some(found) = found.expect("the server's list of processes") {
+                let process: i32 = found.get(0);
+                return process.unsigned_abs();
+            }
+            assert!(began.elapsed() < PATIENCE, "nobody sequences");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Runs a command of the operator.
     pub fn command(&self, arguments: &[&str]) -> Output {
         Command::new(program("photolog"))
@@ -160,7 +205,8 @@ impl Scaled {
         for node in &self.nodes {
             let began = Instant::now();
             loop {
-                let answer = self.client.get(format!("{}/readyz", node.url)).send().await;
+                let url = format!("{}/readyz?for=writes", node.url);
+                let answer = self.client.get(url).send().await;
                 if answer.is_ok_and(|answer| answer.status() == StatusCode::OK) {
                     break;
                 }
@@ -177,6 +223,12 @@ impl Scaled {
             .request(method, url)
             .basic_auth(&self.key.0, Some(&self.key.1))
     }
+}
+
+/// The name in a database's URL, whose query names a folder.
+fn database_of(url: &str) -> String {
+    let path = url.split('?').next().unwrap_or(url);
+    path.rsplit('/').next().unwrap_or(path).to_owned()
 }
 
 fn nats_urls(servers: &[Nats]) -> String {

@@ -21,7 +21,7 @@ pub struct SmallDisk {
     path: PathBuf,
     keeper: Child,
     _lifeline: ChildStdin,
-    _mount_point: TempDir,
+    mount_point: TempDir,
 }
 
 impl SmallDisk {
@@ -49,13 +49,29 @@ impl SmallDisk {
             path,
             keeper,
             _lifeline: lifeline,
-            _mount_point: mount_point,
+            mount_point,
         }
     }
 
     /// Where every process of this user finds it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A program that sees the disk as any other: SQLite wants the real names of its files, which only
+    /// the process that mounted it has.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--user", "--mount", "--preserve-credentials"])
+            .args(["--target", &self.keeper.id().to_string(), "--"])
+            .arg(program);
+        command
+    }
+
+    /// Its name for such a program.
+    pub(crate) fn mount_point(&self) -> &Path {
+        self.mount_point.path()
     }
 
     /// Leaves no space.

@@ -31,22 +31,73 @@ pub(crate) fn everything() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask test FILTER`: build the programs, then run only the stories that match.
-pub(crate) fn stories(filter: &str) -> Result<()> {
-    setup::for_tests()?;
-    build()?;
-    if filter.starts_with("edge") {
-        edge::build_within(&mut Steps::default())?;
-    }
-    run(cargo(STORIES).arg(filter))
+/// `cargo xtask check`
+pub(crate) fn before_a_commit() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.take("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    steps.take("lints", lints)?;
+    steps.take("unit tests", || unit_tests(None))?;
+    steps.summarize();
+    Ok(())
 }
 
-/// `cargo xtask test hostile`
-pub(crate) fn hostile() -> Result<()> {
+/// `cargo xtask test SUITE [NAME]`, or the stories of a name.
+pub(crate) fn suite(what: &str, name: Option<&str>) -> Result<()> {
+    if what == "unit" {
+        return unit_tests(name);
+    }
     setup::for_tests()?;
     build()?;
-    attacks()
+    match what {
+        "store" => store_tests(name),
+        "hostile" => attacks(),
+        "stories" => stories(name.into_iter().chain(NOT_ATTACKS)),
+        "edge" => {
+            edge::build_within(&mut Steps::default())?;
+            stories([name.unwrap_or("edge::")])
+        }
+        story => {
+            if story.starts_with("edge") {
+                edge::build_within(&mut Steps::default())?;
+            }
+            run(cargo(STORIES)
+                .args([story, "--nocapture"])
+                .env(SHOW_LOGS, "1"))
+        }
+    }
 }
+
+/// Everything that starts no other program: the crates by themselves, and the shape of the source.
+fn unit_tests(name: Option<&str>) -> Result<()> {
+    let mut tests = cargo(&["test", "--workspace", "--locked", "--lib", "--bins"]);
+    tests.args(["--test", "architecture", "--"]).args(name);
+    run(&mut tests)
+}
+
+/// The store and the projector against SQLite, PostgreSQL, NATS and a bucket.
+fn store_tests(name: Option<&str>) -> Result<()> {
+    let suites = [
+        "conformance",
+        "sqlite",
+        "blobs",
+        "projector",
+        "verify",
+        "collection",
+    ];
+    let mut tests = cargo(&["test", "--workspace", "--locked"]);
+    tests.args(suites.iter().flat_map(|suite| ["--test", suite]));
+    run(tests.arg("--").args(name))
+}
+
+fn stories<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    run(cargo(STORIES).args(arguments))
+}
+
+/// Makes the stories print what their programs logged.
+const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
+
+/// Attacks run by themselves.
+const NOT_ATTACKS: [&str; 2] = ["--skip", ATTACKS];
 
 /// One after the other: what an attack costs must not be another story's memory or time.
 fn attacks() -> Result<()> {
@@ -79,11 +130,14 @@ pub(crate) fn soak_hostile() -> Result<()> {
     ]))
 }
 
-/// `cargo xtask soak`: the stories about faults, at length.
+/// `cargo xtask soak`: the stories about faults, and garbage collection beside uploads, at length.
 pub(crate) fn soak(rounds: u32) -> Result<()> {
     const UPLOAD_THEN_LIST_TRIALS: &str = "10000";
+    const COLLECTION_RACES: &str = "10000";
     setup::for_tests()?;
     build()?;
+    let mut collection = cargo(&["test", "--workspace", "--locked", "--test", "collection"]);
+    run(collection.env("PHOTOLOG_RACES", COLLECTION_RACES))?;
     let mut soak = cargo(STORIES);
     soak.args(["whatever_dies", "a_list_on_any_node", "--nocapture"])
         .args(["--test-threads", "1"])

@@ -1,4 +1,4 @@
-//! The one door for developers: `cargo xtask --help`.
+//! The commands of developers: `cargo xtask --help`.
 //!
 //! Everything that is done to this workspace beside plain `cargo build` is a
 //! subcommand here, so that the desk and CI do the same thing. It depends on
@@ -32,10 +32,15 @@ struct Arguments {
 enum Task {
     /// Install what tests and benchmarks need; quick when all is there
     Setup,
-    /// Everything that CI checks; with a filter, only the end-to-end stories whose names match
+    /// What to run before each commit, in under a minute once built: format, lints, unit tests, layers
+    Check,
+    /// Everything that CI checks; or one suite, or the end-to-end stories of a name, with their logs
     Test {
-        /// Part of a story's name, such as `moov::upload`; `hostile` for the attacks, one by one
-        filter: Option<String>,
+        /// `unit`, `store` (with PostgreSQL), `stories`, `edge`, `hostile` (attacks, one by one), or part
+        /// of a story's name, such as `moov::upload`
+        what: Option<String>,
+        /// Part of the names of the suite's tests
+        name: Option<String>,
     },
     /// Check the dependencies: licences, duplicates, sources, who may import whom, unused ones
     Deny,
@@ -93,6 +98,8 @@ enum Benchmark {
     Commands,
     /// Rebuild of a million events, and lists of a million images
     Projections,
+    /// Metadata writes on PostgreSQL beside a dump
+    Snapshot,
     /// From the log to subscribers
     Delivery,
     /// Reads of one metadata key
@@ -118,13 +125,12 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Setup => setup::everything(),
-        Task::Test { filter: None } => check::everything(),
+        Task::Check => check::before_a_commit(),
+        Task::Test { what: None, .. } => check::everything(),
         Task::Test {
-            filter: Some(filter),
-        } if filter == "hostile" => check::hostile(),
-        Task::Test {
-            filter: Some(filter),
-        } => check::stories(&filter),
+            what: Some(what),
+            name,
+        } => check::suite(&what, name.as_deref()),
         Task::Deny => check::dependencies(),
         Task::Edge { twice: false } => edge::build(),
         Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
@@ -146,6 +152,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
             Some(Benchmark::Postgres) => bench::run_benchmarks("postgres"),
             Some(Benchmark::Commands) => bench::run_command_benchmarks(),
             Some(Benchmark::Projections) => bench::run_benchmarks("projections"),
+            Some(Benchmark::Snapshot) => bench::run_benchmarks("snapshot"),
             Some(Benchmark::Delivery) => bench::run_benchmarks("delivery"),
             Some(Benchmark::Http) => bench::run_benchmarks("http"),
             Some(Benchmark::Public) => bench::run_benchmarks("public"),

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use photolog_domain::{AccountId, KeyId, Scope};
 
-use super::Caller;
-use crate::app::App;
+use super::authenticator::Authenticator;
+use super::caller::Caller;
 use crate::error::ApiError;
 use crate::http::Request;
-use crate::http::places::Slot;
+use crate::http::places::{Places, Slot};
 
 /// Credentials that must hold for as long as the answer goes on, and its places.
 pub struct LongAccess {
@@ -28,7 +28,7 @@ impl LongAccess {
     ///
     /// # Errors
     /// `RateLimited` when there is none.
-    pub fn of(app: &App, request: &Request) -> Result<Self, ApiError> {
+    pub fn of(places: &Places, request: &Request) -> Result<Self, ApiError> {
         let caller = request.caller()?;
         Ok(Self {
             account: caller.account,
@@ -36,8 +36,8 @@ impl LongAccess {
             holds_until: caller.holds_until,
             checked_at: caller.checked_at,
             places: (
-                app.places.account_feeds.enter(&caller.account)?,
-                app.places.key_feeds.enter(&caller.key_id)?,
+                places.account_feeds.enter(&caller.account)?,
+                places.key_feeds.enter(&caller.key_id)?,
             ),
         })
     }
@@ -46,8 +46,8 @@ impl LongAccess {
     ///
     /// # Errors
     /// `Unauthenticated`, `NotFound` or `Forbidden` when not.
-    pub async fn check(&mut self, app: &App) -> Result<(), ApiError> {
-        let caller: Caller = super::basic_or_bearer(app, &self.headers).await?;
+    pub async fn check(&mut self, auth: &Authenticator) -> Result<(), ApiError> {
+        let caller: Caller = auth.basic_or_bearer(&self.headers).await?;
         caller.owns(&self.account.to_string())?;
         self.checked_at = Instant::now();
         caller.may(Scope::HistoryRead)
@@ -57,14 +57,18 @@ impl LongAccess {
     ///
     /// # Errors
     /// As [`LongAccess::check`].
-    pub async fn check_each(&mut self, app: &App, period: Duration) -> Result<(), ApiError> {
+    pub async fn check_each(
+        &mut self,
+        auth: &Authenticator,
+        period: Duration,
+    ) -> Result<(), ApiError> {
         if self.has_ended() {
             return Err(ApiError::unauthenticated().because("token"));
         }
         if self.checked_at.elapsed() < period {
             return Ok(());
         }
-        self.check(app).await
+        self.check(auth).await
     }
 
     /// Whether the token has ended.

@@ -12,7 +12,7 @@ use photolog_domain::{KeyId, Scope};
 use photolog_store::{NewTokenFamily, Refreshed, Store, TokenFamily};
 use uuid::Uuid;
 
-use super::Caller;
+use super::caller::{Caller, check_status};
 use super::secret::random;
 use super::token::{ACCESS_MILLIS, Token, TokenKind, TokenSigner, Unverified};
 use crate::error::ApiError;
@@ -141,10 +141,10 @@ impl TokenIssuer {
             .await
     }
 
-    /// Checks an access token, its family and its key.
+    /// Checks an access token, its family, its key and its account.
     ///
     /// # Errors
-    /// When the database fails.
+    /// `Forbidden` when the account is not open, and when the database fails.
     pub async fn check(&self, text: &str) -> Result<Option<Checked>, ApiError> {
         let Some(token) = self.verify(text).await? else {
             return Ok(None);
@@ -158,6 +158,7 @@ impl TokenIssuer {
         }) else {
             return Ok(None);
         };
+        check_status(&family.account_status)?;
         let left = token.expires_at.min(family.expires_at) - family.now;
         let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
         let caller = Caller {

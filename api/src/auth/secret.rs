@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use photolog_domain::{Digest, InvalidValue, Key, KeyId, KeyVerifiers, PublicId, Scope};
+use photolog_domain::{ContentHash, InvalidValue, Key, KeyId, KeyVerifiers, PublicId, Scope};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
@@ -59,13 +59,13 @@ pub fn random<const N: usize>() -> Result<[u8; N], RandomnessError> {
 }
 
 /// Whether a secret is the one that was hashed; takes the same time whether it is or not.
-pub fn matches(given: &str, kept: &Digest) -> bool {
+pub fn matches(given: &str, kept: &ContentHash) -> bool {
     hash(given).as_bytes().ct_eq(kept.as_bytes()).into()
 }
 
 /// How a secret is kept.
-pub(crate) fn hash(secret: &str) -> Digest {
-    Digest::new(Sha256::digest(secret).into())
+pub(crate) fn hash(secret: &str) -> ContentHash {
+    ContentHash::new(Sha256::digest(secret).into())
 }
 
 /// The system has no randomness to give.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use photolog_projector::collect_garbage;
+use photolog_projector::gc::{Collection, QUARANTINE, collect_garbage};
 
-use crate::cli::{open_blobs, open_store, print};
-use crate::config::Config;
+use crate::cli::output::print;
+use crate::config::Place;
+use crate::installation::{find_blobs, find_store};
 
 /// What to collect.
 #[derive(Args, Clone, Debug)]
@@ -29,11 +30,15 @@ pub struct GcArguments {
 ///
 /// # Errors
 /// When the database or the pictures cannot be read, or a picture cannot be removed.
-pub async fn run(config: &Config, arguments: &GcArguments) -> anyhow::Result<()> {
-    let store = open_store(config).await?;
-    let blobs = open_blobs(config).await?;
-    let grace = Duration::from_secs(u64::from(arguments.grace_hours) * 60 * 60);
-    let collected = collect_garbage(&store, &blobs, grace, arguments.dry_run).await;
+pub async fn run(place: &Place, arguments: &GcArguments) -> anyhow::Result<()> {
+    let store = find_store(place).await?;
+    let blobs = find_blobs(place).await?;
+    let collection = Collection {
+        grace: Duration::from_secs(u64::from(arguments.grace_hours) * 60 * 60),
+        quarantine: QUARANTINE,
+        dry_run: arguments.dry_run,
+    };
+    let collected = collect_garbage(&store, &blobs, collection).await;
     store.close().await;
     let collected = collected?;
     for digest in &collected.garbage {

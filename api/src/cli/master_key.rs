@@ -4,8 +4,9 @@ use anyhow::Context;
 use clap::Subcommand;
 use photolog_store::{MasterKeyFile, Store};
 
-use crate::cli::{open_store, print};
-use crate::config::Config;
+use crate::cli::output::print;
+use crate::config::Place;
+use crate::installation::find_store;
 
 /// What to do with the master key.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -23,15 +24,20 @@ impl MasterKeyAction {
     ///
     /// # Errors
     /// When the file cannot be used, or the database fails.
-    pub async fn run(self, config: &Config) -> anyhow::Result<()> {
-        let file = match &config.database.master_key_file {
+    pub async fn run(self, place: &Place) -> anyhow::Result<()> {
+        let file = match &place.database.master_key_file {
             Some(path) => MasterKeyFile::provided(path.clone()),
-            None => config.database.master_key(&config.data_dir)?,
+            None => place.database.master_key(&place.data_dir)?,
         };
         match self {
-            Self::Create => create(&file),
+            Self::Create => {
+                if place.database.master_key_file.is_none() {
+                    place.database.is_there(&place.data_dir).await?;
+                }
+                create(&file)
+            }
             Self::Prepare => {
-                let store = open_store(config).await?;
+                let store = find_store(place).await?;
                 store.prepare_master_key().await?;
                 store.close().await;
                 print(format_args!(
@@ -42,8 +48,8 @@ impl MasterKeyAction {
                 Ok(())
             }
             Self::Rotate => {
-                let store = open_store(config).await?;
-                let own = config.database.master_key_file.is_none();
+                let store = find_store(place).await?;
+                let own = place.database.master_key_file.is_none();
                 let rotated = rotate(&store, &file, own).await;
                 store.close().await;
                 rotated

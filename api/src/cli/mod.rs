@@ -2,51 +2,92 @@
 
 pub mod account;
 pub mod archive;
+mod command_line;
 pub mod gc;
+pub mod history;
 pub mod key;
 pub mod master_key;
+pub(crate) mod new_key;
+pub(crate) mod output;
 pub mod rebuild;
+pub mod table;
 pub mod verify;
 
+use crate::config::{Place, Serving};
+use crate::operator::Operator;
+use clap::{Args, Parser, Subcommand};
+pub use command_line::unknown_variables;
+use photolog_projector::settings::RelaySettings;
+use photolog_telemetry::{ExportSettings, LogSettings};
 use std::path::PathBuf;
-
-use anyhow::Context;
-use clap::{Parser, Subcommand};
-use photolog_domain::{Account, AccountCommand, AccountId, Scope};
-use photolog_store::{Blobs, Conditions, Store, private};
-use uuid::Uuid;
-
-use crate::auth::secret::{NewKey, new_key};
-use crate::config::Config;
-use crate::executor::{CommandContext, run};
 
 /// An image service whose source of truth is an append-only log of events.
 ///
-/// Without a command it serves with all roles in one process: API, projector, renderer.
+/// Without a command it serves with all roles in one process: API, projector, renderer. `photolog
+/// COMMAND --help` lists the settings that act on a command.
 #[derive(Debug, Parser)]
 #[command(name = "photolog", version)]
 pub struct Cli {
     /// What to do; nothing = serve.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The settings.
+    /// Who gives the command: the actor of its events is then operator:LABEL [default: operator]
+    #[arg(
+        id = "operator",
+        long = "as",
+        value_name = "LABEL",
+        env = "PHOTOLOG_AS",
+        global = true
+    )]
+    pub operator: Option<Operator>,
+    /// Where the installation is.
     #[command(flatten)]
-    pub config: Config,
+    pub place: Place,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogSettings,
+    /// How to serve without a command.
+    #[command(flatten)]
+    pub all_roles: AllRoles,
+}
+
+/// Settings of a process that does everything.
+#[derive(Args, Clone, Debug)]
+pub struct AllRoles {
+    /// How the API serves.
+    #[command(flatten)]
+    pub serving: Serving,
+    /// Where events are published.
+    #[command(flatten)]
+    pub relay: RelaySettings,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the API alone; `photolog-projector` runs beside it
-    Api,
+    /// Serve with all roles in one process, as without a command
+    Serve(Box<AllRoles>),
+    /// Serve the API alone, on PostgreSQL; `photolog projector` runs beside it
+    Api(Box<Serving>),
+    /// Fill the read models from the log and publish it to NATS, beside API nodes
+    Projector {
+        /// Where events are published.
+        #[command(flatten)]
+        relay: RelaySettings,
+        /// Metrics and traces.
+        #[command(flatten)]
+        exports: ExportSettings,
+    },
     /// Bring the database's tables to the present shape, and nothing else
     Migrate,
-    /// Open and list accounts
+    /// Open, list, rename, limit, suspend and close accounts
     #[command(subcommand)]
     Account(account::AccountAction),
     /// Issue, list and revoke access keys, and end all tokens
     #[command(subcommand)]
     Key(key::KeyAction),
+    /// Show who did what: the events of accounts, keys and images
+    History(history::HistoryArguments),
     /// Make and rotate the master key, which wraps the secrets in the database
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyAction),
@@ -56,8 +97,11 @@ pub enum Command {
         #[arg(default_value = "image_view")]
         projection: rebuild::Projection,
     },
-    /// Check that read models equal a fold of the log, and that every picture is there
-    Verify,
+    /// Check the log, everything that follows from it, and every picture; changes nothing
+    ///
+    /// Ends with 0 when all is well, 1 when something is not as it should be, 2 when that could not be
+    /// checked.
+    Verify(verify::VerifyArguments),
     /// Copy all events and pictures into a folder, or bring a copy up to date
     Backup {
         /// The folder
@@ -73,116 +117,4 @@ pub enum Command {
     },
     /// Remove pictures that no event names
     Gc(gc::GcArguments),
-}
-
-/// What Photolog keeps in the data folder.
-const DATA_FOLDER: &[&str] = &[
-    "address",
-    "blobs",
-    "credentials.json",
-    "curl.conf",
-    "incoming",
-    "master.key",
-    "photolog.sqlite",
-    "photolog.sqlite-shm",
-    "photolog.sqlite-wal",
-    "renditions",
-];
-
-/// Opens the database and migrates it, with a message that names the setting when it cannot.
-///
-/// # Errors
-/// When it cannot.
-pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    let folder = &config.data_dir;
-    private::make_folder(folder)
-        .and_then(|()| private::close_folder(folder, DATA_FOLDER))
-        .with_context(|| format!("--data-dir {} cannot be used", folder.display()))?;
-    config.database.open(folder).await
-}
-
-/// Opens the place of the pictures, with a message that names the setting when it cannot.
-///
-/// # Errors
-/// When it cannot.
-pub async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
-    let blobs = Blobs::open(&config.blobs()).await;
-    blobs.with_context(|| match &config.blob_url {
-        Some(_) => "--blob-url cannot be used".to_owned(),
-        None => format!("--data-dir {} cannot be used", config.data_dir.display()),
-    })
-}
-
-/// Opens an account with one key.
-///
-/// # Errors
-/// When the database fails.
-pub async fn open_account(
-    store: &Store,
-    name: &str,
-    image_limit: Option<u32>,
-    scopes: impl IntoIterator<Item = Scope>,
-) -> anyhow::Result<(AccountId, NewKey)> {
-    let account = AccountId::new(Uuid::now_v7());
-    let open = AccountCommand::Open {
-        name: name.to_owned(),
-        image_limit,
-    };
-    execute(store, account, open, &Conditions::default()).await?;
-    let new = issue_key(store, account, scopes).await?;
-    Ok((account, new))
-}
-
-/// Gives out a key of an account.
-///
-/// # Errors
-/// When there is no such account, or the database fails.
-pub async fn issue_key(
-    store: &Store,
-    account: AccountId,
-    scopes: impl IntoIterator<Item = Scope>,
-) -> anyhow::Result<NewKey> {
-    let new = new_key(scopes)?;
-    let issue = AccountCommand::IssueKey {
-        key_id: new.key_id.clone(),
-        key: new.key.clone(),
-    };
-    let conditions = Conditions {
-        verifiers: Some(new.verifiers.clone()),
-        ..Conditions::default()
-    };
-    execute(store, account, issue, &conditions).await?;
-    Ok(new)
-}
-
-/// Runs a command of the operator on an account.
-///
-/// # Errors
-/// When the account's rules refuse it, or the database fails.
-pub async fn execute(
-    store: &Store,
-    account: AccountId,
-    command: AccountCommand,
-    conditions: &Conditions,
-) -> anyhow::Result<()> {
-    run::<Account, _>(
-        store,
-        account.uuid(),
-        &command,
-        |_| Ok(()),
-        conditions,
-        &CommandContext::operator(),
-    )
-    .await
-    .map(|_| ())
-    .map_err(|error| anyhow::anyhow!("{error}"))
-}
-
-/// A line of a command's result.
-#[expect(
-    clippy::print_stdout,
-    reason = "the result of a command belongs on standard output"
-)]
-pub(crate) fn print(line: impl std::fmt::Display) {
-    println!("{line}");
 }

@@ -2,8 +2,9 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::{open_store, print};
-use crate::config::Config;
+use crate::cli::output::print;
+use crate::config::Place;
+use crate::installation::find_store;
 
 /// What can be built anew from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -17,9 +18,9 @@ pub enum Projection {
 ///
 /// # Errors
 /// When the database fails, or an event cannot be projected; the one in use stays as it is.
-pub async fn run(config: &Config, projection: Projection) -> anyhow::Result<()> {
+pub async fn run(place: &Place, projection: Projection) -> anyhow::Result<()> {
     let Projection::ImageView = projection;
-    let store = open_store(config).await?;
+    let store = find_store(place).await?;
     let bar = ProgressBar::new(0);
     if let Ok(style) =
         ProgressStyle::with_template("{bar:40} {pos}/{len} events, {per_sec}, {eta} left")

@@ -1,6 +1,7 @@
 //! A dialect is a vendor's wire format over our commands: credentials, wire types and an error
 //! writer. It holds no rule; rules are the domain's.
 
+pub mod answer;
 pub mod moov;
 pub mod openstack;
 pub mod problem;
@@ -11,7 +12,7 @@ use photolog_domain::Dialect;
 use photolog_store::ImagePage;
 
 use crate::app::App;
-use crate::auth::{self, Caller};
+use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::http::places::Place;
 use crate::http::{Request, Response};
@@ -46,7 +47,7 @@ pub async fn authenticate(
         Dialect::Uploadcare => uploadcare::signature::authenticate(app, request, checking).await,
         Dialect::OpenStack => openstack::authenticate(app, request).await,
         Dialect::Moov | Dialect::Photolog | Dialect::Cli => {
-            auth::basic_or_bearer(app, &request.headers).await
+            app.auth.basic_or_bearer(&request.headers).await
         }
     }
 }

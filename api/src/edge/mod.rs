@@ -1,83 +1,29 @@
 //! What an edge asks of the origin: which picture a link shows now, and the master to render it
-//! from. Only for who knows the shared secret; without one set, there is nothing here. [`push`]
+//! from. Only for callers that know the shared secret; without one set, there is nothing here. [`push`]
 //! is the other way: edges are told what has changed.
 
 pub mod push;
 
-use std::str::FromStr;
-
-use http::header::{CACHE_CONTROL, ETAG};
-use http::{HeaderValue, StatusCode};
-use photolog_domain::Digest;
-use photolog_rendition as rendition;
-use serde::Serialize;
-
 use crate::app::SharedApp;
-use crate::auth::secret;
 use crate::error::ApiError;
 use crate::http::response::{empty, json, set, with_body};
 use crate::http::{Request, Response};
-use crate::picture::{pointers, to_rendition};
-
+use crate::picture::to_rendition;
+use http::header::{CACHE_CONTROL, ETAG};
+use http::{HeaderValue, StatusCode};
+use photolog_domain::ContentHash;
+use photolog_rendition as rendition;
+use serde::Serialize;
 /// A pointer is asked for again every second; a copy in between would only make it older.
 const POINTER: &str = "private, no-cache";
+
 /// A master is named by its own digest.
 const MASTER: &str = "private, max-age=31536000, immutable";
-
-/// The secret that origin and edge share, kept as its hash. Empty means none: no edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EdgeSecret(Option<Digest>);
-
-impl EdgeSecret {
-    const SHORTEST: usize = 16;
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Lets an edge in. Where no secret is set, nobody learns that its paths exist.
-    ///
-    /// # Errors
-    /// 404 without a secret here, 401 without the right one there.
-    pub fn admit(&self, request: &Request) -> Result<(), ApiError> {
-        let Some(kept) = &self.0 else {
-            return Err(ApiError::not_found("there is nothing at this path"));
-        };
-        let given = request
-            .header("authorization")
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, secret)| secret.trim());
-        match given {
-            Some(given) if secret::matches(given, kept) => Ok(()),
-            _ => Err(ApiError::unauthenticated().because("edge_secret")),
-        }
-    }
-
-    /// What the origin shows to edges: the secret's hash, so that the secret itself need not be
-    /// kept, and what is overheard here opens nothing there.
-    fn push_token(&self) -> String {
-        self.0.map(|kept| kept.to_string()).unwrap_or_default()
-    }
-}
-
-impl FromStr for EdgeSecret {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.len() {
-            0 => Ok(Self(None)),
-            1..Self::SHORTEST => Err(format!("must have at least {} characters", Self::SHORTEST)),
-            _ => Ok(Self(Some(secret::hash(text)))),
-        }
-    }
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Pointer {
-    digest: Digest,
+    digest: ContentHash,
     media_type: &'static str,
     width: u32,
     height: u32,
@@ -89,7 +35,8 @@ struct Pointer {
 /// # Errors
 /// 401 without the secret, 404 for an unknown link.
 pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    let (_, image) = pointers::find(&app, &request).await?;
+    let public_id = request.id_of("image")?;
+    let image = app.pictures.shown(&app.store, &public_id).await?;
     let master = &image.master;
     let etag = format!("\"{}\"", master.digest);
     let mut response = if request.knows(&etag) {
@@ -119,7 +66,7 @@ pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiEr
 /// # Errors
 /// 401 without the secret, 404 for a digest that no image's master has.
 pub async fn master(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    let digest: Digest = request.id_of("digest")?;
+    let digest: ContentHash = request.id_of("digest")?;
     let missing = || ApiError::not_found("master not found");
     if !app.store.is_master(&digest).await? {
         return Err(missing());
@@ -137,21 +84,4 @@ fn keep(response: &mut Response, how: &'static str) {
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static(how));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_absent_or_long_enough() {
-        assert_eq!("".parse(), Ok(EdgeSecret(None)));
-        assert!("short".parse::<EdgeSecret>().is_err());
-        let secret: EdgeSecret = "0123456789abcdef".parse().unwrap();
-        assert!(
-            secret
-                .0
-                .is_some_and(|kept| secret::matches("0123456789abcdef", &kept))
-        );
-    }
 }

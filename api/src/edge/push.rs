@@ -1,17 +1,22 @@
 //! Tells edges which links have changed, so that they ask at once and not after the second for
-//! which they believe what they know. A message that is lost costs that second and no more.
+//! which they use what they know. A message that is lost costs that second and no more.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use futures::future::join_all;
-use photolog_domain::ImageId;
-use photolog_store::{Appended, LogEntry, Position, Store, StoreError};
+use http::StatusCode;
+use photolog_domain::{AccountId, ImageId};
+use photolog_projector::settings::one_line;
+use photolog_store::{
+    Appended, ImageFilter, ImageList, ImageRow, ListStart, LogEntry, Position, SortOrder, Store,
+    StoreError,
+};
 use reqwest::{Client, Url};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::EdgeSecret;
+use crate::auth::edge_secret::EdgeSecret;
 
 /// Log entries looked at together.
 const BATCH: u32 = 500;
@@ -22,8 +27,19 @@ const VISIBLE: Duration = Duration::from_secs(5);
 /// How long to wait after the log could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often an edge that could not be told is tried.
+const AGAIN: Duration = Duration::from_secs(10);
+
 /// After these a link may show something else.
 const CHANGES: &[&str] = &["Replaced", "Disabled"];
+/// After these all links of an account may.
+const CHANGES_OF_ALL: &[&str] = &["AccountClosed", "AccountReopened"];
+
+/// Most links in a message, of which an edge takes 64 KiB.
+const LINKS: usize = 1_000;
+/// Most links of an account that an edge is told of: as many as it remembers. What it does not remember
+/// it asks for, and by the end of a longer list its second would be over.
+const MOST_LINKS: usize = 10_000;
 
 /// Where an edge listens: `http://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,16 +77,27 @@ pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new();
     let token = secret.push_token();
+    let mut listeners: Vec<_> = edges
+        .into_iter()
+        .map(|edge| Listener {
+            edge,
+            problem: None,
+        })
+        .collect();
+    // Nothing, to hear at the start whether the secret is the edges' and not when a picture changes.
+    tell_all(&mut listeners, &client, &token, &[]).await;
     let mut reached = None;
     loop {
         match step(&store, reached).await {
             Ok((end, links)) => {
-                if !links.is_empty() {
-                    let told = edges.iter().map(|edge| tell(&client, edge, &token, &links));
-                    join_all(told).await;
+                for links in links.chunks(LINKS) {
+                    tell_all(&mut listeners, &client, &token, links).await;
                 }
                 if reached.replace(end) == Some(end) {
-                    store.log_grew(end).await;
+                    tokio::select! {
+                        () = store.log_grew(end) => {}
+                        () = sleep(AGAIN) => try_again(&mut listeners, &client, &token).await,
+                    }
                 }
             }
             Err(error) => {
@@ -97,8 +124,46 @@ async fn step(
         images.push(ImageId::new(change.stream));
     }
     let rows = store.image_rows(&images).await?;
-    let links = rows.iter().map(|row| row.state.public_id.to_string());
-    Ok((end, links.collect()))
+    let mut links: Vec<_> = rows.iter().map(link).collect();
+    for account in entries.iter().filter_map(account) {
+        // An edge may ask this node at once.
+        store.links_changed();
+        links.extend(links_of(store, account).await?);
+    }
+    Ok((end, links))
+}
+
+fn link(row: &ImageRow) -> String {
+    row.state.public_id.to_string()
+}
+
+/// The account whose links have all changed.
+fn account(entry: &LogEntry) -> Option<AccountId> {
+    let is_change = CHANGES_OF_ALL.contains(&entry.event_type.as_str());
+    is_change.then_some(entry.account)
+}
+
+/// The newest links of an account.
+async fn links_of(store: &Store, account: AccountId) -> Result<Vec<String>, StoreError> {
+    let mut links = Vec::new();
+    let mut start = ListStart::First;
+    while links.len() < MOST_LINKS {
+        let page = ImageList {
+            account,
+            which: ImageFilter::All,
+            order: SortOrder::NewestFirst,
+            start,
+            skip: 0,
+            count: LINKS as u64,
+        };
+        let page = store.list_images(&page).await?;
+        let Some(last) = page.rows.last() else {
+            break;
+        };
+        start = ListStart::After(last.image);
+        links.extend(page.rows.iter().map(link));
+    }
+    Ok(links)
 }
 
 fn change(entry: &LogEntry) -> Option<Appended> {
@@ -110,11 +175,64 @@ fn change(entry: &LogEntry) -> Option<Appended> {
     })
 }
 
-async fn tell(client: &Client, edge: &EdgeUrl, token: &str, links: &[String]) {
+async fn tell_all(listeners: &mut [Listener], client: &Client, token: &str, links: &[String]) {
+    let told = listeners
+        .iter_mut()
+        .map(|listener| listener.tell(client, token, links));
+    join_all(told).await;
+}
+
+/// Sees whether edges are there by now, or know the secret; they miss nothing by the message.
+async fn try_again(listeners: &mut [Listener], client: &Client, token: &str) {
+    let troubled = listeners
+        .iter_mut()
+        .filter(|listener| listener.problem.is_some())
+        .map(|listener| listener.tell(client, token, &[]));
+    join_all(troubled).await;
+}
+
+/// An edge, and why it was not told the last time: that is logged when it changes, not each time.
+struct Listener {
+    edge: EdgeUrl,
+    problem: Option<String>,
+}
+
+impl Listener {
+    async fn tell(&mut self, client: &Client, token: &str, links: &[String]) {
+        let problem = send(client, &self.edge, token, links).await.err();
+        let edge = self.edge.without_login();
+        match &problem {
+            Some(problem) if self.problem.as_ref() != Some(problem) => {
+                tracing::warn!(%edge, "an edge is not told of changes: {problem}");
+            }
+            None if self.problem.is_some() => tracing::info!(%edge, "the edge is told again"),
+            _ => {}
+        }
+        self.problem = problem;
+    }
+}
+
+/// Sends a message, or says what the operator should look at.
+async fn send(
+    client: &Client,
+    edge: &EdgeUrl,
+    token: &str,
+    links: &[String],
+) -> Result<(), String> {
     let message = client.post(edge.0.clone()).bearer_auth(token).json(links);
     let answer = message.timeout(TIMEOUT).send().await;
-    if let Err(error) = answer.and_then(reqwest::Response::error_for_status) {
-        tracing::warn!(edge = %edge.without_login(), %error, "an edge was not told of a change");
+    let answer = answer.map_err(|error| {
+        let error = anyhow::Error::from(error.without_url());
+        format!("--edges: {}", one_line(&error))
+    })?;
+    match answer.status() {
+        status if status.is_success() => Ok(()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(
+            "--edge-secret is not the edge's: give both the same PHOTOLOG_EDGE_SECRET".to_owned(),
+        ),
+        status => Err(format!(
+            "--edges: there is no edge, for the answer is {status}"
+        )),
     }
 }
 

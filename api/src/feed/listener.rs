@@ -13,7 +13,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use warp::sse::Event;
 
-use super::{BATCH, BATCH_BYTES, Filter};
+use super::events::{BATCH, to_events};
+use super::{BATCH_BYTES, Filter};
 use crate::app::SharedApp;
 use crate::auth::access::LongAccess;
 use crate::error::ApiError;
@@ -131,7 +132,7 @@ impl Listener {
 
     /// Ends the feed when its key or token was revoked, or lost the scope.
     async fn check(&mut self) -> Option<Event> {
-        let holds = self.access.check(&self.app).await;
+        let holds = self.access.check(&self.app.auth).await;
         holds
             .inspect_err(|error| tracing::debug!(%error, "a feed ends"))
             .ok()?;
@@ -167,7 +168,7 @@ impl Listener {
             .await?;
         self.behind = !entries.is_empty();
         let end = entries.last().map(|last| last.position);
-        let events: Vec<_> = entries.into_iter().filter_map(CloudEvent::of).collect();
+        let events = to_events(&self.app.store, account, entries).await?;
         if events.is_empty() {
             self.after = end.unwrap_or(self.after);
         }

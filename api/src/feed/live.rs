@@ -3,16 +3,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use photolog_domain::AccountId;
 use photolog_projector::CloudEvent;
-use photolog_store::{Position, Store, StoreError};
+use photolog_store::{LogEntry, Position, Store, StoreError};
 use photolog_telemetry::metric;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 
-use super::BATCH;
+use super::events::{BATCH, to_events};
 
 /// Events kept for a listener that is slow; one that is slower reads them from the log.
 const BACKLOG: usize = 64;
@@ -20,9 +20,13 @@ const BACKLOG: usize = 64;
 /// How long to wait after the log could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the log may be unreadable before the feeds end: a client that is silent for no reason that
+/// it can see should connect again, perhaps to another node.
+const LONGEST_SILENCE: Duration = Duration::from_secs(5);
+
 type Channels = Mutex<HashMap<AccountId, Sender<Arc<CloudEvent>>>>;
 
-/// What is new, for whoever listens.
+/// What is new, for all listeners.
 #[derive(Debug)]
 pub struct LiveFeed {
     channels: Arc<Channels>,
@@ -69,14 +73,21 @@ fn lock(
 
 async fn read(store: Store, channels: Arc<Channels>) {
     let mut after = 0;
+    let mut last_read = Instant::now();
     loop {
         match step(&store, &channels, after).await {
             Ok(reached) => {
                 after = reached.max(after);
+                last_read = Instant::now();
                 store.log_grew(after).await;
             }
-            Err(error) => {
+            Err(error) if last_read.elapsed() < LONGEST_SILENCE => {
                 tracing::warn!(%error, "the feeds pause");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the feeds end");
+                lock(&channels).clear();
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -95,10 +106,15 @@ async fn step(store: &Store, channels: &Channels, after: Position) -> Result<Pos
     }
     let entries = store.read_log(after, BATCH).await?;
     let reached = entries.last().map_or(after, |last| last.position);
+    let mut of_accounts: HashMap<AccountId, Vec<LogEntry>> = HashMap::new();
     for entry in entries {
-        let account = entry.account;
-        let channel = lock(channels).get(&account).cloned();
-        if let Some((channel, event)) = channel.zip(CloudEvent::of(entry)) {
+        of_accounts.entry(entry.account).or_default().push(entry);
+    }
+    for (account, entries) in of_accounts {
+        let Some(channel) = lock(channels).get(&account).cloned() else {
+            continue;
+        };
+        for event in to_events(store, account, entries).await? {
             // Without a listener left there is nobody to tell.
             let _ = channel.send(Arc::new(event));
         }

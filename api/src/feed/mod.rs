@@ -3,25 +3,15 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | the endpoint: pages of JSON, or server-sent events |
+//! | `events` | entries of the log as events of an account |
 //! | [`live`] | one reader of the log for all listeners of this process |
 //! | `listener` | one listener: catches up from the log, then hears what is new |
 //!
 //! Both forms carry [`CloudEvent`]s, as JetStream does; see `docs/events.md`.
 
+pub(crate) mod events;
 mod listener;
 pub mod live;
-
-use std::collections::BTreeSet;
-
-use futures::TryStreamExt;
-use http::StatusCode;
-use photolog_domain::{ImageEvent, ImageId};
-use photolog_projector::CloudEvent;
-use photolog_store::{LogEntry, Position};
-use serde::Serialize;
-use serde_json::value::RawValue;
-use sync_wrapper::SyncStream;
-use warp::Reply;
 
 use crate::app::SharedApp;
 use crate::auth::access::LongAccess;
@@ -31,12 +21,21 @@ use crate::http::memory::Holder;
 use crate::http::response::json;
 use crate::http::{Request, Response};
 use crate::limits::PAGE_BYTES;
+use events::{BATCH, to_events};
+use futures::TryStreamExt;
+use http::StatusCode;
+use photolog_domain::{ImageEvent, ImageId};
+use photolog_projector::CloudEvent;
+use photolog_store::Position;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+use sync_wrapper::SyncStream;
+use warp::Reply;
 
 const DEFAULT_LIMIT: u64 = 100;
-const MAX_LIMIT: u64 = 1_000;
 
-/// Entries of the log read at once: their events may be large.
-const BATCH: u32 = 100;
+const MAX_LIMIT: u64 = 1_000;
 
 /// What a batch takes in memory, as rows and as values.
 const BATCH_BYTES: u64 = 2 * BATCH as u64 * (100 << 10);
@@ -69,7 +68,7 @@ async fn live_feed(
         Some(id) => Some(id.parse().map_err(|_| not_a_position("Last-Event-ID"))?),
         None => cursor(request)?,
     };
-    let access = LongAccess::of(&app, request)?;
+    let access = LongAccess::of(&app.places, request)?;
     let events = listener::events(app, access, filter, after).await?;
     Ok(warp::sse::reply(SyncStream::new(events.into_stream())).into_response())
 }
@@ -100,7 +99,8 @@ async fn page(app: SharedApp, request: &Request, filter: &Filter) -> Result<Resp
             break;
         };
         let end = last.position;
-        for (position, text) in written(entries, filter.clone()).await? {
+        let read = to_events(&app.store, account, entries).await?;
+        for (position, text) in written(read, filter.clone()).await? {
             if !events.is_empty() && bytes + text.get().len() > PAGE_BYTES {
                 next = Some(after.to_string());
                 break 'batches;
@@ -126,14 +126,14 @@ async fn page(app: SharedApp, request: &Request, filter: &Filter) -> Result<Resp
         .await
 }
 
-/// The wanted ones of some entries as they go over the wire, with their positions.
+/// The wanted ones of some events as they go over the wire, with their positions.
 async fn written(
-    entries: Vec<LogEntry>,
+    events: Vec<CloudEvent>,
     filter: Filter,
 ) -> Result<Vec<(Position, Box<RawValue>)>, ApiError> {
     let write = move || {
-        let events = entries.into_iter().filter_map(CloudEvent::of);
         events
+            .into_iter()
             .filter(|event| filter.wants(event))
             .map(|event| Ok((event.position(), serde_json::value::to_raw_value(&event)?)))
             .collect::<Result<_, serde_json::Error>>()

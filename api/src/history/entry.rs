@@ -1,8 +1,10 @@
 //! One event of the audit: its envelope, and what stood there before and after.
 
 use cqrs_es::Aggregate;
-use photolog_domain::{Dialect, Image, ImageEvent, ImageState, Metadata, MetadataKey, Timestamp};
-use photolog_store::Recorded;
+use photolog_domain::{
+    Dialect, Image, ImageEvent, ImageState, Metadata, MetadataKey, Name, Timestamp,
+};
+use photolog_store::{ActorNames, Recorded};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use crate::error::ApiError;
 pub struct Entry {
     /// Its place in the image's stream, from 1.
     pub sequence: u64,
-    /// Its place in the log of all images; absent while it is being sealed.
+    /// Its place in the log of all images; absent while it is being sequenced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<i64>,
     /// What happened.
@@ -23,9 +25,12 @@ pub struct Entry {
     pub event_type: &'static str,
     /// When.
     pub at: Timestamp,
-    /// The key id that asked for it, or `operator`.
+    /// The key id that asked for it; `operator` or `operator:LABEL` for the command line.
     pub actor: String,
-    /// Through which door.
+    /// What the key is called, when it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_name: Option<Name>,
+    /// Through which dialect.
     pub dialect: Dialect,
     /// Why, when the client said so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,11 +53,12 @@ pub struct Entry {
     pub after: Value,
 }
 
-/// Walks through events and says what each one changed; `image` is as it was before them, and
+/// Walks through events and says what each one changed, and who did it; `image` is as it was before them, and
 /// afterwards as it is behind them.
 pub fn entries(
     image: &mut Image,
     events: impl IntoIterator<Item = Recorded<ImageEvent>>,
+    names: &ActorNames,
 ) -> impl Iterator<Item = Entry> {
     events.into_iter().map(move |recorded| {
         let before = changed(&recorded.event, image.state());
@@ -63,6 +69,7 @@ pub fn entries(
             position: recorded.position,
             event_type: event.name(),
             at: event.at(),
+            actor_name: names.get(&recorded.metadata.actor).cloned(),
             actor: recorded.metadata.actor,
             dialect: recorded.metadata.dialect,
             reason: recorded.metadata.reason,
@@ -129,6 +136,7 @@ pub fn csv_head() -> Result<Vec<u8>, ApiError> {
         "type",
         "at",
         "actor",
+        "actorName",
         "dialect",
         "reason",
         "requestID",
@@ -154,6 +162,7 @@ pub fn csv_row(entry: &Entry) -> Result<Vec<u8>, ApiError> {
         entry.event_type.to_owned(),
         entry.at.to_string(),
         harmless(&entry.actor),
+        harmless(entry.actor_name.as_ref().map_or("", Name::as_str)),
         entry.dialect.to_string(),
         harmless(entry.reason.as_deref().unwrap_or_default()),
         harmless(&entry.request_id),
@@ -242,7 +251,8 @@ mod tests {
 
     #[test]
     fn each_entry_shows_what_stood_there_before_and_after() {
-        let entries: Vec<_> = entries(&mut Image::default(), stream()).collect();
+        let entries: Vec<_> =
+            entries(&mut Image::default(), stream(), &ActorNames::default()).collect();
         assert_eq!(entries[0].before, Value::Null);
         assert_eq!(entries[0].after["publicID"], "abcdefghij_-ABCDEFGH1");
         let metadata = |value: &str| json!({"metadata": {"a": value}});
@@ -268,7 +278,8 @@ mod tests {
 
     #[test]
     fn a_reason_cannot_become_a_formula() {
-        let entries: Vec<_> = entries(&mut Image::default(), stream()).collect();
+        let entries: Vec<_> =
+            entries(&mut Image::default(), stream(), &ActorNames::default()).collect();
         let lines = entries.iter().map(|entry| csv_row(entry).unwrap());
         let table = csv_head().unwrap().into_iter().chain(lines.flatten());
         let text = String::from_utf8(table.collect()).unwrap();

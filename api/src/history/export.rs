@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
+use super::filter::{BATCH_BYTES, Filter, Format};
 use super::walk::{Walk, beginning, line};
-use super::{BATCH_BYTES, Filter, Format};
 use crate::app::SharedApp;
 use crate::auth::access::LongAccess;
 use crate::error::ApiError;
@@ -54,7 +54,7 @@ impl Export {
     /// The next ones; none at the end.
     async fn some(&mut self, filter: &Filter, format: Format) -> Result<Vec<Bytes>, ApiError> {
         let period = self.app.limits.feed_check();
-        self.access.check_each(&self.app, period).await?;
+        self.access.check_each(&self.app.auth, period).await?;
         let holder = Holder::Account(self.access.account);
         let turn = self.app.reads.turn(holder, BATCH_BYTES).await?;
         let lines = self.walk.next(filter, move |entry| line(format, entry));

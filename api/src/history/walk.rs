@@ -8,7 +8,7 @@ use photolog_domain::{AccountId, Image, ImageError, ImageEvent, ImageId, ImageSt
 use photolog_store::{Recorded, Store};
 
 use super::entry::{Entry, csv_head, csv_row, entries, json_line};
-use super::{BATCH, Filter, Format};
+use super::filter::{BATCH, Filter, Format};
 use crate::error::ApiError;
 use crate::http::compute::compute;
 use crate::limits::PAGE_BYTES;
@@ -16,6 +16,7 @@ use crate::limits::PAGE_BYTES;
 /// A stream of events and how far we have come.
 pub struct Walk {
     store: Store,
+    account: AccountId,
     image: ImageId,
     /// The image as it was before the events of `batch`.
     state: Image,
@@ -44,6 +45,7 @@ impl Walk {
     ) -> Result<Self, ApiError> {
         let mut walk = Self {
             store: store.clone(),
+            account,
             image,
             state: Image::default(),
             batch: Vec::new(),
@@ -94,11 +96,13 @@ impl Walk {
         write: impl Fn(&Entry) -> Result<T, ApiError> + Copy + Send + 'static,
     ) -> Result<Vec<(u64, T)>, ApiError> {
         while !self.batch.is_empty() {
+            let actors = self.batch.iter().map(|event| event.metadata.actor.as_str());
+            let names = self.store.actor_names(self.account, actors).await?;
             let (state, batch) = (mem::take(&mut self.state), mem::take(&mut self.batch));
             let filter = filter.clone();
             let written = compute(move || {
                 let mut state = state;
-                let written = entries(&mut state, batch)
+                let written = entries(&mut state, batch, &names)
                     .filter(|entry| filter.wants(entry))
                     .map(|entry| Ok((entry.sequence, write(&entry)?)))
                     .collect::<Result<Vec<_>, ApiError>>();

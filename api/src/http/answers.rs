@@ -5,23 +5,22 @@
 //! while belongs to a client that does not read. Over HTTP/2 nothing else shows that: the client may
 //! take every frame of the connection and still give a stream no window.
 
+use crate::error::ApiError;
+use crate::http::connections::{Connection, Ended, InFlight};
+use crate::http::memory::Holder;
+use crate::http::progress::Progress;
+use crate::limits::Pace;
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use photolog_telemetry::metric;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use http::Response;
-use http_body::{Body, Frame, SizeHint};
-use photolog_telemetry::metric;
 use tokio::sync::Notify;
-
-use crate::error::ApiError;
-use crate::http::connections::{Connection, Ended, InFlight};
-use crate::http::memory::Holder;
-use crate::limits::Pace;
 
 /// Handed to hyper at once: small enough that each piece shows progress.
 pub const PIECE_BYTES: usize = 64 * 1024;
@@ -370,60 +369,6 @@ impl Drop for Reserved {
             gauge().decrement(answer.bytes as f64);
             self.answers.freed.notify_waiters();
         }
-    }
-}
-
-/// How an answer comes along.
-#[derive(Debug, Default)]
-pub struct Progress(Mutex<Wait>);
-
-#[derive(Debug, Default)]
-struct Wait {
-    /// Since when the client has a piece, or the beginning of the body, to take.
-    since: Option<Instant>,
-    /// The piece that it is taking.
-    bytes: u64,
-    /// Time waited that what was taken meanwhile does not excuse.
-    debt: Duration,
-}
-
-impl Progress {
-    /// Whether the client has kept us waiting for too long.
-    pub fn is_overdue(&self, now: Instant, pace: Pace) -> bool {
-        let wait = self.lock();
-        let waited = wait
-            .since
-            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        // A piece may take as long as its size at the least rate.
-        wait.debt + waited > pace.allows(wait.bytes)
-    }
-
-    fn kept_waiting(&self, now: Instant) -> Duration {
-        self.lock()
-            .since
-            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
-    }
-
-    /// hyper wants the next piece: the one before is on its way.
-    fn is_wanted(&self, pace: Pace) {
-        let mut wait = self.lock();
-        if let Some(since) = wait.since.take() {
-            let excused = pace.allows(wait.bytes).saturating_sub(pace.pause);
-            wait.debt = (wait.debt + since.elapsed())
-                .saturating_sub(excused)
-                .min(pace.pause);
-            wait.bytes = 0;
-        }
-    }
-
-    fn is_handed(&self, bytes: usize) {
-        let mut wait = self.lock();
-        wait.since = Some(Instant::now());
-        wait.bytes = bytes as u64;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Wait> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::ApiError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IfMatch {
     /// Nothing.
-    Whatever,
+    Any,
     /// That its stream is at one of these sequences.
     Sequence(Vec<u64>),
 }
@@ -23,7 +23,7 @@ impl IfMatch {
             .map(|line| line.to_str().unwrap_or_default().trim())
             .collect();
         match lines.as_slice() {
-            [] | ["*"] => Self::Whatever,
+            [] | ["*"] => Self::Any,
             lines => Self::Sequence(
                 lines
                     .iter()

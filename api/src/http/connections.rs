@@ -14,8 +14,8 @@ use ipnet::IpNet;
 use photolog_telemetry::metric;
 use tokio::sync::Notify;
 
-use crate::http::answers::Progress;
 use crate::http::client_address::counted_as;
+use crate::http::progress::Progress;
 use crate::limits::{Limits, Pace};
 
 /// How often deadlines are looked at: they are kept to that accuracy.

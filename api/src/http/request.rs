@@ -1,21 +1,20 @@
 //! A request as handlers see it: matched, decoded, and with its caller known.
 
-use std::any::Any;
-use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
-
-use http::{HeaderMap, Method};
-use http_body::Body;
-use photolog_domain::Dialect;
-use uuid::Uuid;
-
 use crate::auth::Caller;
 use crate::error::{ApiError, Kind};
 use crate::http::answers::Reader;
 use crate::http::compute::compute;
+use crate::http::header::header;
 use crate::http::path::{Parameters, Query};
 use crate::http::{RequestBody, Response};
+use http::{HeaderMap, Method};
+use http_body::Body;
+use photolog_domain::Dialect;
+use std::any::Any;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// A larger JSON text is parsed on the blocking pool.
 const MAX_BYTES_PARSED_INLINE: usize = 32 * 1024;
@@ -72,7 +71,7 @@ pub struct Request {
     pub body: RequestBody,
     /// The request's name.
     pub id: RequestId,
-    /// Through which door it came.
+    /// Through which dialect it came.
     pub dialect: Dialect,
     /// Who asks; `None` only on routes that need no credentials.
     pub caller: Option<Caller>,
@@ -189,11 +188,6 @@ pub fn not_shown(problem: &serde_json::Error) -> ApiError {
         problem.line(),
         problem.column()
     ))
-}
-
-/// A header's value, when it is there and is text.
-pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Answers.
 
+use crate::auth::rate::Allowance;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-
-use crate::auth::rate::Allowance;
-use crate::executor::Written;
 
 /// An answer.
 pub type Response = warp::reply::Response;
@@ -39,10 +37,13 @@ pub fn json_as(status: StatusCode, content_type: &'static str, body: &impl Seria
         tracing::error!(%problem, "an answer could not be written as JSON");
         b"{}".to_vec()
     });
-    let mut response = with_body(status, content_type, text);
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    no_store(with_body(status, content_type, text))
+}
+
+/// Keeps a response out of every cache.
+pub fn no_store(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, value);
     response
 }
 
@@ -80,16 +81,4 @@ pub fn set_allowance(response: &mut Response, allowance: &Allowance) {
         &policy,
     );
     set(response, HeaderName::from_static("ratelimit"), &state);
-}
-
-/// What every answer to a write carries: the image's version, and an honest word when lists may
-/// not show the write yet.
-pub fn note_write(response: &mut Response, written: &Written) {
-    set_version(response, written.sequence);
-    if !written.visible {
-        response.headers_mut().insert(
-            HeaderName::from_static("x-photolog-visibility"),
-            HeaderValue::from_static("pending"),
-        );
-    }
 }

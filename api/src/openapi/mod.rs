@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | this one | puts routes and their descriptions together, and serves them |
 //! | `operation` | what is said of one route |
-//! | `moov`, `uploadcare`, `openstack`, `photolog` | the routes of each door, and its types |
+//! | `moov`, `uploadcare`, `openstack`, `photolog` | the routes of each dialect, and its types |
 //!
 //! Paths, methods, credentials and failures come from the table and the dialect; a description
 //! adds what only people know. A route without one fails a test.
@@ -22,10 +22,9 @@ use serde_json::{Map, Value, json};
 
 use crate::app::SharedApp;
 use crate::error::ApiError;
-use crate::http::response::{json, set, with_body};
+use crate::http::response::{no_store, set, with_body};
 use crate::http::{Request, Response};
 use crate::route::Route;
-use crate::routes::ROUTES;
 use operation::Operation;
 
 /// Everything in one file, so that it works where nothing else can be reached.
@@ -44,7 +43,8 @@ const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src blob:
 
 /// `GET /openapi.json`
 pub async fn show(app: SharedApp, _request: Request) -> Result<Response, ApiError> {
-    Ok(json(StatusCode::OK, &document(&app.public_url)))
+    let document = with_body(StatusCode::OK, "application/json", app.openapi.clone());
+    Ok(no_store(document))
 }
 
 /// `GET /docs`: a page that reads the description and sends requests.
@@ -55,10 +55,10 @@ pub async fn page(_app: SharedApp, _request: Request) -> Result<Response, ApiErr
     Ok(response)
 }
 
-/// The description of an installation that clients reach at `public_url`.
-pub fn document(public_url: &str) -> Value {
+/// The description of these routes, for clients that reach them at `public_url`.
+pub fn document(routes: &[Route], public_url: &str) -> Value {
     let mut paths = Map::new();
-    for route in ROUTES {
+    for route in routes {
         let Some(operation) = describe(route) else {
             continue;
         };
@@ -110,13 +110,13 @@ fn tags() -> Value {
 }
 
 fn schemas() -> Value {
-    let doors = [
+    let dialects = [
         moov::schemas(),
         uploadcare::schemas(),
         openstack::schemas(),
         photolog::schemas(),
     ];
-    let members = doors.into_iter().filter_map(|door| match door {
+    let members = dialects.into_iter().filter_map(|dialect| match dialect {
         Value::Object(members) => Some(members),
         _ => None,
     });
@@ -141,6 +141,7 @@ fn security_schemes() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::ROUTES;
 
     #[test]
     fn every_route_is_described() {
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_named_value_of_a_path_is_a_parameter_and_every_reference_leads_somewhere() {
-        let document = document("http://localhost");
+        let document = document(ROUTES, "http://localhost");
         for (path, item) in document["paths"].as_object().unwrap() {
             for operation in item.as_object().unwrap().values() {
                 let named = path.split('/').filter(|part| part.starts_with('{'));

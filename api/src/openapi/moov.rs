@@ -1,4 +1,4 @@
-//! Moov's door: images, tokens, and the public pictures.
+//! Moov's dialect: images, tokens, and the public pictures.
 
 use serde_json::{Value, json};
 
@@ -103,7 +103,7 @@ fn form() -> Value {
             "required": ["image"],
             "properties": {
                 "image": { "type": "string", "contentMediaType": "application/octet-stream",
-                    "description": "PNG, JPEG or WebP of at most 16 MiB, told by the bytes." },
+                    "description": "PNG, JPEG or WebP of at most 16 MiB; the bytes decide which." },
                 "metadata": schema("MoovMetadata"),
             },
         },

@@ -1,4 +1,4 @@
-//! OpenStack's door: image metadata, images, and the way in.
+//! OpenStack's dialect: image metadata, images, and the way in.
 
 use serde_json::{Value, json};
 
@@ -43,11 +43,14 @@ pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
         ),
         ("GET", "/v2.1") => version("What compute speaks"),
         ("GET", "/v3") => version("What identity speaks"),
-        ("GET", "/") => Operation::new("Every version there is").answer(
+        ("GET", "/") => Operation::new("Every version there is; in a browser, the first page").other_answer(
             200,
-            "Versions",
-            json!({ "type": "object", "required": ["versions"],
-                "properties": { "versions": { "type": "array", "items": schema("OpenStackVersion") } } }),
+            json!({ "description": "Versions, or the page for who names `text/html` in `Accept`",
+                "content": {
+                    "application/json": { "schema": { "type": "object", "required": ["versions"],
+                        "properties": { "versions": { "type": "array", "items": schema("OpenStackVersion") } } } },
+                    "text/html": {},
+                } }),
         ),
         ("POST", "/v3/auth/tokens") => Operation::new("Log in: a key is a user, its account the project")
             .body(schema("KeystoneRequest"))

@@ -193,7 +193,7 @@ fn media_type(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Every failure of a door has the same shape.
+/// Every failure of a dialect has the same shape.
 fn failure(dialect: Dialect) -> Value {
     let (media_type, name) = match dialect {
         Dialect::Moov => ("application/json", "MoovError"),

@@ -10,7 +10,7 @@ function make(name, properties = {}, ...children) {
 const credentials = document.getElementById("credentials");
 const said = (name) => credentials.elements[name].value.trim();
 
-/** The headers by which each door knows its caller. */
+/** The headers by which each dialect knows its caller. */
 function authorization(operation) {
   const scheme = Object.keys(operation.security[0] ?? {})[0];
   const [key, secret] = [said("key"), said("secret")];

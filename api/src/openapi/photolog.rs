@@ -1,4 +1,4 @@
-//! Our own door: the audit, the edges, the operator.
+//! Our own dialect: the audit, the edges, the operator.
 
 use photolog_domain::ImageEvent;
 use serde_json::{Value, json};
@@ -26,6 +26,11 @@ pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
                 "properties": { "status": { "const": "ok" } } }),
         ),
         ("GET", "/readyz") => Operation::new("Whether this node should get requests")
+            .query(
+                "for",
+                "`reads` (default) or `writes`: then also faults that every node shares are told as 503.",
+                json!({ "enum": ["reads", "writes"] }),
+            )
             .answer(200, "It should", schema("Readiness"))
             .answer(503, "It should not", schema("Readiness")),
         ("GET", "/openapi.json") => Operation::new("This description").answer(
@@ -38,6 +43,10 @@ pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
                 200,
                 json!({ "description": "The page", "content": { "text/html": {} } }),
             ),
+        ("GET", "/sample.jpg") => Operation::new("A picture to try an upload with").other_answer(
+            200,
+            json!({ "description": "The picture", "content": { "image/jpeg": {} } }),
+        ),
         _ => return None,
     };
     Some(operation)
@@ -151,11 +160,14 @@ pub(super) fn schemas() -> Value {
         },
         "Readiness": {
             "type": "object",
-            "required": ["status"],
+            "required": ["status", "projectionLag", "reasons"],
             "properties": {
-                "status": { "enum": ["ready", "behind", "unavailable"] },
-                "projectionLag": { "type": "integer", "description": "Events." },
-                "problem": text,
+                "status": { "enum": ["ready", "degraded", "unavailable"] },
+                "projectionLag": {
+                    "type": ["integer", "null"],
+                    "description": "Events that lists lack; null when the database does not answer.",
+                },
+                "reasons": { "type": "array", "items": text, "description": "What is wrong." },
             },
         },
         "HistoryEntry": {
@@ -166,7 +178,8 @@ pub(super) fn schemas() -> Value {
                 "position": { "type": "integer", "description": "Its place in the log." },
                 "type": { "enum": ImageEvent::TYPES },
                 "at": { "type": "string", "format": "date-time" },
-                "actor": { "type": "string", "description": "A key id, or `operator`." },
+                "actor": { "type": "string", "description": "A key id; `operator` or `operator:LABEL` for the command line." },
+                "actorName": { "type": "string", "maxLength": 200, "description": "What the key is called, when it has a name." },
                 "dialect": text,
                 "reason": text,
                 "requestID": text,

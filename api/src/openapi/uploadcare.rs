@@ -1,4 +1,4 @@
-//! Uploadcare's door: files and their metadata.
+//! Uploadcare's dialect: files and their metadata.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Renditions as files, up to a size limit; the least recently used go first.
 //!
-//! Nothing here is precious: a file that cannot be read or written is only a miss.
+//! Nothing here is precious: a file that cannot be read or written, or is damaged, is only a miss.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+use super::cached_file::{self, DIGEST_BYTES, ENDING};
 use crate::http::compute::freed_elsewhere;
 
 /// Files under one folder, by name.
@@ -32,7 +33,7 @@ impl DiskCache {
                 .eviction_policy(EvictionPolicy::lru())
                 .eviction_listener(move |name: std::sync::Arc<String>, _, cause| {
                     if cause.was_evicted() {
-                        forget(&evict_from.join(name.as_str()));
+                        forget(&place(&evict_from, &name));
                     }
                 })
                 .build();
@@ -45,33 +46,38 @@ impl DiskCache {
         .map_err(std::io::Error::other)?
     }
 
-    /// The file's length in bytes, when it is there.
+    /// How many bytes were kept, when they are there.
     pub fn length(&self, name: &str) -> Option<u64> {
-        self.sizes.get(name).map(u64::from)
+        let size = self.sizes.get(name)?;
+        Some(size.saturating_sub(DIGEST_BYTES).into())
     }
 
-    /// The file's bytes, when it is there.
+    /// The bytes that were kept, when they are there and whole.
     pub async fn get(&self, name: &str) -> Option<Bytes> {
         self.sizes.get(name)?;
-        match tokio::fs::read(self.directory.join(name)).await {
-            Ok(bytes) => Some(freed_elsewhere(bytes)),
-            Err(problem) => {
-                tracing::debug!(%problem, name, "a cached rendition could not be read");
-                self.sizes.invalidate(name);
-                None
-            }
+        let (file, owned) = (place(&self.directory, name), name.to_owned());
+        let read = move || Ok(cached_file::open(&owned, std::fs::read(file)?));
+        let read = tokio::task::spawn_blocking(read).await;
+        match read.map_err(std::io::Error::other).flatten() {
+            Ok(Some(bytes)) => return Some(freed_elsewhere(bytes)),
+            Ok(None) => tracing::warn!(name, "a cached rendition is damaged: it is made anew"),
+            Err(problem) => tracing::debug!(%problem, name, "a cached rendition could not be read"),
         }
+        self.sizes.invalidate(name);
+        None
     }
 
     /// Keeps bytes under a name; whole or not at all.
     pub async fn put(&self, name: String, bytes: Bytes) {
-        let target = self.directory.join(&name);
+        let target = place(&self.directory, &name);
         let directory = self.directory.clone();
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let size = size.saturating_add(DIGEST_BYTES);
         let sizes = self.sizes.clone();
         let written = tokio::task::spawn_blocking(move || {
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
             std::io::Write::write_all(&mut file, &bytes)?;
+            std::io::Write::write_all(&mut file, &cached_file::digest(&name, &bytes))?;
             file.persist(target)?;
             sizes.insert(name, size);
             // Otherwise a later lookup would remove evicted files on an async thread.
@@ -85,16 +91,27 @@ impl DiskCache {
     }
 }
 
-/// Names and sizes of the files, least recently used first; leftovers of a crash are removed.
+/// Where the bytes of a name are.
+fn place(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}{ENDING}"))
+}
+
+/// Names and sizes of the files, least recently used first; leftovers of a crash, and files of earlier
+/// versions, are removed.
 fn stock(directory: &Path) -> std::io::Result<Vec<(String, u32)>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         let about = entry.metadata()?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        let kept = name
+            .strip_suffix(ENDING)
+            .filter(|name| !name.starts_with('.'));
+        let Some(name) = kept.map(str::to_owned) else {
             forget(&entry.path());
-        } else if about.is_file() {
+            continue;
+        };
+        if about.is_file() {
             let used = about.accessed().or_else(|_| about.modified());
             let size = u32::try_from(about.len()).unwrap_or(u32::MAX);
             files.push((used.unwrap_or(SystemTime::UNIX_EPOCH), name, size));
@@ -132,10 +149,30 @@ mod tests {
             .put("a.png".into(), bytes.clone())
             .await;
         std::fs::write(folder.path().join(".tmpleft"), b"half").unwrap();
+        // As an earlier version has kept it.
+        std::fs::write(folder.path().join("b.png"), b"picture").unwrap();
         let reopened = cache(folder.path(), 100).await;
         assert_eq!(reopened.get("a.png").await, Some(bytes));
         assert_eq!(reopened.get("b.png").await, None);
         assert!(!folder.path().join(".tmpleft").exists());
+        assert!(!folder.path().join("b.png").exists());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_a_miss_until_it_is_kept_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 100).await;
+        let bytes = Bytes::from_static(b"picture");
+        cache.put("a.png".into(), bytes.clone()).await;
+        assert_eq!(cache.length("a.png"), Some(7));
+        let file = place(folder.path(), "a.png");
+        let mut damaged = std::fs::read(&file).unwrap();
+        damaged[3] ^= 1;
+        std::fs::write(&file, damaged).unwrap();
+        assert_eq!(cache.get("a.png").await, None);
+        assert_eq!(cache.length("a.png"), None);
+        cache.put("a.png".into(), bytes.clone()).await;
+        assert_eq!(cache.get("a.png").await, Some(bytes));
     }
 
     #[tokio::test]

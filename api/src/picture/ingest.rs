@@ -6,20 +6,23 @@ use bytes::Bytes;
 use photolog_domain::{AccountId, Content, Master};
 use photolog_rendition as rendition;
 use photolog_rendition::{RenditionSpec, RequestedSize};
-use photolog_store::Spool;
+use photolog_store::{Kept, Spool};
 
 use crate::error::ApiError;
 use crate::http::memory::Holder;
+use crate::picture::media::{master_info, to_domain};
+use crate::picture::pictures::Pictures;
 use crate::picture::renditions::Viewer;
-use crate::picture::{Pictures, master_info, to_domain};
 
 /// A picture that is stored, durable, and ready to be named by an event.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Ingested {
     /// The uploaded bytes.
     pub content: Content,
     /// The picture made from them.
     pub master: Master,
+    /// The blobs of both, to be confirmed when the event is there.
+    pub blobs: [Kept; 2],
 }
 
 impl Pictures {
@@ -49,15 +52,16 @@ impl Pictures {
         let bytes = spool.read().await?;
         let (made, room) = turn.run(move || rendition::make_master(&bytes)).await?;
         let made = made?;
-        let master_digest = self.blobs.put(Bytes::from(made.bytes)).await?;
+        let master_blob = self.blobs.put(Bytes::from(made.bytes)).await?;
         let master = Master {
-            digest: master_digest,
+            digest: master_blob.digest(),
             media_type: to_domain(made.media_type),
             width: made.dimensions.width,
             height: made.dimensions.height,
         };
+        let content_blob = spool.keep().await?;
         let content = Content {
-            digest: spool.keep().await?,
+            digest: content_blob.digest(),
             media_type: to_domain(inspection.media_type),
             size_bytes,
             width: made.original_dimensions.width,
@@ -69,7 +73,22 @@ impl Pictures {
             .clone()
             .render_default(master.clone(), content.has_alpha, holder);
         tokio::spawn(first_look);
-        Ok(Ingested { content, master })
+        Ok(Ingested {
+            content,
+            master,
+            blobs: [content_blob, master_blob],
+        })
+    }
+
+    /// Makes sure that blobs are there which an event names now.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn confirm(&self, blobs: impl IntoIterator<Item = Kept>) -> Result<(), ApiError> {
+        for blob in blobs {
+            blob.confirm(&self.blobs).await?;
+        }
+        Ok(())
     }
 
     /// The first look at a new picture is at the default size: have it ready.

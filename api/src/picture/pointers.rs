@@ -4,17 +4,13 @@
 //! picture shows at once; and no longer than a second, should word of a change be lost between
 //! processes.
 
-use std::time::Duration;
-
 use moka::sync::Cache;
 use photolog_domain::PublicId;
 use photolog_store::{PublicImage, Store, StoreError};
-
-use crate::app::App;
-use crate::error::ApiError;
-use crate::http::Request;
+use std::time::Duration;
 
 const MOST_ENTRIES: u64 = 100_000;
+
 const LIFETIME: Duration = Duration::from_secs(1);
 
 /// Public links in memory.
@@ -37,17 +33,6 @@ impl Default for Pointers {
                 .build(),
         }
     }
-}
-
-/// The link in a request's path, and the image behind it.
-///
-/// # Errors
-/// 404 when there is none.
-pub async fn find(app: &App, request: &Request) -> Result<(PublicId, PublicImage), ApiError> {
-    let public_id: PublicId = request.id_of("image")?;
-    let image = app.pictures.pointers.find(&app.store, &public_id).await?;
-    let image = image.ok_or_else(|| ApiError::not_found("image not found"))?;
-    Ok((public_id, image))
 }
 
 impl Pointers {

@@ -3,20 +3,20 @@
 //! Room for the answer is taken before its bytes are read or made: so clients that read nothing cannot
 //! fill memory with what waits for them.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use photolog_domain::{Digest, Master};
-use photolog_rendition as rendition;
-use photolog_rendition::RenditionSpec;
-use photolog_telemetry::metric;
-
 use crate::error::ApiError;
 use crate::http::answers::{Reader, Room};
 use crate::http::compute::freed_elsewhere;
 use crate::http::fair_queue::{FairQueue, Turn};
 use crate::http::memory::Holder;
-use crate::picture::{Pictures, master_info};
+use crate::picture::media::master_info;
+use crate::picture::pictures::Pictures;
+use crate::picture::rendition_key::RenditionKey;
+use bytes::Bytes;
+use photolog_domain::Master;
+use photolog_rendition as rendition;
+use photolog_rendition::RenditionSpec;
+use photolog_telemetry::metric;
+use std::sync::Arc;
 
 /// Who wants to see a rendition.
 #[derive(Clone, Copy, Debug)]
@@ -53,37 +53,6 @@ impl Viewer<'_> {
             drop(turn);
             reader.room(bytes).await?;
         }
-    }
-}
-
-/// What makes two renditions the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RenditionKey {
-    master: Digest,
-    width: u32,
-    height: u32,
-    media_type: rendition::MediaType,
-}
-
-impl RenditionKey {
-    fn new(master: &Master, spec: &RenditionSpec) -> Self {
-        Self {
-            master: master.digest,
-            width: spec.dimensions.width,
-            height: spec.dimensions.height,
-            media_type: spec.media_type,
-        }
-    }
-
-    fn file_name(&self) -> String {
-        format!(
-            "{}-{}x{}-v{}.{}",
-            self.master,
-            self.width,
-            self.height,
-            rendition::RENDERER_VERSION,
-            self.media_type.extension()
-        )
     }
 }
 

@@ -157,6 +157,7 @@ fn event_seeds() -> Vec<Vec<u8>> {
     let golden = [
         include_str!("../../../domain/golden/events-v1.json"),
         include_str!("../../../domain/golden/key-issued-v2.json"),
+        include_str!("../../../domain/golden/accounts-v1.json"),
     ];
     let stored = golden.map(|text| serde_json::from_str::<Vec<Value>>(text).unwrap_or_default());
     let texts = stored.iter().flatten().filter_map(|event| {

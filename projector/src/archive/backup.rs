@@ -2,19 +2,33 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
 use photolog_store::{BlobConfig, Blobs, Position, Store, private};
 use serde::Serialize;
 
 use super::log_file::LogWriter;
-use super::{ArchiveError, COPIES, FORMAT, Manifest, SECRETS, at, copy, on_disk};
+use super::{ArchiveError, FORMAT, Manifest, SECRETS, at, copy_missing, on_disk};
 
 /// What a backup consists of.
 const OURS: &[&str] = &["blobs", "log.ndjson", "manifest.json", SECRETS];
 
 /// Events in one read.
 const BATCH: u32 = 2_000;
+
+/// How long to wait for the events that have no place in the log yet.
+const SEQUENCING: Duration = Duration::from_secs(10);
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// What it holds.
+    pub manifest: Manifest,
+    /// Secrets in it that the master key does not open, by their names.
+    pub unopened: Vec<String>,
+    /// Whether it lacks events that were taken, because no projector gave them their place in the log.
+    pub lacks_events: bool,
+}
 
 /// Writes everything up to the present end of the log into `folder`, with or without the wrapped
 /// secrets. The service may run meanwhile.
@@ -27,7 +41,7 @@ pub async fn backup(
     blobs: &Blobs,
     folder: &Path,
     secrets: bool,
-) -> Result<Manifest, ArchiveError> {
+) -> Result<Backup, ArchiveError> {
     let made = folder.to_owned();
     on_disk(move || private::make_folder(&made).and_then(|()| private::close_folder(&made, OURS)))
         .await
@@ -35,6 +49,7 @@ pub async fn backup(
     let path = folder.join("blobs");
     private::refuse_link(&path).map_err(at(&path))?;
     let copies = Blobs::open(&BlobConfig::Directory { path }).await?;
+    let lacks_events = !store.wait_until_sequenced(SEQUENCING).await?;
     let head = store.log_head().await?;
     let mut log = LogWriter::open(folder).await?;
     check_beginning(store, &log, head, folder).await?;
@@ -47,11 +62,7 @@ pub async fn backup(
     log.sync().await?;
 
     // Blobs are there before the event that names them, and stay.
-    stream::iter(&log.named)
-        .map(|digest| copy(blobs, &copies, *digest))
-        .buffer_unordered(COPIES)
-        .try_collect::<()>()
-        .await?;
+    copy_missing(blobs, &copies, &log.named).await?;
 
     // After the log, so that every key in it has its verifiers here, unless it was revoked since.
     let secrets = match secrets {
@@ -66,7 +77,11 @@ pub async fn backup(
         blobs: log.named.len() as u64,
     };
     keep(folder.join("manifest.json"), Some(&manifest)).await?;
-    Ok(manifest)
+    Ok(Backup {
+        manifest,
+        unopened: secrets.map_or_else(Vec::new, |secrets| store.unopened_secrets(&secrets)),
+        lacks_events,
+    })
 }
 
 /// Whether what the folder holds is the beginning of our log.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use photolog_domain::Digest;
-use photolog_store::{ArchivedEvent, Position, Tail, private};
+use photolog_domain::ContentHash;
+use photolog_store::{ArchivedEvent, LogTail, Position, private};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, BufWriter, SeekFrom};
 
@@ -16,8 +16,10 @@ pub(super) struct LogReader {
     path: PathBuf,
     file: BufReader<File>,
     line: Vec<u8>,
+    /// How many lines were read.
+    pub(super) lines: Position,
     /// The end of what was read.
-    pub(super) tail: Tail,
+    pub(super) tail: LogTail,
     /// How many bytes it took.
     pub(super) length: u64,
 }
@@ -31,26 +33,36 @@ impl LogReader {
             file: BufReader::new(file.map_err(at(&path))?.into()),
             path,
             line: Vec::new(),
-            tail: Tail::default(),
+            lines: 0,
+            tail: LogTail::default(),
             length: 0,
         })
     }
 
     /// The next event; `None` at the end, or at a line that was cut off.
     pub(super) async fn next(&mut self) -> Result<Option<ArchivedEvent>, ArchiveError> {
-        self.line.clear();
-        let read = self.file.read_until(b'\n', &mut self.line).await;
-        let read = read.map_err(at(&self.path))?;
-        if !self.line.ends_with(b"\n") {
+        let Some(event) = self.next_unchecked().await? else {
             return Ok(None);
-        }
-        let event: ArchivedEvent =
-            serde_json::from_slice(&self.line).map_err(|error| self.damaged(&error))?;
+        };
         let mut tail = self.tail;
         tail.advance(&event).map_err(|error| self.damaged(&error))?;
         self.tail = tail;
-        self.length += read as u64;
+        self.length += self.line.len() as u64;
         Ok(Some(event))
+    }
+
+    /// The same, whatever its place and its hash.
+    pub(super) async fn next_unchecked(&mut self) -> Result<Option<ArchivedEvent>, ArchiveError> {
+        self.line.clear();
+        let read = self.file.read_until(b'\n', &mut self.line).await;
+        read.map_err(at(&self.path))?;
+        if !self.line.ends_with(b"\n") {
+            return Ok(None);
+        }
+        self.lines += 1;
+        serde_json::from_slice(&self.line)
+            .map(Some)
+            .map_err(|error| self.damaged(&error))
     }
 
     /// At most `limit` of the events that follow, none beyond `last`.
@@ -72,7 +84,7 @@ impl LogReader {
     fn damaged(&self, problem: &dyn std::fmt::Display) -> ArchiveError {
         ArchiveError::Line {
             path: self.path.clone(),
-            line: self.tail.position + 1,
+            line: self.lines,
             problem: problem.to_string(),
         }
     }
@@ -83,9 +95,9 @@ pub(super) struct LogWriter {
     path: PathBuf,
     file: BufWriter<File>,
     /// The end of what is in it.
-    pub(super) tail: Tail,
+    pub(super) tail: LogTail,
     /// Every blob that an event in it names.
-    pub(super) named: BTreeSet<Digest>,
+    pub(super) named: BTreeSet<ContentHash>,
 }
 
 impl LogWriter {

@@ -13,17 +13,21 @@
 
 mod backup;
 mod log_file;
+mod reader;
 mod restore;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use photolog_domain::Digest;
+use futures::{StreamExt, TryStreamExt, stream};
+use photolog_domain::ContentHash;
 use photolog_store::chain::Hash;
-use photolog_store::{BlobError, Blobs, Position, StoreError, Tail, private};
+use photolog_store::{BlobError, Blobs, LogTail, Position, StoreError, private};
 use serde::{Deserialize, Serialize};
 
-pub use backup::backup;
+pub use backup::{Backup, backup};
+pub(crate) use reader::BackupReader;
 pub use restore::{Restored, RestoredSecrets, restore};
 
 /// The shape of the folder; another one gets another number.
@@ -49,8 +53,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    fn tail(&self) -> Tail {
-        Tail {
+    pub(crate) fn tail(&self) -> LogTail {
+        LogTail {
             position: self.position,
             hash: self.hash,
         }
@@ -90,7 +94,7 @@ pub enum ArchiveError {
     },
     /// An event names a blob that is not there.
     #[error("blob {0} is missing")]
-    BlobMissing(Digest),
+    BlobMissing(ContentHash),
 }
 
 /// Names the file in what went wrong with it.
@@ -116,13 +120,38 @@ async fn on_disk<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// Copies a blob that is not there yet; its digest is checked on the way.
-async fn copy(from: &Blobs, to: &Blobs, digest: Digest) -> Result<(), ArchiveError> {
-    if to.find(&digest).await?.is_some() {
-        return Ok(());
-    }
+/// Copies the blobs that are not there yet, or have another length than ours; each digest is checked
+/// on the way.
+async fn copy_missing(
+    from: &Blobs,
+    to: &Blobs,
+    named: &BTreeSet<ContentHash>,
+) -> Result<(), ArchiveError> {
+    let (ours, theirs) = (lengths(from).await?, lengths(to).await?);
+    let is_whole = |digest: &&ContentHash| match (ours.get(digest), theirs.get(digest)) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        (None, Some(_)) => true,
+        (_, None) => false,
+    };
+    stream::iter(named.iter().filter(|digest| !is_whole(digest)))
+        .map(|digest| copy(from, to, *digest))
+        .buffer_unordered(COPIES)
+        .try_collect()
+        .await
+}
+
+async fn copy(from: &Blobs, to: &Blobs, digest: ContentHash) -> Result<(), ArchiveError> {
     let bytes = from.get(&digest).await?;
     to.put(bytes.ok_or(ArchiveError::BlobMissing(digest))?)
         .await?;
     Ok(())
+}
+
+/// By a listing: one question for each blob would take a bucket hours.
+async fn lengths(blobs: &Blobs) -> Result<BTreeMap<ContentHash, u64>, BlobError> {
+    let listed = blobs.list();
+    listed
+        .map_ok(|blob| (blob.digest, blob.size_bytes))
+        .try_collect()
+        .await
 }

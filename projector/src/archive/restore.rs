@@ -1,14 +1,14 @@
 //! Out of a folder into an empty installation.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::Path;
 
-use futures::{StreamExt, TryStreamExt, stream};
-use photolog_store::{Blobs, Import, Store, StoreError, WrappedSecrets};
+use photolog_domain::{ContentHash, KeyId};
+use photolog_store::{BlobConfig, Blobs, Import, Store, StoreError};
 
 use super::log_file::LogReader;
-use super::{ArchiveError, COPIES, FORMAT, Manifest, SECRETS, at, copy, read_if_there};
+use super::reader::{read_manifest, read_secrets};
+use super::{ArchiveError, Manifest, copy_missing};
 use crate::named_blobs;
 
 /// Events in one write.
@@ -21,12 +21,14 @@ pub struct Restored {
     pub manifest: Manifest,
     /// Whether keys work as before.
     pub secrets: RestoredSecrets,
+    /// Keys that do not, because the backup lacks their secrets or holds damaged ones.
+    pub lost_keys: BTreeSet<KeyId>,
 }
 
 /// What became of the secrets in a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoredSecrets {
-    /// They are there.
+    /// They were taken in.
     All,
     /// The backup holds none.
     None,
@@ -47,17 +49,14 @@ pub async fn restore(
     blobs: &Blobs,
     folder: &Path,
 ) -> Result<Restored, ArchiveError> {
-    let manifest = read(folder).await?;
+    let manifest = read_manifest(folder).await?;
     if store.log_head().await? > 0 {
         return Err(StoreError::NotEmpty.into());
     }
     let named = check_log(folder, &manifest).await?;
-    let copies = Blobs::open_to_read(&folder.join("blobs"))?;
-    stream::iter(named)
-        .map(|digest| copy(&copies, blobs, digest))
-        .buffer_unordered(COPIES)
-        .try_collect::<()>()
-        .await?;
+    let path = folder.join("blobs");
+    let copies = Blobs::open_to_read(&BlobConfig::Directory { path }).await?;
+    copy_missing(&copies, blobs, &named).await?;
 
     let mut import = store.import().await?;
     let mut log = LogReader::open(folder).await?;
@@ -69,39 +68,25 @@ pub async fn restore(
         import.add(&events).await?;
     }
     let secrets = take_secrets(&mut import, folder).await?;
+    let lost_keys = import.keys_without_verifiers();
     import.commit().await?;
-    Ok(Restored { manifest, secrets })
+    // Until then no event named them, and `gc` may have taken one away.
+    copy_missing(&copies, blobs, &named).await?;
+    Ok(Restored {
+        manifest,
+        secrets,
+        lost_keys,
+    })
 }
 
 async fn take_secrets(import: &mut Import, folder: &Path) -> Result<RestoredSecrets, ArchiveError> {
-    let path = folder.join(SECRETS);
-    let Some(text) = read_if_there(path.clone()).await? else {
+    let Some(secrets) = read_secrets(folder).await? else {
         return Ok(RestoredSecrets::None);
     };
-    let secrets: WrappedSecrets = serde_json::from_slice(&text)
-        .map_err(io::Error::from)
-        .map_err(at(&path))?;
     Ok(match import.take_secrets(&secrets)? {
         true => RestoredSecrets::All,
         false => RestoredSecrets::AnotherMasterKey,
     })
-}
-
-async fn read(folder: &Path) -> Result<Manifest, ArchiveError> {
-    let path = folder.join("manifest.json");
-    let text = read_if_there(path.clone()).await?;
-    let text = text.ok_or_else(|| ArchiveError::NoBackup(folder.to_owned()))?;
-    let value: serde_json::Value = serde_json::from_slice(&text)
-        .map_err(io::Error::from)
-        .map_err(at(&path))?;
-    match value["format"].as_u64() {
-        Some(format) if format > u64::from(FORMAT) => Err(ArchiveError::NewerFormat(
-            u32::try_from(format).unwrap_or(u32::MAX),
-        )),
-        _ => serde_json::from_value(value)
-            .map_err(io::Error::from)
-            .map_err(at(&path)),
-    }
 }
 
 /// Reads the whole log once before anything is written: does it lead to the hash that the manifest
@@ -109,7 +94,7 @@ async fn read(folder: &Path) -> Result<Manifest, ArchiveError> {
 async fn check_log(
     folder: &Path,
     manifest: &Manifest,
-) -> Result<BTreeSet<photolog_domain::Digest>, ArchiveError> {
+) -> Result<BTreeSet<ContentHash>, ArchiveError> {
     let mut log = LogReader::open(folder).await?;
     let mut named = BTreeSet::new();
     loop {

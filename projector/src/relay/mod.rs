@@ -21,9 +21,11 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions, ServerAddr};
+use percent_encoding::percent_decode_str;
 use photolog_store::{Position, Store, StoreError};
 
 use crate::settings::RelaySettings;
+use stream::RelayPosition;
 
 /// The first pause after a failure, doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -79,12 +81,20 @@ impl Relay {
             return std::future::pending().await;
         };
         let mut pause = FIRST_PAUSE;
+        let mut told = String::new();
         loop {
-            let mut relayed = 0;
+            let mut relayed = RelayPosition::default();
             let Err(error) = self.follow(url, &mut relayed).await;
-            tracing::warn!(error = %error, cause = std::error::Error::source(&error), "the relay pauses");
-            if relayed > 0 {
+            if relayed.position > 0 {
                 pause = FIRST_PAUSE;
+                told.clear();
+            }
+            // Once, although it is tried again every few seconds until somebody changes something.
+            let problem = error.to_string();
+            if problem != told {
+                let cause = std::error::Error::source(&error);
+                tracing::warn!(error = %problem, cause, "the relay pauses");
+                told = problem;
             }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
@@ -92,7 +102,11 @@ impl Relay {
     }
 
     /// Relays until something fails. `relayed` says how far it came.
-    async fn follow(&self, url: &str, relayed: &mut Position) -> Result<Infallible, RelayError> {
+    async fn follow(
+        &self,
+        url: &str,
+        relayed: &mut RelayPosition,
+    ) -> Result<Infallible, RelayError> {
         let client = self.connect(url).await?;
         let jetstream = ContextBuilder::new()
             .timeout(ACK_TIMEOUT)
@@ -101,7 +115,8 @@ impl Relay {
         let stream = stream::open(&jetstream, &self.settings).await?;
         let start = stream::resume(&stream, &self.store).await?;
         tracing::info!(after = start.position, stream = %self.settings.nats_stream, "relaying");
-        window::publish(&self.store, &jetstream, start, relayed).await
+        let prefix = &self.settings.nats_subject_prefix;
+        window::publish(&self.store, &jetstream, prefix, start, relayed).await
     }
 
     /// One attempt: the loop above is the one that tries again.
@@ -133,12 +148,14 @@ impl Relay {
     }
 }
 
-/// A server's address, and the user and password in it: the client logs addresses as they are.
+/// A server's address, and the user and password in it: the client logs addresses as they are, and
+/// takes what is percent-encoded in them for the password.
 fn without_login(text: &str) -> io::Result<(ServerAddr, Option<(String, String)>)> {
     let server: ServerAddr = text.trim().parse()?;
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let login = server.username().map(|user| {
         let password = server.password().unwrap_or_default();
-        (user.to_owned(), password.to_owned())
+        (decoded(user), decoded(password))
     });
     let mut url = server.into_inner();
     // Only an address without a host has no place for a login, and such a one has none.
@@ -156,6 +173,8 @@ mod tests {
         let (server, login) = without_login(" nats://user:secret@127.0.0.1:4222").unwrap();
         assert_eq!(login, Some(("user".to_owned(), "secret".to_owned())));
         assert!(!format!("{server:?}").contains("secret"));
+        let (_, login) = without_login("nats://a%40b:p%3Aw%2Fx@host").unwrap();
+        assert_eq!(login, Some(("a@b".to_owned(), "p:w/x".to_owned())));
         assert_eq!(without_login("127.0.0.1").unwrap().1, None);
     }
 }

@@ -1,27 +1,33 @@
 //! The JetStream stream: made when missing, checked when there, and read for where to go on.
 
-use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream::Context;
-use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType, Stream};
-use photolog_store::{Position, Store, StoreError};
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{
+    Config, LastRawMessageErrorKind, RetentionPolicy, StorageType, Stream,
+};
+use photolog_store::{Bookmark, Position, Store, StoreError};
 
 use super::RelayError;
+use crate::cloud_event::CloudEvent;
 use crate::settings::RelaySettings;
-
-/// Everything the relay publishes.
-const SUBJECTS: &str = "photolog.v1.>";
 
 /// The header that carries an event's place in the log.
 pub(super) const POSITION_HEADER: &str = "Photolog-Position";
 
-/// A checkpoint of its own, for the time when the stream's last message has expired.
-const CHECKPOINT: &str = "relay";
-const CHECKPOINT_VERSION: u32 = 1;
+/// The relay among the followers of the log.
+const FOLLOWER: &str = "relay";
+
+/// Messages of others that are passed by on the way back to the last one of ours.
+const MOST_FOREIGN: u64 = 1_000;
+
+/// Entries in one read.
+const BATCH: u32 = 1_000;
 
 /// Where the relay stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RelayPosition {
     /// The position of the last event published.
     pub(super) position: Position,
     /// The sequence of the stream's last message.
@@ -34,24 +40,30 @@ pub(super) async fn open(
     settings: &RelaySettings,
 ) -> Result<Stream, RelayError> {
     let name = &settings.nats_stream;
+    let subjects = settings.subjects();
     match jetstream.get_stream(name).await {
         Ok(stream) => {
-            check(&stream.cached_info().config).map_err(RelayError::Stream)?;
+            check(&stream.cached_info().config, &subjects).map_err(RelayError::Stream)?;
             Ok(stream)
         }
         Err(error) if is_missing(&error.kind()) => {
             let config = Config {
                 name: name.clone(),
                 description: Some("Every event of every image, in order".to_owned()),
-                subjects: vec![SUBJECTS.to_owned()],
+                subjects: vec![subjects],
                 storage: StorageType::File,
                 num_replicas: settings.nats_replicas,
-                deny_delete: true,
                 allow_direct: true,
                 ..Config::default()
             };
             let made = jetstream.create_stream(config).await;
-            made.map_err(|error| RelayError::Stream(format!("{name} cannot be made: {error}")))?;
+            made.map_err(|error| {
+                let hint = match has_taken_subjects(&error.kind()) {
+                    true => "; give other subjects by --nats-subject-prefix",
+                    false => "",
+                };
+                RelayError::Stream(format!("{name} cannot be made: {error}{hint}"))
+            })?;
             let stream = jetstream.get_stream(name).await;
             stream.map_err(|error| RelayError::Stream(format!("{name}: {error}")))
         }
@@ -61,6 +73,13 @@ pub(super) async fn open(
     }
 }
 
+/// Another stream holds them, as after another name was given for this one.
+fn has_taken_subjects(kind: &CreateStreamErrorKind) -> bool {
+    const SUBJECTS_OVERLAP: u64 = 10_065;
+    matches!(kind, CreateStreamErrorKind::JetStream(error)
+        if error.error_code().0 == SUBJECTS_OVERLAP)
+}
+
 fn is_missing(kind: &GetStreamErrorKind) -> bool {
     const STREAM_NOT_FOUND: u64 = 10_059;
     matches!(kind, GetStreamErrorKind::JetStream(error)
@@ -68,18 +87,21 @@ fn is_missing(kind: &GetStreamErrorKind) -> bool {
 }
 
 /// An operator may have made the stream, with limits and placement as it pleases; but it must take
-/// our subjects and keep what it took.
-fn check(config: &Config) -> Result<(), String> {
+/// our subjects, say so, and keep what it took.
+fn check(config: &Config, wanted: &str) -> Result<(), String> {
     let Config {
         name,
         subjects,
         storage,
         retention,
+        no_ack,
+        sealed,
         ..
     } = config;
-    if subjects.as_slice() != [SUBJECTS] {
+    if subjects.as_slice() != [wanted] {
         return Err(format!(
-            "{name} exists with subjects {subjects:?} instead of {SUBJECTS:?}"
+            "{name} exists with subjects {subjects:?} instead of {wanted:?}; name another stream, \
+             or give --nats-subject-prefix as it was when the stream was made"
         ));
     }
     if *storage != StorageType::File {
@@ -92,59 +114,119 @@ fn check(config: &Config) -> Result<(), String> {
             "{name} exists with retention {retention:?} instead of Limits"
         ));
     }
+    if *no_ack {
+        return Err(format!(
+            "{name} exists with no_ack, so nobody would know what it has taken"
+        ));
+    }
+    if *sealed {
+        return Err(format!("{name} is sealed and takes no messages"));
+    }
     Ok(())
 }
 
-/// Where to go on: after the stream's last message.
-pub(super) async fn resume(stream: &Stream, store: &Store) -> Result<Place, RelayError> {
-    let sequence = stream.cached_info().state.last_sequence;
-    if sequence == 0 {
-        return Ok(Place {
-            position: 0,
+/// Where to go on: after the stream's last message of ours.
+pub(super) async fn resume(stream: &Stream, store: &Store) -> Result<RelayPosition, RelayError> {
+    let last = stream.cached_info().state.last_sequence;
+    let after = |position| RelayPosition {
+        position,
+        sequence: last,
+    };
+    let mut foreign = 0;
+    for sequence in (1..=last).rev() {
+        let message = match stream.get_raw_message(sequence).await {
+            Ok(message) => message,
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {
+                return Ok(after(position_of_removed(store, sequence).await?));
+            }
+            Err(error) => {
+                return Err(RelayError::Unreachable(format!(
+                    "message {sequence} of the stream cannot be read: {error}"
+                )));
+            }
+        };
+        if let Some(position) = position_of(&message) {
+            check_message(store, position, &message.headers, stream).await?;
+            return Ok(after(position));
+        }
+        foreign += 1;
+        tracing::warn!(
             sequence,
-        });
+            "the stream holds a message that is not of Photolog"
+        );
+        if foreign == MOST_FOREIGN {
+            return Err(RelayError::Stream(format!(
+                "its last {foreign} messages are not of Photolog; give it a stream of its own"
+            )));
+        }
     }
-    let Ok(last) = stream.get_raw_message(sequence).await else {
-        // Expired by the operator's limits.
-        let position = remembered(store).await?;
-        return Ok(Place { position, sequence });
-    };
-    let header = |name: &str| {
-        last.headers
-            .get(name)
-            .map(|value| value.as_str().to_owned())
-    };
-    let position: Option<Position> = header(POSITION_HEADER).and_then(|text| text.parse().ok());
-    let Some(position) = position.filter(|position| *position > 0) else {
-        return Err(RelayError::Stream(format!(
-            "message {sequence} was not published by Photolog; give it a stream of its own"
-        )));
-    };
-    let published = last
-        .headers
-        .get(NATS_MESSAGE_ID)
-        .map_or("", |value| value.as_str());
+    Ok(after(0))
+}
+
+fn position_of(message: &StreamMessage) -> Option<Position> {
+    let text = message.headers.get(POSITION_HEADER)?;
+    let position = text.as_str().parse().ok()?;
+    (position > 0).then_some(position)
+}
+
+/// Whether our log has the event that the stream holds.
+async fn check_message(
+    store: &Store,
+    position: Position,
+    headers: &HeaderMap,
+    stream: &Stream,
+) -> Result<(), RelayError> {
+    let published = headers.get(NATS_MESSAGE_ID);
+    let published = published.map_or("", |value| value.as_str());
     let entry = store.read_log(position - 1, 1).await?.into_iter().next();
     match entry {
-        Some(entry) if entry.metadata.event_id.to_string() == published => {
-            Ok(Place { position, sequence })
+        Some(entry) if entry.metadata.event_id.to_string() == published => Ok(()),
+        Some(_) | None => {
+            let name = &stream.cached_info().config.name;
+            Err(RelayError::Stream(format!(
+                "the last message of {name} is event {published} at position {position}, and this \
+                 log has another one there or ends before: the stream belongs to another database, \
+                 or the database was restored to an earlier time; remove the stream, so that \
+                 every event is published anew, or keep it and give another name here and \
+                 other subjects by --nats-subject-prefix"
+            )))
         }
-        Some(_) | None => Err(RelayError::Stream(format!(
-            "its last message is event {published} at position {position}, and this log has \
-             another one there or ends before: the stream belongs to another database, or the \
-             database was restored to an earlier time; name another stream"
-        ))),
     }
 }
 
-/// What [`remember`] has noted last.
+/// The position of a message that was removed, by the operator or by the stream's limits: so many
+/// published events after the bookmark as there are messages after its mark.
+async fn position_of_removed(store: &Store, sequence: u64) -> Result<Position, StoreError> {
+    let Bookmark { mut position, mark } = store.bookmark(FOLLOWER).await?;
+    let mut missing = sequence.saturating_sub(mark);
+    let mut read = position;
+    while missing > 0 {
+        let entries = store.read_log(read, BATCH).await?;
+        let Some(last) = entries.last() else {
+            break;
+        };
+        read = last.position;
+        for event in entries.into_iter().filter_map(CloudEvent::of) {
+            position = event.position();
+            missing -= 1;
+            if missing == 0 {
+                break;
+            }
+        }
+    }
+    Ok(position)
+}
+
+/// Up to where the relay is known to have come.
 pub(super) async fn remembered(store: &Store) -> Result<Position, StoreError> {
-    store.checkpoint(CHECKPOINT, CHECKPOINT_VERSION).await
+    Ok(store.bookmark(FOLLOWER).await?.position)
 }
 
 /// Notes how far the stream has come.
-pub(super) async fn remember(store: &Store, position: Position) -> Result<(), RelayError> {
-    Ok(store
-        .set_checkpoint(CHECKPOINT, CHECKPOINT_VERSION, position)
-        .await?)
+pub(super) async fn remember(store: &Store, place: RelayPosition) -> Result<(), RelayError> {
+    let at = Bookmark {
+        position: place.position,
+        mark: place.sequence,
+    };
+    Ok(store.set_bookmark(FOLLOWER, at).await?)
 }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
-use photolog_store::{LogEntry, Position, Store};
+use photolog_store::{LogEntry, Store};
 
 use super::RelayError;
-use super::stream::{POSITION_HEADER, Place, remember};
+use super::stream::{POSITION_HEADER, RelayPosition, remember};
 use crate::cloud_event::{CloudEvent, MEDIA_TYPE};
 
 /// Most messages that wait for their acknowledgement; further ones are held back.
@@ -27,14 +27,15 @@ const PAYLOAD: usize = 2_048;
 const REMEMBER_EVERY: Duration = Duration::from_secs(1);
 
 /// Messages on their way, oldest first.
-type Outstanding = VecDeque<(Place, PublishAckFuture)>;
+type Outstanding = VecDeque<(RelayPosition, PublishAckFuture)>;
 
 /// Publishes whatever the log holds after `place`, for ever.
 pub(super) async fn publish(
     store: &Store,
     jetstream: &Context,
-    mut place: Place,
-    relayed: &mut Position,
+    prefix: &str,
+    mut place: RelayPosition,
+    relayed: &mut RelayPosition,
 ) -> Result<Infallible, RelayError> {
     let mut outstanding = Outstanding::new();
     let mut remembered = (Instant::now(), place.position);
@@ -49,7 +50,7 @@ pub(super) async fn publish(
                 if outstanding.len() >= SIZE {
                     acknowledge(&mut outstanding, relayed).await?;
                 }
-                if let Some(sent) = send(jetstream, entry, place).await? {
+                if let Some(sent) = send(jetstream, prefix, entry, place).await? {
                     place = sent.0;
                     outstanding.push_back(sent);
                 }
@@ -67,9 +68,9 @@ pub(super) async fn publish(
         if at_the_end {
             while acknowledge(&mut outstanding, relayed).await? {}
         }
-        if *relayed > remembered.1 && remembered.0.elapsed() > REMEMBER_EVERY {
+        if relayed.position > remembered.1 && remembered.0.elapsed() > REMEMBER_EVERY {
             remember(store, *relayed).await?;
-            remembered = (Instant::now(), *relayed);
+            remembered = (Instant::now(), relayed.position);
         }
         if at_the_end {
             store.log_grew(read).await;
@@ -81,9 +82,10 @@ pub(super) async fn publish(
 /// Sends an entry as the message after `place`; `None` when it is not for subscribers.
 async fn send(
     jetstream: &Context,
+    prefix: &str,
     entry: LogEntry,
-    place: Place,
-) -> Result<Option<(Place, PublishAckFuture)>, RelayError> {
+    place: RelayPosition,
+) -> Result<Option<(RelayPosition, PublishAckFuture)>, RelayError> {
     let Some(event) = CloudEvent::of(entry) else {
         return Ok(None);
     };
@@ -98,10 +100,10 @@ async fn send(
         .header(POSITION_HEADER, position.to_string())
         .payload(payload.into());
     let acknowledgement = jetstream
-        .send_publish(event.nats_subject(), message)
+        .send_publish(event.nats_subject(prefix), message)
         .await
         .map_err(|error| RelayError::Refused(error.to_string()))?;
-    let place = Place {
+    let place = RelayPosition {
         position,
         sequence: place.sequence + 1,
     };
@@ -111,7 +113,7 @@ async fn send(
 /// Waits for the oldest acknowledgement; `false` when none is outstanding.
 async fn acknowledge(
     outstanding: &mut Outstanding,
-    relayed: &mut Position,
+    relayed: &mut RelayPosition,
 ) -> Result<bool, RelayError> {
     let Some((place, acknowledgement)) = outstanding.pop_front() else {
         return Ok(false);
@@ -125,6 +127,6 @@ async fn acknowledge(
             place.position, ack.sequence, place.sequence
         )));
     }
-    *relayed = place.position;
+    *relayed = place;
     Ok(true)
 }

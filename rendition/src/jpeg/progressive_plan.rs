@@ -65,7 +65,7 @@ impl Plan {
 }
 
 /// Going backwards: a scan is needed when it tells of a coefficient that is wanted. A refinement
-/// scan can be read only by who knows which coefficients of its band are zero, so that it makes
+/// scan can be read only by a decoder that knows which coefficients of its band are zero, so that it makes
 /// the earlier scans of all its band needed too.
 fn mark_needed(scans: &mut [PlannedScan], components: usize, wanted: u64) {
     let mut wanted = vec![wanted; components];

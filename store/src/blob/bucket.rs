@@ -3,6 +3,7 @@
 //!
 //! An object appears when its upload is complete, so nobody ever sees half of one.
 
+use std::future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,23 +14,27 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, Error, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
-use photolog_domain::Digest;
+use photolog_domain::ContentHash;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use super::{StoredBlob, path_of};
+use super::{At, QUARANTINE, StoredBlob, path_of};
 use crate::BlobError;
 use crate::config::{BucketUrl, Vendor};
 
-/// Larger blobs go up in parts of this size. S3 takes none below 5 MiB but the last.
-const PART_BYTES: u64 = 8 << 20;
+/// Larger blobs go up in parts of this size: S3 takes none below it but the last, and a part must be
+/// through within [`SILENCE`].
+const PART_BYTES: u64 = 5 << 20;
 
 /// How often, and how long, a request that failed is tried again. A client waits for it.
 const RETRIES: usize = 5;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a server may say nothing before the request is tried again on another connection.
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// Written and read back at start, to see whether the bucket lets us.
 const PROBE: &str = "photolog";
@@ -48,18 +53,29 @@ impl Bucket {
         url: &BucketUrl,
         environment: &[(String, String)],
     ) -> Result<Self, BlobError> {
-        let unusable = |problem| BlobError::Unusable {
-            url: url.to_string(),
-            problem,
-        };
+        let bucket = Self::new(url, environment).map_err(unusable(url))?;
+        bucket.probe().await.map_err(unusable(url))?;
+        Ok(bucket)
+    }
+
+    /// Opens a bucket and tries whether it can be read.
+    pub(super) async fn open_to_read(
+        url: &BucketUrl,
+        environment: &[(String, String)],
+    ) -> Result<Self, BlobError> {
+        let bucket = Self::new(url, environment).map_err(unusable(url))?;
+        let first = bucket.objects.list(Some(&bucket.prefix)).try_next().await;
+        first.map_err(unusable(url))?;
+        Ok(bucket)
+    }
+
+    fn new(url: &BucketUrl, environment: &[(String, String)]) -> Result<Self, Error> {
         // The client has no TLS of its own choice; another part of the program may have chosen.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let bucket = Self {
-            objects: client(url, environment).map_err(unusable)?,
-            prefix: Path::from_url_path(url.prefix()).map_err(|error| unusable(error.into()))?,
-        };
-        bucket.probe().await.map_err(unusable)?;
-        Ok(bucket)
+        Ok(Self {
+            objects: client(url, environment)?,
+            prefix: Path::from_url_path(url.prefix())?,
+        })
     }
 
     async fn probe(&self) -> Result<(), Error> {
@@ -70,9 +86,15 @@ impl Bucket {
         Ok(())
     }
 
-    fn path(&self, digest: &Digest) -> Path {
+    /// Whether it answers.
+    pub(super) async fn check(&self) -> Result<(), BlobError> {
+        self.objects.head(&self.prefix.clone().join(PROBE)).await?;
+        Ok(())
+    }
+
+    fn path(&self, digest: &ContentHash, at: At) -> Path {
         let prefix = self.prefix.clone();
-        path_of(digest).split('/').fold(prefix, Path::join)
+        path_of(digest, at).split('/').fold(prefix, Path::join)
     }
 
     /// Stores a file from where it stands; complete on return.
@@ -80,9 +102,9 @@ impl Bucket {
         &self,
         file: &mut File,
         size_bytes: u64,
-        digest: &Digest,
+        digest: &ContentHash,
     ) -> Result<(), BlobError> {
-        let path = self.path(digest);
+        let path = self.path(digest, At::Place);
         if size_bytes <= PART_BYTES {
             self.objects.put(&path, part(file).await?.into()).await?;
             return Ok(());
@@ -104,27 +126,67 @@ impl Bucket {
         sent
     }
 
-    pub(super) async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError> {
-        let read = async { self.objects.get(&self.path(digest)).await?.bytes().await };
+    pub(super) async fn get(
+        &self,
+        digest: &ContentHash,
+        at: At,
+    ) -> Result<Option<Bytes>, BlobError> {
+        let path = self.path(digest, at);
+        let read = async { self.objects.get(&path).await?.bytes().await };
         if_there(read.await)
     }
 
-    pub(super) async fn find(&self, digest: &Digest) -> Result<Option<StoredBlob>, BlobError> {
-        let found = if_there(self.objects.head(&self.path(digest)).await)?;
+    pub(super) async fn find(&self, digest: &ContentHash) -> Result<Option<StoredBlob>, BlobError> {
+        let found = if_there(self.objects.head(&self.path(digest, At::Place)).await)?;
         Ok(found.as_ref().and_then(described))
     }
 
     pub(super) fn list(&self) -> BoxStream<'static, Result<StoredBlob, BlobError>> {
+        let bucket = self.clone();
         self.objects
             .list(Some(&self.prefix))
             .map_err(BlobError::from)
-            .try_filter_map(async |object| Ok(described(&object)))
+            .try_filter_map(move |object| {
+                let blob = described(&object)
+                    .filter(|blob| object.location == bucket.path(&blob.digest, At::Place));
+                future::ready(Ok(blob))
+            })
             .boxed()
     }
 
-    pub(super) async fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
-        if_there(self.objects.delete(&self.path(digest)).await)?;
+    /// By a copy: should this end between the two steps, the bytes are in both places.
+    pub(super) async fn move_between(
+        &self,
+        digest: &ContentHash,
+        from: At,
+        to: At,
+    ) -> Result<(), BlobError> {
+        let (from, to) = (self.path(digest, from), self.path(digest, to));
+        if if_there(self.objects.copy(&from, &to).await)?.is_some() {
+            if_there(self.objects.delete(&from).await)?;
+        }
         Ok(())
+    }
+
+    pub(super) async fn quarantined(&self) -> Result<Vec<StoredBlob>, BlobError> {
+        let quarantine = self.prefix.clone().join(QUARANTINE);
+        let objects = self.objects.list(Some(&quarantine));
+        let blobs = objects.try_filter_map(|object| future::ready(Ok(described(&object))));
+        Ok(blobs.try_collect().await?)
+    }
+
+    pub(super) async fn purge(&self, digest: &ContentHash) -> Result<(), BlobError> {
+        let path = self.path(digest, At::Quarantine);
+        if_there(self.objects.delete(&path).await)?;
+        Ok(())
+    }
+}
+
+/// Names the bucket in what went wrong with it.
+fn unusable(url: &BucketUrl) -> impl Fn(Error) -> BlobError {
+    move |problem| BlobError::Unusable {
+        url: url.to_string(),
+        problem,
     }
 }
 
@@ -167,7 +229,8 @@ fn client(
     let options = ClientOptions::new()
         .with_allow_http(plain)
         .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_timeout(REQUEST_TIMEOUT);
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_read_timeout(SILENCE);
 
     macro_rules! built {
         ($builder:ident, $prefix:literal) => {{

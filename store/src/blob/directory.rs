@@ -2,19 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use photolog_domain::Digest;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
+use photolog_domain::ContentHash;
+use rustix::fs::{
+    Access, AtFlags, CWD, Mode, OFlags, access, fsync, mkdirat, openat, renameat, unlinkat,
+};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::spool::INCOMING;
-use super::{StoredBlob, blocking};
+use super::{At, QUARANTINE, StoredBlob, blocking, path_of};
 use crate::BlobError;
 
 /// A directory of blobs.
@@ -26,32 +29,52 @@ impl Directory {
         Self(path.into())
     }
 
-    /// Takes a finished file from where it lies: fsync, rename, fsync of the folders.
-    pub(super) async fn take(
-        &self,
-        file: Arc<File>,
-        temporary: PathBuf,
-        digest: &Digest,
-    ) -> Result<(), BlobError> {
-        let (directory, digest) = (self.0.clone(), *digest);
+    pub(super) fn is_there(&self) -> bool {
+        self.0.is_dir()
+    }
+
+    /// Whether blobs can be put here.
+    pub(super) async fn check(&self) -> Result<(), BlobError> {
+        let directory = self.0.clone();
         blocking(move || {
-            file.sync_all()?;
-            let place = Place::make(&directory, &digest)?;
-            renameat(CWD, &temporary, &place.inner, &place.name)?;
-            // The outer folders too, although they are rarely new: another upload may have made
-            // them a moment ago and not be done yet.
-            for folder in [&place.inner, &place.outer, &place.root] {
-                fsync(folder)?;
+            let takes_files = Access::WRITE_OK | Access::EXEC_OK;
+            for folder in [directory.to_path_buf(), directory.join(INCOMING)] {
+                access(&folder, takes_files).map_err(|error| {
+                    let folder = folder.display();
+                    let error = io::Error::from(error);
+                    io::Error::new(error.kind(), format!("{folder} takes no files: {error}"))
+                })?;
             }
             Ok(())
         })
         .await
     }
 
-    pub(super) async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError> {
+    /// Takes a finished file from where it lies: fsync, rename, fsync of the folders.
+    pub(super) async fn take(
+        &self,
+        file: Arc<File>,
+        temporary: PathBuf,
+        digest: &ContentHash,
+    ) -> Result<(), BlobError> {
         let (directory, digest) = (self.0.clone(), *digest);
         blocking(move || {
-            let Some(mut file) = open(&directory, &digest)? else {
+            file.sync_all()?;
+            let place = Place::make(&directory, &digest, At::Place)?;
+            renameat(CWD, &temporary, &place.inner, &place.name)?;
+            Ok(place.sync()?)
+        })
+        .await
+    }
+
+    pub(super) async fn get(
+        &self,
+        digest: &ContentHash,
+        at: At,
+    ) -> Result<Option<Bytes>, BlobError> {
+        let (directory, digest) = (self.0.clone(), *digest);
+        blocking(move || {
+            let Some(mut file) = open(&directory, &digest, at)? else {
                 return Ok(None);
             };
             let mut bytes = Vec::new();
@@ -61,9 +84,9 @@ impl Directory {
         .await
     }
 
-    pub(super) async fn find(&self, digest: &Digest) -> Result<Option<StoredBlob>, BlobError> {
+    pub(super) async fn find(&self, digest: &ContentHash) -> Result<Option<StoredBlob>, BlobError> {
         let (directory, digest) = (self.0.clone(), *digest);
-        blocking(move || match open(&directory, &digest) {
+        blocking(move || match open(&directory, &digest, At::Place) {
             Ok(None) | Err(BlobError::Damaged(_)) => Ok(None),
             Ok(Some(file)) => Ok(Some(described(digest, &file.metadata()?)?)),
             Err(error) => Err(error),
@@ -83,10 +106,39 @@ impl Directory {
             .boxed()
     }
 
-    pub(super) async fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
+    pub(super) async fn move_between(
+        &self,
+        digest: &ContentHash,
+        from: At,
+        to: At,
+    ) -> Result<(), BlobError> {
         let (directory, digest) = (self.0.clone(), *digest);
         blocking(move || {
-            if let Some(place) = Place::find(&directory, &digest)? {
+            if let Some(from) = Place::find(&directory, &digest, from)? {
+                let to = Place::make(&directory, &digest, to)?;
+                if_there(renameat(&from.inner, &from.name, &to.inner, &to.name))?;
+                to.sync()?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn quarantined(&self) -> Result<Vec<StoredBlob>, BlobError> {
+        let quarantine = self.0.join(QUARANTINE);
+        blocking(move || {
+            let blobs = if_there(fs::symlink_metadata(&quarantine))?
+                .filter(fs::Metadata::is_dir)
+                .map(|_| blobs_in(&quarantine));
+            blobs.unwrap_or_else(|| Ok(Vec::new()))
+        })
+        .await
+    }
+
+    pub(super) async fn purge(&self, digest: &ContentHash) -> Result<(), BlobError> {
+        let (directory, digest) = (self.0.clone(), *digest);
+        blocking(move || {
+            if let Some(place) = Place::find(&directory, &digest, At::Quarantine)? {
                 if_there(unlinkat(&place.inner, &place.name, AtFlags::empty()))?;
             }
             Ok(())
@@ -98,42 +150,49 @@ impl Directory {
 /// Where a blob is. Folders are opened one by one, so that no link below the directory leads
 /// elsewhere.
 struct Place {
-    root: OwnedFd,
-    outer: OwnedFd,
+    /// The folders above, the directory itself first.
+    outer: Vec<OwnedFd>,
     inner: OwnedFd,
     name: String,
 }
 
 impl Place {
     /// `None` where there is no such folder, or a link instead of one.
-    fn find(directory: &Path, digest: &Digest) -> Result<Option<Self>, BlobError> {
-        match Self::open(directory, digest) {
+    fn find(directory: &Path, digest: &ContentHash, at: At) -> Result<Option<Self>, BlobError> {
+        match Self::open(directory, digest, at, |_, _| Ok(())) {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             place => Ok(Some(place?)),
         }
     }
 
     /// Makes the folders that are missing.
-    fn make(directory: &Path, digest: &Digest) -> Result<Self, BlobError> {
-        let name = digest.to_string();
-        let root = folder(CWD, directory, OFlags::empty())?;
-        make_folder(&root, &name[0..2])?;
-        let outer = folder(&root, &name[0..2], OFlags::NOFOLLOW)?;
-        make_folder(&outer, &name[2..4])?;
-        Ok(Self::open(directory, digest)?)
+    fn make(directory: &Path, digest: &ContentHash, at: At) -> Result<Self, BlobError> {
+        Ok(Self::open(directory, digest, at, make_folder)?)
     }
 
-    fn open(directory: &Path, digest: &Digest) -> Result<Self, Errno> {
-        let name = digest.to_string();
-        let root = folder(CWD, directory, OFlags::empty())?;
-        let outer = folder(&root, &name[0..2], OFlags::NOFOLLOW)?;
-        let inner = folder(&outer, &name[2..4], OFlags::NOFOLLOW)?;
-        Ok(Self {
-            root,
-            outer,
-            inner,
-            name,
-        })
+    fn open(
+        directory: &Path,
+        digest: &ContentHash,
+        at: At,
+        before: impl Fn(&OwnedFd, &str) -> Result<(), Errno>,
+    ) -> Result<Self, Errno> {
+        let path = path_of(digest, at);
+        let mut names: Vec<_> = path.split('/').collect();
+        let name = names.pop().unwrap_or_default().to_owned();
+        let (mut outer, mut inner) = (Vec::new(), folder(CWD, directory, OFlags::empty())?);
+        for name in names {
+            before(&inner, name)?;
+            let next = folder(&inner, name, OFlags::NOFOLLOW)?;
+            outer.push(mem::replace(&mut inner, next));
+        }
+        Ok(Self { outer, inner, name })
+    }
+
+    /// What was put here stays. The outer folders too, although they are rarely new: another upload may
+    /// have made them a moment ago and not be done yet.
+    fn sync(&self) -> Result<(), Errno> {
+        fsync(&self.inner)?;
+        self.outer.iter().rev().try_for_each(fsync)
     }
 }
 
@@ -142,7 +201,7 @@ fn folder(parent: impl AsFd, name: impl Arg, flags: OFlags) -> Result<OwnedFd, E
     openat(parent, name, flags, Mode::empty())
 }
 
-fn make_folder(parent: impl AsFd, name: &str) -> Result<(), Errno> {
+fn make_folder(parent: &OwnedFd, name: &str) -> Result<(), Errno> {
     match mkdirat(parent, name, Mode::RWXU) {
         Err(Errno::EXIST) => Ok(()),
         made => made,
@@ -150,8 +209,8 @@ fn make_folder(parent: impl AsFd, name: &str) -> Result<(), Errno> {
 }
 
 /// The file of a blob. Anything but a regular file, such as a pipe, is damage, and is not waited for.
-fn open(directory: &Path, digest: &Digest) -> Result<Option<File>, BlobError> {
-    let Some(place) = Place::find(directory, digest)? else {
+fn open(directory: &Path, digest: &ContentHash, at: At) -> Result<Option<File>, BlobError> {
+    let Some(place) = Place::find(directory, digest, at)? else {
         return Ok(None);
     };
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -171,24 +230,30 @@ fn open(directory: &Path, digest: &Digest) -> Result<Option<File>, BlobError> {
 fn blobs_below(outer: &Path) -> Result<Vec<StoredBlob>, BlobError> {
     let mut found = Vec::new();
     for inner in folders(outer)? {
-        for entry in fs::read_dir(inner)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(digest) = name.to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            // It may have been removed since the folder was read.
-            if let Some(file) = if_there(entry.metadata())?
-                && file.is_file()
-            {
-                found.push(described(digest, &file)?);
-            }
+        found.extend(blobs_in(&inner)?);
+    }
+    Ok(found)
+}
+
+fn blobs_in(folder: &Path) -> Result<Vec<StoredBlob>, BlobError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(digest) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // It may have been removed since the folder was read.
+        if let Some(file) = if_there(entry.metadata())?
+            && file.is_file()
+        {
+            found.push(described(digest, &file)?);
         }
     }
     Ok(found)
 }
 
-fn described(digest: Digest, file: &fs::Metadata) -> Result<StoredBlob, BlobError> {
+fn described(digest: ContentHash, file: &fs::Metadata) -> Result<StoredBlob, BlobError> {
     Ok(StoredBlob {
         digest,
         stored_at: file.modified()?,
@@ -198,9 +263,15 @@ fn described(digest: Digest, file: &fs::Metadata) -> Result<StoredBlob, BlobErro
 
 fn folders(directory: &Path) -> Result<Vec<PathBuf>, BlobError> {
     let mut folders = Vec::new();
-    for entry in fs::read_dir(directory)? {
+    let Some(entries) = if_there(fs::read_dir(directory))? else {
+        return Ok(folders);
+    };
+    for entry in entries {
         let entry = entry?;
-        if entry.file_name() != INCOMING && entry.file_type()?.is_dir() {
+        let is_ours = [INCOMING, QUARANTINE]
+            .iter()
+            .all(|other| entry.file_name() != *other);
+        if is_ours && entry.file_type()?.is_dir() {
             folders.push(entry.path());
         }
     }

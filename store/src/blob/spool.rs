@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use photolog_domain::Digest;
+use photolog_domain::ContentHash;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::{Place, blocking};
+use super::{BlobBackend, Blobs, blocking};
 use crate::{BlobError, private};
 
 /// Where uploads to a directory of blobs are: beside the blobs, since a rename crosses no disks.
@@ -27,7 +27,7 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
 /// Bytes on their way in. Dropped without [`Spool::keep`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Spool {
-    place: Place,
+    place: BlobBackend,
     file: Arc<fs::File>,
     hasher: Sha256,
     length: u64,
@@ -36,7 +36,7 @@ pub struct Spool {
 }
 
 impl Spool {
-    pub(super) async fn begin(place: Place, incoming: &Path) -> Result<Self, BlobError> {
+    pub(super) async fn begin(place: BlobBackend, incoming: &Path) -> Result<Self, BlobError> {
         let path = incoming.join(Uuid::now_v7().to_string());
         let new = path.clone();
         let file = blocking(move || Ok(private::create_new(&new)?)).await?;
@@ -77,8 +77,8 @@ impl Spool {
     }
 
     /// The digest of what was written so far.
-    pub fn digest(&self) -> Digest {
-        Digest::new(self.hasher.clone().finalize().into())
+    pub fn digest(&self) -> ContentHash {
+        ContentHash::new(self.hasher.clone().finalize().into())
     }
 
     /// What was written so far, read back for decoding.
@@ -106,14 +106,14 @@ impl Spool {
     ///
     /// # Errors
     /// When the disk or bucket fails.
-    pub async fn keep(self) -> Result<Digest, BlobError> {
+    pub async fn keep(self) -> Result<Kept, BlobError> {
         let digest = self.digest();
         match &self.place {
-            Place::Directory(directory) => {
+            BlobBackend::Directory(directory) => {
                 let (file, path) = (self.file.clone(), self.path.0.clone());
                 directory.take(file, path, &digest).await?;
             }
-            Place::Bucket(bucket) => {
+            BlobBackend::Bucket(bucket) => {
                 let file = self.file.clone();
                 let rewound = blocking(move || {
                     file.as_ref().seek(SeekFrom::Start(0))?;
@@ -123,7 +123,38 @@ impl Spool {
                 bucket.put(&mut file, self.length, &digest).await?;
             }
         }
-        Ok(digest)
+        Ok(Kept {
+            digest,
+            spool: self,
+        })
+    }
+}
+
+/// A blob that was put, and its bytes: to be held until an event names it.
+#[derive(Debug)]
+pub struct Kept {
+    digest: ContentHash,
+    /// The file stays open, and so readable, wherever it is moved.
+    spool: Spool,
+}
+
+impl Kept {
+    /// What the blob is named by.
+    pub fn digest(&self) -> ContentHash {
+        self.digest
+    }
+
+    /// Puts the blob again if it was taken away: `gc` may have read the log just before an event named
+    /// it. To be called when one does.
+    ///
+    /// # Errors
+    /// When the disk or bucket fails.
+    pub async fn confirm(mut self, blobs: &Blobs) -> Result<(), BlobError> {
+        if blobs.find(&self.digest).await?.is_none() {
+            let bytes = self.spool.read().await?;
+            blobs.put(bytes).await?;
+        }
+        Ok(())
     }
 }
 

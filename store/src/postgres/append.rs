@@ -1,46 +1,50 @@
-//! Appending: events and inline tables in one transaction.
+//! Appending: events and constraints tables in one transaction.
 //!
-//! The common append, without an inline change, is one statement and so one round trip and its own
-//! transaction. The trigger on `events` queues what was written for the sealer.
+//! The common append, without an constraints change, is one statement and so one round trip and its own
+//! transaction. The trigger on `events` queues what was written for the sequencer.
 
 use sqlx::postgres::PgConnection;
 
-use super::{Postgres, inline};
+use super::{Postgres, constraints};
 use crate::StoreError;
-use crate::event_store::Append;
+use crate::append::Append;
+use crate::backend::Appends;
 use crate::stored_event::StoredEvent;
 
-impl Postgres {
-    pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
-        let _appending = self.sealing.append();
+impl Appends for Postgres {
+    async fn append(&self, append: Append) -> Result<(), StoreError> {
+        let _appending = self.sequencing.append();
         self.commit(append).await?;
-        self.sealing.appended.notify_one();
+        self.sequencing.appended.notify_one();
         Ok(())
     }
+}
 
+impl Postgres {
     async fn commit(&self, append: Append) -> Result<(), StoreError> {
         if append.changes.is_empty() && append.idempotency.is_none() {
-            let mut hot = self.hot.take().await?;
-            let inserted = insert(hot.connection(), &append.events).await;
-            return hot.answered(inserted);
+            let insert =
+                async |connection: &mut PgConnection| insert(connection, &append.events).await;
+            return self.hot.ask(insert).await;
         }
-        let mut transaction = self.pool.begin().await?;
-        // A retry is recognised first: it should learn what it did, not that its content is there.
-        if let Some(key) = &append.idempotency {
-            inline::use_idempotency_key(&mut transaction, &append.stream, key).await?;
+        if append.idempotency.is_some() {
+            self.clear_idempotency_keys().await?;
         }
-        insert(&mut transaction, &append.events).await?;
-        for change in &append.changes {
-            inline::make(
-                &mut transaction,
-                change,
-                append.image_limit,
-                &self.master_key,
-            )
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+        self.pool
+            .transact(async |transaction| {
+                // A retry is recognised first: it should learn what it did, not that its content is
+                // there.
+                if let Some(key) = &append.idempotency {
+                    constraints::use_idempotency_key(transaction, &append.stream, key).await?;
+                }
+                insert(transaction, &append.events).await?;
+                for change in &append.changes {
+                    let limit = append.image_limit;
+                    constraints::make(transaction, change, limit, &self.master_key).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 }
 

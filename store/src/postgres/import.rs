@@ -1,19 +1,21 @@
 //! A whole log in one transaction.
 //!
-//! The trigger on `events` queues what is imported for the sealer; the import takes it out of the
-//! queue again, since its places are known. A sealer that is at work sees none of that before the
-//! commit, and then finds that the log has grown. Whoever appends meanwhile either fails the import
+//! The trigger on `events` queues what is imported for the sequencer; the import takes it out of the
+//! queue again, since its places are known. A sequencer that is at work sees none of that before the
+//! commit, and then finds that the log has grown. An append meanwhile either fails the import
 //! or comes after it.
 
 use std::sync::Arc;
 
 use sqlx::postgres::PgConnection;
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{Connection, Row};
 
+use super::connections::{connect, patient};
 use super::listener::LOG_CHANNEL;
-use super::{Postgres, inline, secrets};
-use crate::import::ArchivedEvent;
-use crate::inline::Change;
+use super::{Postgres, constraints, secrets};
+use crate::backend::ImportTransaction;
+use crate::constraints::Change;
+use crate::log_entry::ArchivedEvent;
 use crate::master_key::MasterKey;
 use crate::progress::Head;
 use crate::secrets::{TOKEN_SECRET, TokenSecret};
@@ -29,7 +31,7 @@ pub(crate) struct PostgresImport {
 
 impl Postgres {
     pub(crate) async fn import(&self) -> Result<PostgresImport, StoreError> {
-        let mut connection = self.options.connect().await?;
+        let mut connection = connect(&patient(&self.options)).await?;
         sqlx::query("BEGIN").execute(&mut connection).await?;
         let empty: bool = sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM events)")
             .fetch_one(&mut connection)
@@ -46,8 +48,8 @@ impl Postgres {
     }
 }
 
-impl PostgresImport {
-    pub(crate) async fn insert(&mut self, entries: &[ArchivedEvent]) -> Result<(), StoreError> {
+impl ImportTransaction for PostgresImport {
+    async fn insert(&mut self, entries: &[ArchivedEvent]) -> Result<(), StoreError> {
         let texts =
             |field: fn(&ArchivedEvent) -> &str| entries.iter().map(field).collect::<Vec<_>>();
         let types = texts(|entry| &entry.aggregate_type);
@@ -99,14 +101,14 @@ impl PostgresImport {
         Ok(())
     }
 
-    pub(crate) async fn commit(
+    async fn commit(
         mut self,
         changes: Vec<Change>,
         token_secret: Option<TokenSecret>,
         head: Position,
     ) -> Result<(), StoreError> {
         for change in &changes {
-            inline::make(&mut self.connection, change, None, &self.master_key).await?;
+            constraints::make(&mut self.connection, change, None, &self.master_key).await?;
         }
         if let Some(TokenSecret { version, secret }) = token_secret {
             let connection = &mut self.connection;

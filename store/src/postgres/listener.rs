@@ -4,17 +4,18 @@
 //! time to time.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use photolog_domain::ImageId;
-use sqlx::postgres::{PgListener, PgNotification, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
+use tokio::time::timeout;
 
-use super::sealer::Sealing;
+use super::connections::{Connections, within};
+use super::sequencer::Sequencing;
 use crate::ImageRow;
 use crate::progress::{Head, Visibility};
 
-/// Events were appended and wait to be sealed.
+/// Events were appended and wait to be sequenced.
 const EVENTS_CHANNEL: &str = "photolog_events";
 /// The log reaches as far as the payload says.
 pub(super) const LOG_CHANNEL: &str = "photolog_log";
@@ -24,17 +25,20 @@ pub(super) const VIEW_CHANNEL: &str = "photolog_view";
 /// How long to wait before listening again after the connection was lost.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// After so much silence the server is asked whether it is still there, and must answer as soon.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// Listens until aborted.
 pub(super) async fn run(
-    pool: PgPool,
+    options: PgConnectOptions,
     head: Arc<Head>,
     visibility: Arc<Visibility>,
-    sealing: Arc<Sealing>,
+    sequencing: Arc<Sequencing>,
 ) {
     let hear = |notification: PgNotification| match notification.channel() {
-        EVENTS_CHANNEL => sealing.unsealed.notify_one(),
-        // What this process seals it says itself, once its own readers can have it from memory.
-        LOG_CHANNEL if sealing.here.load(Ordering::Relaxed) => {}
+        EVENTS_CHANNEL => sequencing.unsequenced.notify_one(),
+        // What this process sequences it says itself, once its own readers can have it from memory.
+        LOG_CHANNEL if sequencing.is_here() => {}
         LOG_CHANNEL => {
             if let Ok(position) = notification.payload().parse() {
                 head.reached(position);
@@ -43,41 +47,49 @@ pub(super) async fn run(
         _ => visibility.show(shown_from_text(notification.payload())),
     };
     loop {
-        if let Err(error) = listen(&pool, hear).await {
+        if let Err(error) = listen(&options, hear).await {
             tracing::warn!(%error, "the database's notifications are not heard for a moment");
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Tells the process that seals that this one has appended, until aborted.
+/// Tells the process that sequences that this one has appended, until aborted.
 ///
 /// Not part of the append's own transaction: NOTIFY takes a lock of the whole database server until
 /// its commit is on disk, so appends would wait for each other's disks one by one. Here any number
 /// of appends share one notification.
-pub(super) async fn announce(pool: PgPool, sealing: Arc<Sealing>) {
+pub(super) async fn announce(pool: Arc<Connections>, sequencing: Arc<Sequencing>) {
     loop {
-        sealing.appended.notified().await;
-        if sealing.here.load(Ordering::Relaxed) {
+        sequencing.appended.notified().await;
+        if sequencing.is_here() {
             continue;
         }
-        let told = sqlx::query("SELECT pg_notify($1, '')")
-            .bind(EVENTS_CHANNEL)
-            .execute(&pool)
-            .await;
-        if let Err(error) = told {
-            tracing::debug!(%error, "the sealer will find the events by looking");
+        let query = sqlx::query("SELECT pg_notify($1, '')").bind(EVENTS_CHANNEL);
+        let told = pool.ask(async |connection| Ok(query.execute(connection).await?));
+        if let Err(error) = told.await {
+            tracing::debug!(%error, "the sequencer will find the events by looking");
         }
     }
 }
 
-async fn listen(pool: &PgPool, hear: impl Fn(PgNotification)) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener
-        .listen_all([EVENTS_CHANNEL, LOG_CHANNEL, VIEW_CHANNEL])
-        .await?;
+async fn listen(
+    options: &PgConnectOptions,
+    hear: impl Fn(PgNotification),
+) -> Result<(), sqlx::Error> {
+    // A listener keeps the connection that it takes from a pool.
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(SILENCE);
+    let own = own.connect_lazy_with(options.clone());
+    let mut listener = PgListener::connect_with(&own).await?;
+    let channels = [EVENTS_CHANNEL, LOG_CHANNEL, VIEW_CHANNEL];
+    within(SILENCE, listener.listen_all(channels)).await?;
     loop {
-        hear(listener.recv().await?);
+        match timeout(SILENCE, listener.recv()).await {
+            Ok(notification) => hear(notification?),
+            Err(_) => _ = within(SILENCE, sqlx::query("SELECT 1").execute(&mut listener)).await?,
+        }
     }
 }
 

@@ -1,20 +1,24 @@
 //! Reading single streams and the log.
 
 use cqrs_es::persist::SerializedEvent;
-use photolog_domain::{AccountId, Timestamp};
+use photolog_domain::AccountId;
 use postgres_es::PostgresEventRepository;
 use sqlx::Row;
+use sqlx::postgres::PgPool;
 
 use super::Postgres;
-use crate::column::{parsed, stored_event};
+use crate::backend::EventTables;
+use crate::column::log_row;
+use crate::column::stored_event;
 use crate::compute::compute;
-use crate::event_log::LogRow;
+use crate::log_entry::LogRow;
+use crate::sql;
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
 /// The log's columns as `log_rows` reads them, for some of its entries.
 ///
-/// Each event is looked up for its entry, by its key: of a plain join the planner believes at
+/// Each event is looked up for its entry, by its key: of a plain join the planner assumes at
 /// times, when the tables have just grown, that reading all events were cheaper.
 macro_rules! entries_where {
     ($condition:literal) => {
@@ -35,25 +39,31 @@ macro_rules! entries_where {
     };
 }
 
-const WHOLE_LOG: &str = entries_where!("global_position > $1");
+pub(super) const WHOLE_LOG: &str = entries_where!("global_position > $1");
 const LOG_OF_ACCOUNT: &str = entries_where!("account = $3 AND global_position > $1");
 
 impl Postgres {
-    /// The repository of postgres-es over our pool.
+    /// The repository of postgres-es, over a pool of its own.
     pub(crate) fn stock(&self) -> PostgresEventRepository {
-        PostgresEventRepository::new(self.pool.clone())
+        PostgresEventRepository::new(PgPool::connect_lazy_with(self.options.clone()))
     }
 
+    /// What follows `after`, if this process has just sequenced it.
+    pub(crate) fn sequenced_here(&self, after: Position, limit: u32) -> Option<Vec<LogRow>> {
+        self.recent.after(after, limit)
+    }
+}
+
+impl EventTables for Postgres {
     /// At most `limit` events of a stream after a sequence.
-    pub(crate) async fn events_after(
+    async fn events_after(
         &self,
         aggregate_type: &'static str,
         stream: &str,
         sequence: usize,
         limit: i64,
     ) -> Result<Vec<SerializedEvent>, StoreError> {
-        let mut hot = self.hot.take().await?;
-        let found = sqlx::query(
+        let query = sqlx::query(
             "SELECT sequence, event_type, event_version, payload, metadata FROM events
              WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3
              ORDER BY sequence LIMIT $4",
@@ -61,10 +71,9 @@ impl Postgres {
         .bind(aggregate_type)
         .bind(stream)
         .bind(sequence as i64)
-        .bind(limit)
-        .fetch_all(hot.connection())
-        .await;
-        let rows = hot.answered(found.map_err(StoreError::from))?;
+        .bind(limit);
+        let found = self.hot.fetch_all(query);
+        let rows = found.await?;
         let stream = stream.to_owned();
         compute(rows.len(), move || {
             rows.iter()
@@ -84,12 +93,7 @@ impl Postgres {
         .await
     }
 
-    /// What follows `after`, if this process has just sealed it.
-    pub(crate) fn sealed_here(&self, after: Position, limit: u32) -> Option<Vec<LogRow>> {
-        self.recent.after(after, limit)
-    }
-
-    pub(crate) async fn log_rows<T: Send + 'static>(
+    async fn log_rows<T: Send + 'static>(
         &self,
         of: Option<AccountId>,
         after: Position,
@@ -105,24 +109,23 @@ impl Postgres {
             None => query,
             Some(account) => query.bind(account.to_string()),
         };
-        let mut hot = self.hot.take().await?;
-        let found = query.fetch_all(hot.connection()).await;
-        let rows = hot.answered(found.map_err(StoreError::from))?;
+        let found = self.hot.fetch_all(query);
+        let rows = found.await?;
         compute(rows.len(), move || {
-            rows.iter().map(|row| read(LogRow::read(row)?)).collect()
+            rows.iter().map(|row| read(log_row(row)?)).collect()
         })
         .await
     }
 
-    pub(crate) async fn log_head(&self) -> Result<Position, StoreError> {
-        let row = sqlx::query("SELECT coalesce(max(global_position), 0) FROM event_log")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(row.try_get(0)?)
+    async fn log_head(&self) -> Result<Position, StoreError> {
+        let query = sqlx::query(sql::LOG_HEAD);
+        self.pool
+            .ask(async |connection| Ok(query.fetch_one(connection).await?.try_get(0)?))
+            .await
     }
 
     /// What `read` makes of a stream's events and their places in the log, in order.
-    pub(crate) async fn stream_rows<T: Send + 'static>(
+    async fn stream_rows<T: Send + 'static>(
         &self,
         aggregate_type: &str,
         stream: &str,
@@ -130,7 +133,7 @@ impl Postgres {
         limit: i64,
         mut read: impl FnMut(StoredEvent, Option<Position>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Vec<T>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
                     payload::text, metadata::text, global_position
              FROM events LEFT JOIN event_log USING (aggregate_type, aggregate_id, sequence)
@@ -140,40 +143,14 @@ impl Postgres {
         .bind(aggregate_type)
         .bind(stream)
         .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(limit);
+        let found = self.pool.fetch_all(query);
+        let rows = found.await?;
         compute(rows.len(), move || {
             rows.iter()
                 .map(|row| read(stored_event(row, 0)?, row.try_get(7)?))
                 .collect()
         })
         .await
-    }
-
-    /// Whether every committed event has its place in the log.
-    pub(crate) async fn log_is_complete(&self) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM unsealed)")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(row.try_get(0)?)
-    }
-
-    /// When the event happened that waits longest for its place.
-    pub(crate) async fn oldest_unsealed(&self) -> Result<Option<Timestamp>, StoreError> {
-        sqlx::query(
-            "SELECT metadata ->> 'occurred_at'
-             FROM (SELECT * FROM unsealed ORDER BY arrival LIMIT 1) AS waiting
-             CROSS JOIN LATERAL (
-               SELECT metadata FROM events
-               WHERE events.aggregate_type = waiting.aggregate_type
-                 AND events.aggregate_id = waiting.aggregate_id
-                 AND events.sequence = waiting.sequence
-               LIMIT 1) AS event",
-        )
-        .fetch_optional(&self.pool)
-        .await?
-        .map(|row| parsed(&row, 0))
-        .transpose()
     }
 }

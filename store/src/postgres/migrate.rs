@@ -12,13 +12,17 @@ use crate::StoreError;
 use crate::column::clear_verifiers_of;
 use crate::master_key::MasterKey;
 use crate::secrets::{of_key, verifiers_to_bytes};
+use crate::sql;
 
 /// In order; a released one is never changed.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_events.sql"),
     include_str!("../../migrations/postgres/0002_secrets.sql"),
     include_str!("../../migrations/postgres/0003_token_families.sql"),
     include_str!("../../migrations/postgres/0004_master_index.sql"),
+    include_str!("../../migrations/postgres/0005_lead.sql"),
+    include_str!("../../migrations/postgres/0006_searches.sql"),
+    include_str!("../../migrations/postgres/0007_accounts_and_keys.sql"),
 ];
 
 /// The migration that takes the verifiers of keys out of their table.
@@ -43,11 +47,7 @@ pub(super) async fn run(
         .bind(LOCK)
         .execute(&mut *transaction)
         .await?;
-    let exists: bool = sqlx::query("SELECT to_regclass('photolog_migrations') IS NOT NULL")
-        .fetch_one(&mut *transaction)
-        .await?
-        .try_get(0)?;
-    if !exists {
+    if !is_done(&mut transaction).await? {
         transaction
             .execute("CREATE TABLE photolog_migrations (version bigint NOT NULL PRIMARY KEY)")
             .await?;
@@ -57,13 +57,9 @@ pub(super) async fn run(
         .await?
         .try_get(0)?;
     let known = MIGRATIONS.len();
-    let Some(pending) = usize::try_from(done)
-        .ok()
-        .and_then(|done| MIGRATIONS.get(done..))
-    else {
-        return Err(StoreError::NewerDatabase(format!(
-            "it has migration {done}, this program knows {known}"
-        )));
+    let count = usize::try_from(done).unwrap_or(usize::MAX);
+    let Some(pending) = MIGRATIONS.get(count..) else {
+        return Err(StoreError::newer_database(count, known));
     };
     let mut verifiers = Vec::new();
     for (version, migration) in (done + 1..).zip(pending) {
@@ -85,11 +81,20 @@ pub(super) async fn run(
     Ok(())
 }
 
+/// Whether any migration was done in this database.
+pub(super) async fn is_done(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let done = sqlx::query("SELECT to_regclass('photolog_migrations') IS NOT NULL")
+        .fetch_one(connection)
+        .await?
+        .try_get(0)?;
+    Ok(done)
+}
+
 /// The verifiers of keys as they stood in their table.
 async fn clear_verifiers(
     connection: &mut PgConnection,
 ) -> Result<Vec<(KeyId, KeyVerifiers)>, StoreError> {
-    sqlx::query("SELECT key_id, secret_sha256, signing_sha1 FROM keys")
+    sqlx::query(sql::CLEAR_VERIFIERS)
         .fetch_all(connection)
         .await?
         .iter()

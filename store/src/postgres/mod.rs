@@ -2,63 +2,74 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `append` | events and inline tables in one transaction; one round trip where nothing else changes |
-//! | `hot` | connections for the statements that every write needs |
-//! | `sealer` | gives committed events their place in the log; one process at a time |
-//! | `recent_log` | what this process sealed last, for its own readers |
+//! | `append` | events and constraints tables in one transaction; one round trip where nothing else changes |
+//! | `connections` | connections, and how long the work by one of them may take |
+//! | `lead` | which process sequences, projects and relays |
+//! | `sequencer` | gives committed events their place in the log; one process at a time |
+//! | `recent_log` | what this process sequenced last, for its own readers |
 //! | `listener` | hears what other processes write, and wakes who waits in this one |
 //! | `import` | a whole log in one transaction |
 //! | `secrets` | the table of secrets |
+//! | `snapshot`, `guards` | one moment, to be looked at; what guards the tables |
 //! | `log`, `keys`, `read_model` | the questions |
 //!
-//! Write path: append, tell the sealer, it seals, NOTIFY, the projector projects, NOTIFY, the API
+//! Write path: append, tell the sequencer, it sequences, NOTIFY, the projector projects, NOTIFY, the API
 //! answers. Each step is also polled for, so a lost notification costs time, never an event.
 
 mod append;
-mod hot;
+mod connections;
+mod constraints;
+mod guards;
 mod import;
-mod inline;
 mod keys;
+mod lead;
 mod listener;
 mod log;
 mod migrate;
 mod read_model;
 mod rebuild;
 mod recent_log;
-mod sealer;
 mod secrets;
+mod sequencer;
+mod snapshot;
 mod tokens;
+mod unsequenced;
 
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicI64;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, Row};
 use tokio::task::AbortHandle;
+use uuid::Uuid;
 
-use self::hot::HotConnections;
+use self::connections::{Connections, Losses, WORK};
 pub(crate) use self::import::PostgresImport;
+pub(crate) use self::lead::PostgresLeadership;
+pub(crate) use self::rebuild::PostgresRebuild;
 use self::recent_log::RecentLog;
-pub(crate) use self::sealer::PostgresLead;
-use self::sealer::Sealing;
+use self::sequencer::Sequencing;
+pub(crate) use self::snapshot::PostgresSnapshot;
 use crate::StoreError;
+use crate::backend::EventTables;
 use crate::master_key::MasterKey;
 use crate::progress::{Head, Visibility};
-
-/// How long to wait for a free connection before the request is told to come back later.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open PostgreSQL database.
 #[derive(Debug)]
 pub(crate) struct Postgres {
-    pool: PgPool,
-    hot: HotConnections,
+    pool: Arc<Connections>,
+    /// For the statements that every write needs.
+    hot: Connections,
     options: PgConnectOptions,
+    /// This process, where it leads.
+    holder: Uuid,
     master_key: Arc<MasterKey>,
     pub(crate) head: Arc<Head>,
     recent: Arc<RecentLog>,
-    sealing: Arc<Sealing>,
+    sequencing: Arc<Sequencing>,
+    /// Idempotency keys of before this time were cleared away, in milliseconds.
+    cleared_until: AtomicI64,
     helpers: [AbortHandle; 2],
 }
 
@@ -69,53 +80,66 @@ impl Postgres {
         master_key: Arc<MasterKey>,
         visibility: Arc<Visibility>,
     ) -> Result<Self, StoreError> {
-        // A statement or a transaction that hangs must not hold others back for ever.
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("photolog")
-            .options([
-                ("statement_timeout", "30s"),
-                ("idle_in_transaction_session_timeout", "60s"),
-            ])
-            .disable_statement_logging();
-        let mut connection = options.connect().await?;
+        let options = connections::options(url)?;
+        let mut connection = connections::connect(&connections::patient(&options)).await?;
         migrate::run(&mut connection, &master_key).await?;
         connection.close().await?;
 
-        let hot = HotConnections::new(&options, (connections / 2).max(1));
-        // No ping before each use: it would double the round trips. A connection that died with
-        // the server fails once, as unavailable.
-        let pool = PgPoolOptions::new()
-            .max_connections((connections - connections / 2).max(1))
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await?;
+        let half = connections / 2;
+        let losses = Losses::default();
+        let hot = Connections::by_key(&options, half.max(1), losses.clone());
+        let pool = Connections::new(options.clone(), (connections - half).max(1), losses);
+        let pool = Arc::new(pool);
         let head = Arc::new(Head::default());
-        let sealing = Arc::new(Sealing::default());
-        // A listener keeps the connection it takes from a pool.
-        let own = PgPoolOptions::new().max_connections(1);
-        let own = own.connect_lazy_with(options.clone());
-        let listening = listener::run(own, head.clone(), visibility, sealing.clone());
-        let announcing = listener::announce(pool.clone(), sealing.clone());
+        let sequencing = Arc::new(Sequencing::default());
+        let listening = listener::run(
+            options.clone(),
+            head.clone(),
+            visibility,
+            sequencing.clone(),
+        );
+        let announcing = listener::announce(pool.clone(), sequencing.clone());
         let store = Self {
             pool,
             hot,
             options,
+            holder: Uuid::now_v7(),
             master_key,
             head,
             recent: Arc::default(),
+            cleared_until: AtomicI64::new(0),
             helpers: [
                 tokio::spawn(listening).abort_handle(),
                 tokio::spawn(announcing).abort_handle(),
             ],
-            sealing,
+            sequencing,
         };
         store.head.reached(store.log_head().await?);
         Ok(store)
     }
 
-    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+    pub(crate) async fn exists(url: &str) -> Result<bool, StoreError> {
+        let mut connection = connections::connect(&connections::options(url)?).await?;
+        let exists = connections::within(WORK, migrate::is_done(&mut connection)).await?;
+        connection.close().await?;
+        Ok(exists)
+    }
+
+    /// Whether it is no standby, and its role may insert events.
+    pub(crate) async fn takes_writes(&self) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "SELECT NOT current_setting('transaction_read_only')::boolean,
+                    has_table_privilege('events', 'INSERT')",
+        );
+        let rows = self.pool.fetch_all(query).await?;
+        for row in rows {
+            if !row.try_get(0)? {
+                return Err(StoreError::ReadOnlyDatabase);
+            }
+            if !row.try_get(1)? {
+                return Err(StoreError::NoRight("insert events"));
+            }
+        }
         Ok(())
     }
 
@@ -125,10 +149,10 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn close(&self) {
+    pub(crate) fn close(&self) {
         self.stop_helpers();
         self.hot.close();
-        self.pool.close().await;
+        self.pool.close();
     }
 }
 

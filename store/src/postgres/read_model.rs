@@ -1,18 +1,23 @@
 //! The image view and the checkpoints.
 
+use std::sync::atomic::Ordering;
+
 use futures::TryStreamExt;
-use photolog_domain::{AccountId, Digest, ImageId, PublicId};
-use sqlx::Row;
+use photolog_domain::{AccountId, ContentHash, ImageId, PublicId};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
+use sqlx::{Executor, Row};
 
 use super::Postgres;
 use super::listener::{self, VIEW_CHANNEL};
-use crate::column::{ViewColumns, image_row, view_columns};
+use crate::backend::ImageTables;
+use crate::column::{ViewColumns, bookmark, image_row, view_columns};
 use crate::compute::compute;
-use crate::image_list::{ImageList, ImagePage, Order, Which};
-use crate::read_model::Step;
-use crate::{ImageRow, Position, StoreError};
+use crate::image_list::{ImageFilter, ImageList, ImagePage, SortOrder};
+use crate::read_model::CheckpointMove;
+use crate::sql;
+use crate::sql::IS_PUBLIC;
+use crate::{Bookmark, ImageRow, Position, StoreError};
 
 const NEWEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
     WHERE account = $1 AND ($2::boolean IS NULL OR disabled = $2)
@@ -29,30 +34,42 @@ const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM
     ORDER BY created_position LIMIT $6 OFFSET $5";
 
 impl Postgres {
-    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
-        let mut stream = sqlx::query(match list.order {
-            Order::NewestFirst => NEWEST_FIRST,
-            Order::OldestFirst => OLDEST_FIRST,
+    async fn count(
+        &self,
+        query: Query<'_, sqlx::Postgres, PgArguments>,
+    ) -> Result<u64, StoreError> {
+        let count = self
+            .pool
+            .ask(async |connection| Ok(query.fetch_one(connection).await?.try_get::<i64, _>(0)?));
+        Ok(count.await?.unsigned_abs())
+    }
+}
+
+impl ImageTables for Postgres {
+    async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
+        let query = sqlx::query(match list.order {
+            SortOrder::NewestFirst => NEWEST_FIRST,
+            SortOrder::OldestFirst => OLDEST_FIRST,
         })
         .bind(list.account.to_string())
         .bind(list.which.disabled())
         .bind(list.start.marker())
         .bind(list.start.moment())
         .bind(i64::try_from(list.skip).unwrap_or(i64::MAX))
-        .bind(i64::try_from(list.count).unwrap_or(i64::MAX))
-        .fetch(&self.pool);
-        let mut rows = Vec::new();
-        let mut bytes = 0;
-        let mut is_cut = false;
-        while let Some(row) = stream.try_next().await? {
-            bytes += row.try_get::<&str, _>(3)?.len();
-            if bytes > ImagePage::MOST_BYTES && !rows.is_empty() {
-                is_cut = true;
-                break;
+        .bind(i64::try_from(list.count).unwrap_or(i64::MAX));
+        let read = self.pool.ask(async |connection| {
+            let mut stream = query.fetch(connection);
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = stream.try_next().await? {
+                bytes += row.try_get::<&str, _>(3)?.len();
+                if bytes > ImagePage::MOST_BYTES && !rows.is_empty() {
+                    return Ok((rows, true));
+                }
+                rows.push(row);
             }
-            rows.push(row);
-        }
-        drop(stream);
+            Ok((rows, false))
+        });
+        let (rows, is_cut) = read.await?;
         compute(rows.len(), move || {
             let rows = rows.iter().map(image_row).collect::<Result<_, _>>()?;
             Ok(ImagePage { rows, is_cut })
@@ -60,135 +77,133 @@ impl Postgres {
         .await
     }
 
-    pub(crate) async fn count_listed(
+    async fn count_listed(
         &self,
         account: AccountId,
-        which: Which,
+        which: ImageFilter,
     ) -> Result<u64, StoreError> {
-        let row = sqlx::query(
+        let query = sqlx::query(
             "SELECT count(*) FROM image_view
              WHERE account = $1 AND ($2::boolean IS NULL OR disabled = $2)",
         )
         .bind(account.to_string())
-        .bind(which.disabled())
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+        .bind(which.disabled());
+        self.count(query).await
     }
 
-    pub(crate) async fn image_row_by_public_id(
+    async fn image_row_by_public_id(
         &self,
         public_id: &PublicId,
     ) -> Result<Option<ImageRow>, StoreError> {
-        sqlx::query(
-            "SELECT image, sequence, created_position, state FROM image_view
-             WHERE public_id = $1",
-        )
-        .bind(public_id.as_str())
-        .fetch_optional(&self.pool)
-        .await?
-        .map(|row| image_row(&row))
-        .transpose()
+        let query = sqlx::query(sql::PUBLIC_IMAGE).bind(public_id.as_str());
+        self.pool
+            .fetch_optional(query)
+            .await?
+            .map(|row| image_row(&row))
+            .transpose()
     }
 
-    pub(crate) async fn is_master(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM image_view WHERE master = $1)")
-            .bind(digest.to_string())
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(row.try_get(0)?)
+    async fn is_master(&self, digest: &ContentHash) -> Result<bool, StoreError> {
+        let query =
+            format!("SELECT EXISTS (SELECT 1 FROM image_view WHERE master = $1 AND {IS_PUBLIC})");
+        let query = sqlx::query(&query).bind(digest.to_string());
+        self.pool
+            .ask(async |connection| Ok(query.fetch_one(connection).await?.try_get(0)?))
+            .await
     }
 
-    pub(crate) async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT sequence FROM image_view WHERE image = $1")
-            .bind(image.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
+    async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
+        let query = sqlx::query(sql::SHOWN_SEQUENCE).bind(image.to_string());
+        let found = self.pool.fetch_optional(query);
+        let row = found.await?;
         let sequence: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
         Ok(sequence.unsigned_abs())
     }
 
-    pub(crate) async fn checkpoint(
-        &self,
-        projection: &str,
-        version: u32,
-    ) -> Result<Position, StoreError> {
-        let row =
-            sqlx::query("SELECT position FROM checkpoints WHERE projection = $1 AND version = $2")
-                .bind(projection)
-                .bind(i64::from(version))
-                .fetch_optional(&self.pool)
-                .await?;
-        Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
-    }
-
-    pub(crate) async fn set_checkpoint(
-        &self,
-        projection: &str,
-        version: u32,
-        position: Position,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO checkpoints (projection, version, position) VALUES ($1, $2, $3)
-             ON CONFLICT (projection) DO UPDATE SET version = $2, position = $3",
+    async fn checkpoint(&self, projection: &str, version: u32) -> Result<Position, StoreError> {
+        let query = sqlx::query(
+            "SELECT position FROM checkpoints WHERE projection = $1 AND version = $2
+             ORDER BY position DESC LIMIT 1",
         )
         .bind(projection)
-        .bind(i64::from(version))
-        .bind(position)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        .bind(i64::from(version));
+        let found = self.pool.fetch_optional(query);
+        Ok(found.await?.map_or(Ok(0), |row| row.try_get(0))?)
     }
 
-    pub(crate) async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
+    async fn bookmark(&self, follower: &str) -> Result<Bookmark, StoreError> {
+        let query = sqlx::query(
+            "SELECT position, mark FROM checkpoints WHERE projection = $1 AND version = 1
+             ORDER BY position DESC LIMIT 1",
+        )
+        .bind(follower);
+        let found = self.pool.fetch_optional(query);
+        found
+            .await?
+            .as_ref()
+            .map_or(Ok(Bookmark::default()), bookmark)
+    }
+
+    async fn set_bookmark(&self, follower: &str, at: Bookmark) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "WITH leads AS (SELECT 1 FROM lead WHERE epoch = $4),
+             moved AS (
+               UPDATE checkpoints SET position = $2, mark = $3
+               WHERE projection = $1 AND version = 1 AND EXISTS (SELECT 1 FROM leads)
+                 AND position = (SELECT position FROM checkpoints
+                                 WHERE projection = $1 AND version = 1
+                                 ORDER BY position DESC LIMIT 1)
+               RETURNING 1),
+             begun AS (
+               INSERT INTO checkpoints (projection, version, position, mark)
+               SELECT $1, 1, $2, $3 FROM leads WHERE NOT EXISTS (SELECT 1 FROM moved)
+               RETURNING 1)
+             SELECT 1 FROM moved UNION ALL SELECT 1 FROM begun",
+        )
+        .bind(follower)
+        .bind(at.position)
+        .bind(at.mark as i64)
+        .bind(self.sequencing.epoch.load(Ordering::Relaxed));
+        match self.pool.fetch_optional(query).await? {
+            None => Err(StoreError::NotLeading),
+            Some(_) => Ok(()),
+        }
+    }
+
+    async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
         let images: Vec<_> = images.iter().map(ImageId::to_string).collect();
-        sqlx::query(
+        let query = sqlx::query(
             "SELECT image, sequence, created_position, state FROM image_view
              WHERE image = ANY ($1)",
         )
-        .bind(images)
-        .fetch_all(&self.pool)
-        .await?
-        .iter()
-        .map(image_row)
-        .collect()
-    }
-
-    pub(crate) async fn count_images(&self) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT count(*) FROM image_view")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+        .bind(images);
+        self.pool
+            .fetch_all(query)
+            .await?
+            .iter()
+            .map(image_row)
+            .collect()
     }
 
     /// One statement, and so one round trip, but for the first step of a new version.
-    pub(crate) async fn save_image_rows(
+    async fn save_image_rows(
         &self,
-        step: &Step<'_>,
+        step: &CheckpointMove<'_>,
         rows: &[ImageRow],
     ) -> Result<bool, StoreError> {
-        let mut transaction = match step.from {
-            0 => Some(self.pool.begin().await?),
-            _ => None,
-        };
-        let saved = match &mut transaction {
-            Some(transaction) => {
-                empty_for_newer_version(transaction, step).await?;
-                move_on(transaction, step, rows).await?
-            }
-            None => {
-                let mut hot = self.hot.take().await?;
-                let saved = move_on(hot.connection(), step, rows).await;
-                hot.answered(saved)?
-            }
-        };
-        if let Some(transaction) = transaction {
-            match saved {
-                true => transaction.commit().await?,
-                false => transaction.rollback().await?,
-            }
+        let epoch = self.sequencing.epoch.load(Ordering::Relaxed);
+        if step.from > 0 {
+            return self
+                .hot
+                .ask(async |connection| move_on(connection, step, rows, epoch).await)
+                .await;
         }
-        Ok(saved)
+        self.pool
+            .transact(async |transaction| {
+                begin(transaction, step, epoch).await?;
+                move_on(transaction, step, rows, epoch).await
+            })
+            .await
     }
 }
 
@@ -196,29 +211,46 @@ impl Postgres {
 const ROWS_OF_A_NOTIFICATION: usize = 100;
 const NOTIFICATIONS: usize = 5;
 
-async fn empty_for_newer_version(
+/// The first step of a version empties the view of an older one. A projection has one checkpoint, so
+/// nobody else may write one meanwhile; nor may the lead change.
+async fn begin(
     connection: &mut PgConnection,
-    step: &Step<'_>,
+    step: &CheckpointMove<'_>,
+    epoch: i64,
 ) -> Result<(), StoreError> {
+    let leads = sqlx::query("SELECT 1 FROM lead WHERE epoch = $1 FOR SHARE").bind(epoch);
+    if leads.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(());
+    }
+    let lock = "LOCK TABLE image_view, checkpoints IN SHARE ROW EXCLUSIVE MODE";
+    connection.execute(lock).await?;
+    let version = i64::from(step.version);
+    let older = "DELETE FROM checkpoints WHERE projection = $1 AND version < $2";
+    let older = sqlx::query(older).bind(step.projection).bind(version);
+    if older.execute(&mut *connection).await?.rows_affected() > 0 {
+        connection.execute("DELETE FROM image_view").await?;
+    }
     sqlx::query(
-        "DELETE FROM image_view WHERE EXISTS
-           (SELECT 1 FROM checkpoints WHERE projection = $1 AND version < $2)",
+        "INSERT INTO checkpoints (projection, version, position) SELECT $1, $2, 0
+         WHERE NOT EXISTS (SELECT 1 FROM checkpoints WHERE projection = $1)",
     )
     .bind(step.projection)
-    .bind(i64::from(step.version))
+    .bind(version)
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Compares and sets the checkpoint; writes the rows and tells of them if that was done.
+/// Compares and sets the checkpoint, in the name of a lead; writes the rows and tells of them if that
+/// was done.
 ///
 /// Does not wait for the disk: should the server crash, checkpoint and rows go back together, and
 /// are projected again.
 async fn move_on(
     connection: &mut PgConnection,
-    step: &Step<'_>,
+    step: &CheckpointMove<'_>,
     rows: &[ImageRow],
+    epoch: i64,
 ) -> Result<bool, StoreError> {
     // Beyond some rows nobody is told: the projection is catching up, and who waits looks again
     // by itself.
@@ -230,11 +262,9 @@ async fn move_on(
     let written = upsert("image_view", "moved,");
     let query = format!(
         "WITH moved AS (
-           INSERT INTO checkpoints AS known (projection, version, position)
-           SELECT $7, $8, $10
-           WHERE $9 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = $7)
-           ON CONFLICT (projection) DO UPDATE SET version = $8, position = $10
-           WHERE (known.version = $8 AND known.position = $9) OR (known.version < $8 AND $9 = 0)
+           UPDATE checkpoints SET position = $10
+           WHERE projection = $7 AND version = $8 AND position = $9
+             AND EXISTS (SELECT 1 FROM lead WHERE epoch = $13)
            RETURNING projection),
          written AS ({written})
          SELECT EXISTS (SELECT 1 FROM moved),
@@ -250,6 +280,7 @@ async fn move_on(
         .bind(step.to)
         .bind(VIEW_CHANNEL)
         .bind(told)
+        .bind(epoch)
         .fetch_one(connection)
         .await?;
     Ok(row.try_get(0)?)

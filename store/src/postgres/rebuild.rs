@@ -1,13 +1,19 @@
 //! The image view built anew in a table of its own; a rename puts it in place.
 
-use sqlx::{Executor, Row};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Executor, Row};
 
 use super::Postgres;
+use super::connections::{connect, patient, within};
 use super::read_model::write;
-use crate::rebuild::Swapped;
+use crate::backend::RebuiltTable;
+use crate::read_model::Swapped;
+use crate::sql;
 use crate::{ImageRow, Position, StoreError};
 
-/// Whoever may use the view may use its successor.
+/// Roles that may use the view may use its successor.
 const BEGIN: &str = "
 DROP TABLE IF EXISTS image_view_rebuilt;
 CREATE TABLE image_view_rebuilt (LIKE image_view INCLUDING ALL);
@@ -28,47 +34,129 @@ ALTER TABLE image_view RENAME TO image_view_old;
 ALTER TABLE image_view_rebuilt RENAME TO image_view;
 DROP TABLE image_view_old;";
 
+/// The advisory lock of a rebuild: any number, the same in every program.
+const LOCK: i64 = 7_105_821_003;
+
+/// Until a statement must be done.
+const STATEMENT: Duration = Duration::from_secs(60);
+
+/// How long the swap may wait for those who read the view, because all who come later wait with it;
+/// and how long these may then go on before it tries again.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A rebuild, by a connection of its own, which holds the lock: to lose the one is to lose the other.
+#[derive(Debug)]
+pub(crate) struct PostgresRebuild {
+    connection: PgConnection,
+}
+
 impl Postgres {
-    pub(crate) async fn begin_rebuilt_view(&self) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        transaction.execute(BEGIN).await?;
-        Ok(transaction.commit().await?)
+    pub(crate) async fn begin_rebuilt_view(&self) -> Result<PostgresRebuild, StoreError> {
+        let locked = self.lock(LOCK).await?;
+        let mut connection = locked.ok_or(StoreError::Rebuilding)?;
+        let begun = async {
+            connection.execute(LOCK_TIMEOUT).await?;
+            connection.execute(BEGIN).await?;
+            Ok::<_, StoreError>(())
+        };
+        within(STATEMENT, begun).await?;
+        Ok(PostgresRebuild { connection })
     }
 
-    pub(crate) async fn save_rebuilt_rows(&self, rows: &[ImageRow]) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        write(&mut connection, "image_view_rebuilt", rows).await
+    /// A connection that holds an advisory lock for as long as it is open; none while another process
+    /// does.
+    pub(crate) async fn lock(&self, lock: i64) -> Result<Option<PgConnection>, StoreError> {
+        let mut connection = connect(&patient(&self.options)).await?;
+        let query = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(lock);
+        let locked = within(STATEMENT, query.fetch_one(&mut connection)).await?;
+        let is_locked: bool = locked.try_get(0)?;
+        Ok(is_locked.then_some(connection))
+    }
+}
+
+impl RebuiltTable for PostgresRebuild {
+    async fn save(&mut self, rows: &[ImageRow]) -> Result<(), StoreError> {
+        within(
+            STATEMENT,
+            write(&mut self.connection, "image_view_rebuilt", rows),
+        )
+        .await
     }
 
-    pub(crate) async fn swap_rebuilt_view(
-        &self,
+    async fn count(&mut self) -> Result<u64, StoreError> {
+        let count = async {
+            let row = sqlx::query(sql::REBUILT_ROWS)
+                .fetch_one(&mut self.connection)
+                .await?;
+            Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+        };
+        within(STATEMENT, count).await
+    }
+
+    async fn swap(
+        &mut self,
         projection: &str,
         version: u32,
         position: Position,
     ) -> Result<Swapped, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        loop {
+            let swapped = within(STATEMENT, self.try_to_swap(projection, version, position)).await;
+            match swapped {
+                Err(StoreError::Unavailable(error)) if is_locked(&error) => {
+                    tracing::info!("the view is read for long: it is swapped later");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                swapped => return swapped,
+            }
+        }
+    }
+}
+
+impl PostgresRebuild {
+    async fn try_to_swap(
+        &mut self,
+        projection: &str,
+        version: u32,
+        position: Position,
+    ) -> Result<Swapped, StoreError> {
+        let mut transaction = self.connection.begin().await?;
         // In the order in which the projector locks them; it waits, and then finds the checkpoint
         // moved.
-        let lock = "LOCK TABLE image_view IN ACCESS EXCLUSIVE MODE";
+        let lock = "LOCK TABLE image_view, checkpoints IN ACCESS EXCLUSIVE MODE";
         transaction.execute(lock).await?;
-        let reached = sqlx::query(
-            "INSERT INTO checkpoints AS known (projection, version, position) VALUES ($1, $2, $3)
-             ON CONFLICT (projection) DO UPDATE
-             SET version = $2, position = greatest($3, known.position)
-             RETURNING position",
+        // A checkpoint beyond the end of the log says nothing.
+        let reached: Option<Position> = sqlx::query(
+            "WITH before AS (DELETE FROM checkpoints WHERE projection = $1 RETURNING position)
+             SELECT least((SELECT max(position) FROM before),
+                          (SELECT coalesce(max(global_position), 0) FROM event_log))",
         )
         .bind(projection)
-        .bind(i64::from(version))
-        .bind(position)
         .fetch_one(&mut *transaction)
-        .await?;
-        let reached: Position = reached.try_get(0)?;
-        if reached > position {
+        .await?
+        .try_get(0)?;
+        if let Some(reached) = reached.filter(|reached| *reached > position) {
             transaction.rollback().await?;
             return Ok(Swapped::Behind(reached));
         }
+        sqlx::query("INSERT INTO checkpoints (projection, version, position) VALUES ($1, $2, $3)")
+            .bind(projection)
+            .bind(i64::from(version))
+            .bind(position)
+            .execute(&mut *transaction)
+            .await?;
         transaction.execute(SWAP).await?;
         transaction.commit().await?;
+        sqlx::query("SELECT pg_advisory_unlock($1)")
+            .bind(LOCK)
+            .execute(&mut self.connection)
+            .await?;
         Ok(Swapped::Yes)
     }
+}
+
+/// Whether the lock timeout ended the wait.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|told| told.code());
+    code.is_some_and(|code| code == "55P03")
 }

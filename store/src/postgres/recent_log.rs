@@ -1,11 +1,11 @@
-//! The newest entries of the log as this process sealed them, for its own readers: projection,
+//! The newest entries of the log as this process sequenced them, for its own readers: projection,
 //! relay and feeds would else read each entry back right after it was written.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Position;
-use crate::event_log::LogRow;
+use crate::log_entry::LogRow;
 
 /// Most entries kept: what a reader that keeps up may be behind.
 const KEPT: usize = 256;

@@ -6,78 +6,83 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::Postgres;
 use crate::StoreError;
+use crate::backend::SecretTables;
 use crate::master_key::{Check, MasterKey};
-use crate::secrets::{MASTER_KEY, PUT, TOKEN_SECRET, TokenSecret, WrappedSecret, WrappedSecrets};
+use crate::secrets::{MASTER_KEY, TOKEN_SECRET, TokenSecret, WrappedSecret, WrappedSecrets};
+use crate::sql;
 
 impl Postgres {
-    pub(crate) async fn put_token_secret(
+    async fn check(&self) -> Result<Check, StoreError> {
+        self.pool
+            .ask(async |connection| check(connection, "").await)
+            .await
+    }
+}
+
+impl SecretTables for Postgres {
+    async fn put_token_secret(
         &self,
         fresh: [u8; 32],
         rotates: bool,
     ) -> Result<TokenSecret, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        put(
-            &mut transaction,
-            &self.master_key,
-            TOKEN_SECRET,
-            1,
-            &fresh,
-            rotates,
-        )
-        .await?;
-        if rotates {
-            sqlx::query("DELETE FROM token_families")
-                .execute(&mut *transaction)
-                .await?;
-        }
-        let row = sqlx::query("SELECT name, version, wrapped FROM secrets WHERE name = $1")
-            .bind(TOKEN_SECRET)
-            .fetch_one(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        wrapped_secret(&row)?.token_secret(&self.master_key)
+        let master_key = &self.master_key;
+        let kept = self.pool.transact(async |transaction| {
+            put(transaction, master_key, TOKEN_SECRET, 1, &fresh, rotates).await?;
+            if rotates {
+                sqlx::query(sql::END_ALL_FAMILIES)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            let kept = sqlx::query(sql::SECRET)
+                .bind(TOKEN_SECRET)
+                .fetch_one(transaction);
+            wrapped_secret(&kept.await?)
+        });
+        kept.await?.token_secret(master_key)
     }
 
-    pub(crate) async fn prepare_master_key(&self) -> Result<(), StoreError> {
-        let check = check(&mut *self.pool.acquire().await?, "").await?;
-        Ok(self.master_key.prepare(&check)?)
+    async fn prepare_master_key(&self) -> Result<(), StoreError> {
+        Ok(self.master_key.prepare(&self.check().await?)?)
     }
 
-    pub(crate) async fn rotate_master_key(&self) -> Result<usize, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let next = self
-            .master_key
-            .next(&check(&mut transaction, "FOR UPDATE").await?)?;
-        let secrets = all(&mut transaction).await?;
-        for secret in &secrets {
-            let opened = self.master_key.unwrap(&secret.name, &secret.wrapped)?;
-            sqlx::query("UPDATE secrets SET wrapped = $2 WHERE name = $1")
-                .bind(&secret.name)
-                .bind(next.wrap(&secret.name, &opened)?)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        sqlx::query("UPDATE installation SET value = $2 WHERE name = $1")
-            .bind(MASTER_KEY)
-            .bind(next.check().as_slice())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(secrets.len())
+    async fn rotate_master_key(&self) -> Result<usize, StoreError> {
+        let master_key = &self.master_key;
+        self.pool
+            .transact(async |transaction| {
+                let next = master_key.next(&check(transaction, "FOR UPDATE").await?)?;
+                let secrets = all(transaction).await?;
+                for secret in &secrets {
+                    let opened = master_key.unwrap(&secret.name, &secret.wrapped)?;
+                    sqlx::query(sql::WRAP_SECRET_ANEW)
+                        .bind(&secret.name)
+                        .bind(next.wrap(&secret.name, &opened)?)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+                sqlx::query(sql::SET_INSTALLATION_VALUE)
+                    .bind(MASTER_KEY)
+                    .bind(next.check().as_slice())
+                    .execute(transaction)
+                    .await?;
+                Ok(secrets.len())
+            })
+            .await
     }
 
-    pub(crate) async fn forget_old_master_key(&self) -> Result<(), StoreError> {
-        let check = check(&mut *self.pool.acquire().await?, "").await?;
-        Ok(self.master_key.forget_others(&check)?)
+    async fn forget_old_master_key(&self) -> Result<(), StoreError> {
+        Ok(self.master_key.forget_others(&self.check().await?)?)
     }
 
-    pub(crate) async fn wrapped_secrets(&self) -> Result<WrappedSecrets, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        Ok(WrappedSecrets {
-            // Held until the end, so that no rotation comes between.
-            master_key_check: check(&mut transaction, "FOR SHARE").await?,
-            secrets: all(&mut transaction).await?,
-        })
+    async fn wrapped_secrets(&self) -> Result<WrappedSecrets, StoreError> {
+        self.pool
+            .transact(async |transaction| {
+                Ok(WrappedSecrets {
+                    // Held until the end, so that no rotation comes between.
+                    master_key_check: check(transaction, "FOR SHARE").await?,
+                    secrets: all(transaction).await?,
+                })
+            })
+            .await
     }
 }
 
@@ -91,7 +96,7 @@ pub(super) async fn put(
     replaces: bool,
 ) -> Result<(), StoreError> {
     let wrapping = master_key.of_check(&check(connection, "FOR SHARE").await?)?;
-    sqlx::query(PUT)
+    sqlx::query(sql::PUT_SECRET)
         .bind(name)
         .bind(version)
         .bind(wrapping.wrap(name, secret)?)
@@ -107,7 +112,7 @@ pub(super) async fn agree_on_master_key(
     connection: &mut PgConnection,
     master_key: &MasterKey,
 ) -> Result<(), StoreError> {
-    let known = sqlx::query("SELECT value FROM installation WHERE name = $1")
+    let known = sqlx::query(sql::INSTALLATION_VALUE)
         .bind(MASTER_KEY)
         .fetch_optional(&mut *connection)
         .await?;
@@ -116,7 +121,7 @@ pub(super) async fn agree_on_master_key(
         return Ok(());
     }
     let first = master_key.first()?;
-    sqlx::query("INSERT INTO installation (name, value) VALUES ($1, $2)")
+    sqlx::query(sql::NEW_INSTALLATION_VALUE)
         .bind(MASTER_KEY)
         .bind(first.check().as_slice())
         .execute(connection)
@@ -124,7 +129,7 @@ pub(super) async fn agree_on_master_key(
     Ok(())
 }
 
-async fn check(connection: &mut PgConnection, lock: &str) -> Result<Check, StoreError> {
+pub(super) async fn check(connection: &mut PgConnection, lock: &str) -> Result<Check, StoreError> {
     let row = sqlx::query(&format!(
         "SELECT value FROM installation WHERE name = $1 {lock}"
     ))
@@ -134,8 +139,8 @@ async fn check(connection: &mut PgConnection, lock: &str) -> Result<Check, Store
     crate::secrets::check(row.try_get(0)?)
 }
 
-async fn all(connection: &mut PgConnection) -> Result<Vec<WrappedSecret>, StoreError> {
-    sqlx::query("SELECT name, version, wrapped FROM secrets ORDER BY name")
+pub(super) async fn all(connection: &mut PgConnection) -> Result<Vec<WrappedSecret>, StoreError> {
+    sqlx::query(sql::ALL_SECRETS)
         .fetch_all(connection)
         .await?
         .iter()

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::Postgres;
 use crate::StoreError;
+use crate::backend::TokenTables;
 use crate::column::token_family;
+use crate::sql;
 use crate::tokens::{
     FAMILIES_PER_KEY, NewTokenFamily, REMOVED_AT_ONCE, RefreshStep, Refreshed, TokenFamily,
 };
@@ -24,11 +26,12 @@ macro_rules! now {
 macro_rules! family {
     () => {
         concat!(
-            "SELECT family, key_id, account, scopes, scope, expires_at, refresh_number,
-                    refreshed_at, ",
+            "SELECT family, key_id, account, scopes, scope, token_families.expires_at,
+                    refresh_number, refreshed_at, ",
             now!(),
-            ", (SELECT version FROM secrets WHERE name = 'token_secret')
-             FROM token_families JOIN keys USING (key_id) WHERE family = $1"
+            ", (SELECT version FROM secrets WHERE name = 'token_secret'), status, reason
+             FROM token_families JOIN keys USING (key_id) JOIN accounts USING (account)
+             WHERE family = $1"
         )
     };
 }
@@ -51,10 +54,10 @@ const REMOVE_OLDEST: &str = "
 const BEGIN: &str = concat!(
     "INSERT INTO token_families (family, key_id, scope, began_at, expires_at, refresh_number,
                                  refreshed_at)
-     SELECT $1, key_id, $3, now, now + $4, 1, now
+     SELECT $1, key_id, $3, now, least(now + $4, expires_at), 1, now
      FROM keys, (SELECT ",
     now!(),
-    " AS now) AS clock WHERE key_id = $2"
+    " AS now) AS clock WHERE key_id = $2 AND (expires_at IS NULL OR expires_at > now)"
 );
 
 const ADVANCE: &str = concat!(
@@ -63,91 +66,95 @@ const ADVANCE: &str = concat!(
     " WHERE family = $1"
 );
 
-const END: &str = "DELETE FROM token_families WHERE family = $1 AND key_id = $2";
+const END: &str = sql::END_FAMILY;
 
-impl Postgres {
-    pub(crate) async fn begin_token_family(
+impl TokenTables for Postgres {
+    async fn begin_token_family(
         &self,
         new: &NewTokenFamily,
     ) -> Result<Option<TokenFamily>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query(LOCK_KEY)
-            .bind(new.key_id.as_str())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(REMOVE_ENDED)
-            .bind(i64::from(REMOVED_AT_ONCE))
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(REMOVE_OLDEST)
-            .bind(new.key_id.as_str())
-            .bind(i64::from(FAMILIES_PER_KEY - 1))
-            .bind(i64::from(REMOVED_AT_ONCE))
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(BEGIN)
-            .bind(new.family.to_string())
-            .bind(new.key_id.as_str())
-            .bind(&new.scope)
-            .bind(new.lifetime_millis)
-            .execute(&mut *transaction)
-            .await?;
-        let begun = find(&mut transaction, family!(), new.family).await?;
-        transaction.commit().await?;
-        Ok(begun)
+        self.pool
+            .transact(async |transaction| {
+                sqlx::query(LOCK_KEY)
+                    .bind(new.key_id.as_str())
+                    .execute(&mut *transaction)
+                    .await?;
+                sqlx::query(REMOVE_ENDED)
+                    .bind(i64::from(REMOVED_AT_ONCE))
+                    .execute(&mut *transaction)
+                    .await?;
+                sqlx::query(REMOVE_OLDEST)
+                    .bind(new.key_id.as_str())
+                    .bind(i64::from(FAMILIES_PER_KEY - 1))
+                    .bind(i64::from(REMOVED_AT_ONCE))
+                    .execute(&mut *transaction)
+                    .await?;
+                sqlx::query(BEGIN)
+                    .bind(new.family.to_string())
+                    .bind(new.key_id.as_str())
+                    .bind(&new.scope)
+                    .bind(new.lifetime_millis)
+                    .execute(&mut *transaction)
+                    .await?;
+                find(transaction, family!(), new.family).await
+            })
+            .await
     }
 
-    pub(crate) async fn token_family(
-        &self,
-        family: Uuid,
-    ) -> Result<Option<TokenFamily>, StoreError> {
-        let mut hot = self.hot.take().await?;
-        let found = find(hot.connection(), family!(), family).await;
-        hot.answered(found)
+    async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
+        self.hot
+            .ask(async |connection| find(connection, family!(), family).await)
+            .await
     }
 
-    pub(crate) async fn refresh_token_family(
+    async fn refresh_token_family(
         &self,
         family: Uuid,
         key_id: &KeyId,
         number: i64,
     ) -> Result<Refreshed, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let locked = concat!(family!(), " FOR UPDATE OF token_families");
-        let found = find(&mut transaction, locked, family).await?;
-        let Some(found) = found.filter(|found| found.is_live() && found.key_id == *key_id) else {
-            return Ok(Refreshed::Unknown);
-        };
-        let refreshed = match found.step(number) {
-            RefreshStep::Refuse => Refreshed::Unknown,
-            RefreshStep::Repeat => Refreshed::Granted(found),
-            RefreshStep::Advance => {
-                sqlx::query(ADVANCE)
-                    .bind(family.to_string())
-                    .execute(&mut *transaction)
-                    .await?;
-                Refreshed::Granted(TokenFamily {
-                    refresh_number: number + 1,
-                    refreshed_at: found.now,
-                    ..found
-                })
-            }
-            RefreshStep::End => {
-                end(&mut transaction, family, key_id).await?;
-                Refreshed::Reused
-            }
-        };
-        transaction.commit().await?;
-        Ok(refreshed)
+        self.pool
+            .transact(async |transaction| refresh(transaction, family, key_id, number).await)
+            .await
     }
 
-    pub(crate) async fn end_token_family(
-        &self,
-        family: Uuid,
-        key_id: &KeyId,
-    ) -> Result<(), StoreError> {
-        end(&mut *self.pool.acquire().await?, family, key_id).await
+    async fn end_token_family(&self, family: Uuid, key_id: &KeyId) -> Result<(), StoreError> {
+        self.pool
+            .ask(async |connection| end(connection, family, key_id).await)
+            .await
     }
+}
+
+async fn refresh(
+    transaction: &mut PgConnection,
+    family: Uuid,
+    key_id: &KeyId,
+    number: i64,
+) -> Result<Refreshed, StoreError> {
+    let locked = concat!(family!(), " FOR UPDATE OF token_families");
+    let found = find(transaction, locked, family).await?;
+    let Some(found) = found.filter(|found| found.is_live() && found.key_id == *key_id) else {
+        return Ok(Refreshed::Unknown);
+    };
+    Ok(match found.step(number) {
+        RefreshStep::Refuse => Refreshed::Unknown,
+        RefreshStep::Repeat => Refreshed::Granted(found),
+        RefreshStep::Advance => {
+            sqlx::query(ADVANCE)
+                .bind(family.to_string())
+                .execute(transaction)
+                .await?;
+            Refreshed::Granted(TokenFamily {
+                refresh_number: number + 1,
+                refreshed_at: found.now,
+                ..found
+            })
+        }
+        RefreshStep::End => {
+            end(transaction, family, key_id).await?;
+            Refreshed::Reused
+        }
+    })
 }
 
 async fn find(

@@ -1,23 +1,23 @@
-//! One append inside the writer's transaction: events, their places in the log, and the inline
+//! One append inside the writer's transaction: events, their places in the log, and the constraints
 //! tables. Either all of it happens or nothing.
 //!
 //! Every statement costs a hop to the connection's thread, so those that always go together
-//! are sent as one text. The common append, one event without an inline change, is one hop.
+//! are sent as one text. The common append, one event without an constraints change, is one hop.
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::inline;
+use super::constraints;
 use crate::StoreError;
+use crate::append::Append;
 use crate::chain::link;
 use crate::error::sqlite_code;
-use crate::event_store::Append;
-use crate::import::Tail;
+use crate::log_tail::LogTail;
 use crate::master_key::MasterKey;
 use crate::stored_event::StoredEvent;
 
 /// Why an append does not go on: refused by itself, or the whole transaction is lost.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum AppendFailure {
     Refused(StoreError),
     Broken(sqlx::Error),
 }
@@ -25,19 +25,12 @@ pub(super) enum Stop {
 /// SQLITE_CONSTRAINT, the primary code of every violation.
 const CONSTRAINT: i64 = 19;
 
-impl From<sqlx::Error> for Stop {
+impl From<sqlx::Error> for AppendFailure {
     fn from(error: sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = &error else {
             return Self::Broken(error);
         };
         match sqlite_code(database.as_ref()) {
-            // The primary key of events (1555), or their trigger: the stream is not where the
-            // writer thought. Under another table layout the former would come as 2067 (unique).
-            Some(1555 | 2067 | 1811) if database.message().contains("events") => {
-                Self::Refused(StoreError::Conflict)
-            }
-            // The writer's own count of the log is wrong: nothing of this batch may stay.
-            Some(_) if database.message().contains("event_log") => Self::Broken(error),
             Some(code) if code & 0xff == CONSTRAINT => Self::Refused(StoreError::Database(error)),
             _ => Self::Broken(error),
         }
@@ -45,7 +38,7 @@ impl From<sqlx::Error> for Stop {
 }
 
 /// A secret that cannot be kept; what the database itself says comes as its own error.
-impl From<StoreError> for Stop {
+impl From<StoreError> for AppendFailure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(error) | StoreError::Database(error) => error.into(),
@@ -59,7 +52,7 @@ impl From<StoreError> for Stop {
 pub(super) async fn run(
     connection: &mut SqliteConnection,
     append: &Append,
-    tail: &mut Tail,
+    tail: &mut LogTail,
     master_key: &MasterKey,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {
     // The first statement of a single event is refused or not; nothing is there to take back.
@@ -74,8 +67,8 @@ pub(super) async fn run(
             *tail = grown;
             Ok(())
         }
-        Err(Stop::Refused(error)) => Err(error),
-        Err(Stop::Broken(error)) => return Err(error),
+        Err(AppendFailure::Refused(error)) => Err(error),
+        Err(AppendFailure::Broken(error)) => return Err(error),
     };
     if several {
         let release = match end {
@@ -95,11 +88,11 @@ async fn execute(connection: &mut SqliteConnection, sql: &str) -> Result<(), sql
 async fn parts(
     connection: &mut SqliteConnection,
     append: &Append,
-    tail: &mut Tail,
+    tail: &mut LogTail,
     master_key: &MasterKey,
-) -> Result<(), Stop> {
+) -> Result<(), AppendFailure> {
     if let Some(key) = &append.idempotency {
-        inline::use_idempotency_key(connection, &append.stream, key).await?;
+        constraints::use_idempotency_key(connection, &append.stream, key).await?;
     }
     for event in &append.events {
         tail.hash = link(&tail.hash, event);
@@ -107,25 +100,34 @@ async fn parts(
         insert_event(connection, event, tail).await?;
     }
     for change in &append.changes {
-        inline::make(connection, change, append.image_limit, master_key).await?;
+        constraints::make(connection, change, append.image_limit, master_key).await?;
     }
     Ok(())
 }
 
+/// An event and its place in the log, which is taken first: if the stream is not where the writer
+/// thought, nothing is there to take back.
 pub(super) async fn insert_event(
     connection: &mut SqliteConnection,
     event: &StoredEvent,
-    tail: &Tail,
-) -> Result<(), Stop> {
-    sqlx::query(
-        "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
-                             payload, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+    tail: &LogTail,
+) -> Result<(), AppendFailure> {
+    let inserted = sqlx::query(
+        // What another program has put there without a place in the log was never read.
+        "DELETE FROM events
+         WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence = ?3 AND NOT EXISTS (
+           SELECT 1 FROM event_log
+           WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence = ?3);
          INSERT INTO event_log
            (global_position, aggregate_type, aggregate_id, sequence, hash, account)
          VALUES (?8, ?1, ?2, ?3, ?9, coalesce(
-           (SELECT payload ->> 'account' FROM events
-            WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence = 1), ?2))",
+           CASE ?3 WHEN 1 THEN ?6 ->> 'account' END,
+           (SELECT account FROM event_log
+            WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence = 1),
+           ?2));
+         INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version,
+                             payload, metadata)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )
     .bind(&event.aggregate_type)
     .bind(&event.aggregate_id)
@@ -137,6 +139,19 @@ pub(super) async fn insert_event(
     .bind(tail.position)
     .bind(tail.hash.as_slice())
     .execute(connection)
-    .await?;
-    Ok(())
+    .await;
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(error) if is_conflict(&error) => Err(AppendFailure::Refused(StoreError::Conflict)),
+        // The writer's own count of the log is wrong, or half of an event is there: nothing of this
+        // batch may stay.
+        Err(error) => Err(AppendFailure::Broken(error)),
+    }
+}
+
+/// Whether a trigger of the log (1811) says that the stream is not where the writer thought.
+fn is_conflict(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|database| {
+        sqlite_code(database) == Some(1811) && database.message().contains("the stream has")
+    })
 }

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::{BUSY_TIMEOUT, READERS};
+use super::{BUSY_TIMEOUT, READERS, is_open, patient};
 use crate::StoreError;
 
 /// A few connections that only read. A question that is given up in the middle leaves nothing
@@ -31,7 +31,9 @@ impl HotReaders {
     pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, StoreError> {
         let mut idle = Vec::new();
         for _ in 0..READERS {
-            idle.push(options.connect().await?);
+            let mut connection = patient(options).connect().await?;
+            is_open(&mut connection).await?;
+            idle.push(connection);
         }
         Ok(Self {
             permits: Semaphore::new(idle.len()),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection, Row};
 
-use super::append::{Stop, insert_event};
-use super::{Sqlite, inline, secrets};
-use crate::import::{ArchivedEvent, Tail};
-use crate::inline::Change;
+use super::append::{AppendFailure, insert_event};
+use super::{Sqlite, constraints, secrets};
+use crate::backend::ImportTransaction;
+use crate::constraints::Change;
+use crate::log_entry::ArchivedEvent;
+use crate::log_tail::LogTail;
 use crate::master_key::MasterKey;
 use crate::progress::Head;
 use crate::secrets::{TOKEN_SECRET, TokenSecret};
@@ -40,10 +42,10 @@ impl Sqlite {
     }
 }
 
-impl SqliteImport {
-    pub(crate) async fn insert(&mut self, entries: &[ArchivedEvent]) -> Result<(), StoreError> {
+impl ImportTransaction for SqliteImport {
+    async fn insert(&mut self, entries: &[ArchivedEvent]) -> Result<(), StoreError> {
         for entry in entries {
-            let tail = Tail {
+            let tail = LogTail {
                 position: entry.position,
                 hash: entry.hash,
             };
@@ -52,14 +54,14 @@ impl SqliteImport {
         Ok(())
     }
 
-    pub(crate) async fn commit(
+    async fn commit(
         mut self,
         changes: Vec<Change>,
         token_secret: Option<TokenSecret>,
         head: Position,
     ) -> Result<(), StoreError> {
         for change in &changes {
-            inline::make(&mut self.connection, change, None, &self.master_key).await?;
+            constraints::make(&mut self.connection, change, None, &self.master_key).await?;
         }
         if let Some(TokenSecret { version, secret }) = token_secret {
             let connection = &mut self.connection;
@@ -79,11 +81,11 @@ impl SqliteImport {
     }
 }
 
-impl From<Stop> for StoreError {
-    fn from(stop: Stop) -> Self {
+impl From<AppendFailure> for StoreError {
+    fn from(stop: AppendFailure) -> Self {
         match stop {
-            Stop::Refused(error) => error,
-            Stop::Broken(error) => error.into(),
+            AppendFailure::Refused(error) => error,
+            AppendFailure::Broken(error) => error.into(),
         }
     }
 }

@@ -1,16 +1,26 @@
 //! Questions about keys, accounts and used idempotency keys.
 
-use photolog_domain::{AccountId, Digest, ImageId, KeyId};
+use std::collections::BTreeMap;
+
+use photolog_domain::{AccountId, ContentHash, ImageId, KeyId, Timestamp};
 use sqlx::{Executor, Row};
 
 use super::Sqlite;
-use crate::column::{KEYS, key_record, parsed};
-use crate::event_store::oldest_idempotency_key;
-use crate::{AccountRecord, Claims, IdempotencyRecord, KeyRecord, StoreError};
+use crate::backend::KeyTables;
+use crate::column::{account_record, key_record, key_use, parsed};
+use crate::idempotency::IDEMPOTENCY_KEY_LIFETIME_MS;
+use crate::keys::KEY_USE_MILLIS;
+use crate::sql;
+use crate::sql::{ACCOUNTS, KEYS};
+use crate::{AccountRecord, IdempotencyRecord, KeyRecord, StoreError};
 
-impl Sqlite {
-    pub(crate) async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        sqlx::query(&format!("{KEYS} WHERE key_id = $1"))
+impl KeyTables for Sqlite {
+    async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        let query = format!(
+            "{KEYS} WHERE key_id = $1
+             AND (expires_at IS NULL OR expires_at > unixepoch('subsec') * 1000)"
+        );
+        sqlx::query(&query)
             .bind(key_id.as_str())
             .fetch_optional(self.hot.take().await?.connection()?)
             .await?
@@ -18,21 +28,12 @@ impl Sqlite {
             .transpose()
     }
 
-    pub(crate) async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        sqlx::query(KEYS)
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(|row| key_record(row, &self.master_key))
-            .collect()
-    }
-
-    pub(crate) async fn content_holder(
+    async fn content_holder(
         &self,
         account: AccountId,
-        digest: &Digest,
+        digest: &ContentHash,
     ) -> Result<Option<ImageId>, StoreError> {
-        sqlx::query("SELECT image FROM claims WHERE account = ?1 AND digest = ?2")
+        sqlx::query(sql::CONTENT_HOLDER)
             .bind(account.to_string())
             .bind(digest.to_string())
             .fetch_optional(self.hot.take().await?.connection()?)
@@ -41,47 +42,50 @@ impl Sqlite {
             .transpose()
     }
 
-    pub(crate) async fn claims(&self) -> Result<Claims, StoreError> {
-        let mut snapshot = self.readers.begin().await?;
-        let mut claims = Claims::default();
-        for row in sqlx::query("SELECT account, digest, image FROM claims")
-            .fetch_all(&mut *snapshot)
-            .await?
-        {
-            let content = (parsed(&row, 0)?, parsed(&row, 1)?);
-            claims.holders.insert(content, parsed(&row, 2)?);
-        }
-        for row in sqlx::query("SELECT account, images FROM image_counts WHERE images <> 0")
-            .fetch_all(&mut *snapshot)
-            .await?
-        {
-            claims.counts.insert(parsed(&row, 0)?, row.try_get(1)?);
-        }
-        Ok(claims)
-    }
-
-    pub(crate) async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
-        sqlx::query("SELECT account, name, image_limit FROM accounts ORDER BY created_at, account")
+    async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
+        sqlx::query(ACCOUNTS)
             .fetch_all(&self.readers)
             .await?
             .iter()
-            .map(|row| {
-                Ok(AccountRecord {
-                    account: parsed(row, 0)?,
-                    name: row.try_get(1)?,
-                    image_limit: row.try_get(2)?,
-                })
-            })
+            .map(account_record)
             .collect()
     }
 
-    pub(crate) async fn idempotency_record(
+    async fn note_key_use(&self, account: AccountId, key_id: &KeyId) -> Result<(), StoreError> {
+        self.in_turn(async |connection| {
+            sqlx::query(
+                "INSERT INTO key_uses AS known (account, key_id, used_at)
+                 VALUES (?1, ?2, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+                 ON CONFLICT DO UPDATE SET used_at = excluded.used_at
+                 WHERE excluded.used_at >= known.used_at + ?3",
+            )
+            .bind(account.to_string())
+            .bind(key_id.as_str())
+            .bind(KEY_USE_MILLIS)
+            .execute(connection)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn key_uses(&self, account: AccountId) -> Result<BTreeMap<KeyId, Timestamp>, StoreError> {
+        sqlx::query(sql::KEY_USES)
+            .bind(account.to_string())
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(key_use)
+            .collect()
+    }
+
+    async fn idempotency_record(
         &self,
         account: AccountId,
         key: &str,
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
         let account = account.to_string();
-        idempotency_record(&self.readers, &account, key, oldest_idempotency_key()).await
+        idempotency_record(&self.readers, &account, key).await
     }
 }
 
@@ -89,15 +93,15 @@ pub(super) async fn idempotency_record(
     executor: impl Executor<'_, Database = sqlx::Sqlite>,
     account: &str,
     key: &str,
-    expired_before: i64,
 ) -> Result<Option<IdempotencyRecord>, StoreError> {
     sqlx::query(
         "SELECT fingerprint, image, sequence FROM idempotency_keys
-         WHERE account = ?1 AND key = ?2 AND created_at >= ?3",
+         WHERE account = ?1 AND key = ?2
+           AND created_at >= CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?3",
     )
     .bind(account)
     .bind(key)
-    .bind(expired_before)
+    .bind(IDEMPOTENCY_KEY_LIFETIME_MS)
     .fetch_optional(executor)
     .await?
     .map(|row| {

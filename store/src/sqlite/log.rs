@@ -1,4 +1,4 @@
-//! Reading single streams and the log.
+//! Reading single streams and the log. What has no place in the log is no event of ours.
 
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::AccountId;
@@ -6,9 +6,12 @@ use sqlite_es::SqliteEventRepository;
 use sqlx::Row;
 
 use super::Sqlite;
+use crate::backend::EventTables;
+use crate::column::log_row;
 use crate::column::stored_event;
 use crate::compute::compute;
-use crate::event_log::LogRow;
+use crate::log_entry::LogRow;
+use crate::sql;
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
@@ -26,7 +29,7 @@ macro_rules! entries_where {
     };
 }
 
-const WHOLE_LOG: &str = entries_where!("global_position > ?1");
+pub(super) const WHOLE_LOG: &str = entries_where!("global_position > ?1");
 const LOG_OF_ACCOUNT: &str = entries_where!("account = ?3 AND global_position > ?1");
 
 impl Sqlite {
@@ -34,9 +37,11 @@ impl Sqlite {
     pub(crate) fn stock(&self) -> SqliteEventRepository {
         SqliteEventRepository::new(self.readers.clone())
     }
+}
 
+impl EventTables for Sqlite {
     /// At most `limit` events of a stream after a sequence.
-    pub(crate) async fn events_after(
+    async fn events_after(
         &self,
         aggregate_type: &'static str,
         stream: &str,
@@ -44,7 +49,8 @@ impl Sqlite {
         limit: i64,
     ) -> Result<Vec<SerializedEvent>, StoreError> {
         let rows = sqlx::query(
-            "SELECT sequence, event_type, event_version, payload, metadata FROM events
+            "SELECT sequence, event_type, event_version, payload, metadata
+             FROM events JOIN event_log USING (aggregate_type, aggregate_id, sequence)
              WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence > ?3
              ORDER BY sequence LIMIT ?4",
         )
@@ -73,7 +79,7 @@ impl Sqlite {
         .await
     }
 
-    pub(crate) async fn log_rows<T: Send + 'static>(
+    async fn log_rows<T: Send + 'static>(
         &self,
         of: Option<AccountId>,
         after: Position,
@@ -91,20 +97,18 @@ impl Sqlite {
         };
         let rows = query.fetch_all(&self.readers).await?;
         compute(rows.len(), move || {
-            rows.iter().map(|row| read(LogRow::read(row)?)).collect()
+            rows.iter().map(|row| read(log_row(row)?)).collect()
         })
         .await
     }
 
-    pub(crate) async fn log_head(&self) -> Result<Position, StoreError> {
-        let row = sqlx::query("SELECT coalesce(max(global_position), 0) FROM event_log")
-            .fetch_one(&self.readers)
-            .await?;
+    async fn log_head(&self) -> Result<Position, StoreError> {
+        let row = sqlx::query(sql::LOG_HEAD).fetch_one(&self.readers).await?;
         Ok(row.try_get(0)?)
     }
 
     /// What `read` makes of a stream's events and their places in the log, in order.
-    pub(crate) async fn stream_rows<T: Send + 'static>(
+    async fn stream_rows<T: Send + 'static>(
         &self,
         aggregate_type: &str,
         stream: &str,
@@ -115,7 +119,7 @@ impl Sqlite {
         let rows = sqlx::query(
             "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
                     payload, metadata, global_position
-             FROM events LEFT JOIN event_log USING (aggregate_type, aggregate_id, sequence)
+             FROM events JOIN event_log USING (aggregate_type, aggregate_id, sequence)
              WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence > ?3
              ORDER BY sequence LIMIT ?4",
         )

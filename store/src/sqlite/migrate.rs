@@ -12,14 +12,18 @@ use crate::StoreError;
 use crate::column::clear_verifiers_of;
 use crate::master_key::MasterKey;
 use crate::secrets::{of_key, verifiers_to_bytes};
+use crate::sql;
 
 /// In order; a released one is never changed.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_events.sql"),
     include_str!("../../migrations/sqlite/0002_secrets.sql"),
     include_str!("../../migrations/sqlite/0003_token_families.sql"),
     include_str!("../../migrations/sqlite/0004_master_index.sql"),
     include_str!("../../migrations/sqlite/0005_disabled.sql"),
+    include_str!("../../migrations/sqlite/0006_marks.sql"),
+    include_str!("../../migrations/sqlite/0007_accounts_and_keys.sql"),
+    include_str!("../../migrations/sqlite/0008_events_have_a_place.sql"),
 ];
 
 /// The migration that takes the verifiers of keys out of their table.
@@ -54,15 +58,10 @@ async fn pending(
     connection: &mut SqliteConnection,
     master_key: &MasterKey,
 ) -> Result<bool, StoreError> {
-    let done: u32 = sqlx::query("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
+    let done = done(connection).await?;
     let known = MIGRATIONS.len();
     let Some(pending) = MIGRATIONS.get(done as usize..) else {
-        return Err(StoreError::NewerDatabase(format!(
-            "it has migration {done}, this program knows {known}"
-        )));
+        return Err(StoreError::newer_database(done as usize, known));
     };
     let mut verifiers = Vec::new();
     for (version, migration) in (done as usize + 1..).zip(pending) {
@@ -82,11 +81,24 @@ async fn pending(
     Ok(!pending.is_empty())
 }
 
+/// Whether any migration was done in this file.
+pub(super) async fn is_done(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    Ok(done(connection).await? > 0)
+}
+
+/// How many migrations were done.
+async fn done(connection: &mut SqliteConnection) -> Result<u32, StoreError> {
+    let version = sqlx::query("PRAGMA user_version")
+        .fetch_one(connection)
+        .await?;
+    Ok(version.try_get(0)?)
+}
+
 /// The verifiers of keys as they stood in their table.
 async fn clear_verifiers(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<(KeyId, KeyVerifiers)>, StoreError> {
-    sqlx::query("SELECT key_id, secret_sha256, signing_sha1 FROM keys")
+    sqlx::query(sql::CLEAR_VERIFIERS)
         .fetch_all(connection)
         .await?
         .iter()

@@ -12,35 +12,41 @@
 //! processes, such as the command line.
 
 mod append;
+mod constraints;
 mod hot;
 mod import;
-mod inline;
 mod keys;
+mod lock;
 mod log;
 mod migrate;
 mod read_model;
 mod rebuild;
 mod secrets;
+mod snapshot;
 mod tokens;
 mod writer;
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Executor};
 use tokio::sync::Mutex;
 
-use crate::event_store::Append;
+use crate::backend::EventTables;
+use crate::error::sqlite_code;
 use crate::master_key::MasterKey;
 use crate::progress::Head;
 use crate::{StoreError, private};
 use hot::HotReaders;
 pub(crate) use import::SqliteImport;
+pub(crate) use rebuild::SqliteRebuild;
+pub(crate) use snapshot::SqliteSnapshot;
 use writer::Writer;
 
 /// Readers; more than cores would only queue elsewhere.
@@ -53,37 +59,117 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// slow disk makes each of them take a second.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Between two attempts to open.
+const OPENING_PAUSE: Duration = Duration::from_millis(20);
+
 /// An open SQLite database.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     readers: SqlitePool,
     hot: HotReaders,
     writer: Writer,
-    turn: Arc<Mutex<Turn>>,
+    turn: Arc<Mutex<WriteLock>>,
     durable: SqliteConnectOptions,
+    path: PathBuf,
+    file: OpenedFile,
     master_key: Arc<MasterKey>,
     pub(crate) head: Arc<Head>,
 }
 
-/// This process's right to write. Whoever has it may use the projection's connection; the
+/// This process's right to write. Its holder may use the projection's connection; the
 /// appends' own connection is the writer task's.
 #[derive(Debug)]
-struct Turn {
-    /// `None` once closed.
+struct WriteLock {
+    /// `None` after work that failed: the next begins on a fresh connection.
     projection: Option<SqliteConnection>,
+    relaxed: SqliteConnectOptions,
+    is_closed: bool,
 }
 
-impl Turn {
-    fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        let closed = StoreError::Unavailable(sqlx::Error::PoolClosed);
-        self.projection.as_mut().ok_or(closed)
+/// The file that was opened: what is written after it was removed or replaced, nobody finds again.
+#[derive(Clone, Debug)]
+pub(super) struct OpenedFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl OpenedFile {
+    fn at(path: &Path) -> Result<Self, StoreError> {
+        let found = std::fs::metadata(path).map_err(sqlx::Error::Io)?;
+        Ok(Self {
+            path: path.to_owned(),
+            device: found.dev(),
+            inode: found.ino(),
+        })
     }
+
+    pub(super) fn is_in_place(&self) -> bool {
+        let found = std::fs::metadata(&self.path);
+        found.is_ok_and(|now| (now.dev(), now.ino()) == (self.device, self.inode))
+    }
+
+    /// As [`Self::is_in_place`], before a write.
+    pub(super) fn check(&self) -> Result<(), sqlx::Error> {
+        match self.is_in_place() {
+            true => Ok(()),
+            false => Err(sqlx::Error::Io(std::io::Error::other(
+                "the file was removed or replaced while it was open",
+            ))),
+        }
+    }
+}
+
+impl WriteLock {
+    async fn take_connection(&mut self) -> Result<SqliteConnection, StoreError> {
+        if self.is_closed {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
+        match self.projection.take() {
+            Some(connection) => Ok(connection),
+            None => Ok(self.relaxed.connect().await?),
+        }
+    }
+}
+
+/// A connection to a file that may be new. It is made a WAL file then, for which SQLite needs a lock
+/// that it does not wait for when several open the file at once.
+async fn connect_first(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    let began = Instant::now();
+    loop {
+        match patient(options).connect().await {
+            Err(error) if is_busy(&error) && began.elapsed() < OPENING_TIMEOUT => {
+                tokio::time::sleep(OPENING_PAUSE).await;
+            }
+            connected => return Ok(connected?),
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i64 = 5;
+    let code = error.as_database_error().and_then(sqlite_code);
+    code.is_some_and(|code| code & 0xff == BUSY)
+}
+
+/// The same for the time of opening.
+fn patient(options: &SqliteConnectOptions) -> SqliteConnectOptions {
+    options.clone().busy_timeout(OPENING_TIMEOUT)
+}
+
+/// From now on, statements wait as long as they should.
+async fn is_open(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+    connection.execute(timeout.as_str()).await?;
+    Ok(())
 }
 
 impl Sqlite {
     pub(crate) async fn open(path: &Path, master_key: Arc<MasterKey>) -> Result<Self, StoreError> {
         // SQLite gives the files beside it the mode that it has.
-        private::create(path, &[]).map_err(sqlx::Error::Io)?;
+        if !path.exists() {
+            private::create(path, &[]).map_err(sqlx::Error::Io)?;
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -96,16 +182,20 @@ impl Sqlite {
             .clone()
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON");
-        let patient = durable.clone().busy_timeout(OPENING_TIMEOUT);
-        let mut patient = patient.connect().await?;
-        migrate::run(&mut patient, &master_key).await?;
-        let connection = durable.connect().await?;
-        patient.close().await?;
+        let mut connection = connect_first(&durable).await?;
+        migrate::run(&mut connection, &master_key).await?;
+        is_open(&mut connection).await?;
 
         // The checkpoint is in the same transaction as the rows: a power cut that takes the last
         // of these commits only makes the projection read a few entries again.
         let relaxed = options.clone().synchronous(SqliteSynchronous::Normal);
-        let projection = Some(relaxed.connect().await?);
+        let mut projection = patient(&relaxed).connect().await?;
+        is_open(&mut projection).await?;
+        let turn = WriteLock {
+            projection: Some(projection),
+            relaxed,
+            is_closed: false,
+        };
 
         let reading = options.read_only(true);
         let hot = HotReaders::open(&reading).await?;
@@ -113,14 +203,17 @@ impl Sqlite {
             .max_connections(READERS)
             .acquire_timeout(BUSY_TIMEOUT)
             .test_before_acquire(false)
-            .connect_with(reading)
+            .after_connect(|connection, _| Box::pin(is_open(connection)))
+            .connect_with(patient(&reading))
             .await?;
 
-        let turn = Arc::new(Mutex::new(Turn { projection }));
+        let turn = Arc::new(Mutex::new(turn));
         let head = Arc::new(Head::default());
+        let file = OpenedFile::at(path)?;
         let writer = Writer::start(
             connection,
             durable.clone(),
+            file.clone(),
             turn.clone(),
             head.clone(),
             master_key.clone(),
@@ -131,6 +224,8 @@ impl Sqlite {
             writer,
             turn,
             durable,
+            path: path.to_owned(),
+            file,
             master_key,
             head,
         };
@@ -138,23 +233,61 @@ impl Sqlite {
         Ok(store)
     }
 
-    pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
-        self.writer.append(append).await
+    pub(crate) async fn exists(path: &Path) -> Result<bool, StoreError> {
+        if !path.is_file() {
+            return Ok(false);
+        }
+        // Without a write-ahead log the file is complete; SQLite, left to itself, would make one.
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let is_complete = !Path::new(&log).exists();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .immutable(is_complete)
+            .disable_statement_logging();
+        let mut connection = connect_first(&options).await?;
+        let exists = migrate::is_done(&mut connection).await?;
+        connection.close().await?;
+        Ok(exists)
     }
 
-    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.readers).await?;
-        Ok(())
+    /// Does a piece of work by the projection's connection, when it is this process's turn. When the
+    /// work fails, or is given up, the connection is closed: what is left of a transaction, after a
+    /// full disk for example, would spoil whatever follows.
+    async fn in_turn<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut turn = self.turn.lock().await;
+        self.file.check()?;
+        let mut connection = turn.take_connection().await?;
+        let done = work(&mut connection).await;
+        if done.is_ok() {
+            turn.projection = Some(connection);
+        }
+        done
+    }
+
+    /// Whether what is written now stays.
+    pub(crate) fn takes_writes(&self) -> Result<(), StoreError> {
+        match self.file.is_in_place() {
+            true => Ok(()),
+            false => Err(StoreError::FileGone),
+        }
     }
 
     pub(crate) async fn close(&self) {
+        // Readers first: the last connection takes the write-ahead log into the file, if it may write.
+        self.hot.close().await;
+        self.readers.close().await;
         self.writer.close().await;
-        if let Some(connection) = self.turn.lock().await.projection.take()
+        let mut turn = self.turn.lock().await;
+        turn.is_closed = true;
+        if let Some(connection) = turn.projection.take()
             && let Err(error) = connection.close().await
         {
             tracing::warn!(%error, "closing the database");
         }
-        self.hot.close().await;
-        self.readers.close().await;
     }
 }

@@ -1,16 +1,19 @@
 //! The image view and the checkpoints.
 
 use futures::TryStreamExt;
-use photolog_domain::{AccountId, Digest, ImageId, PublicId};
+use photolog_domain::{AccountId, ContentHash, ImageId, PublicId};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
 use super::Sqlite;
-use crate::column::{image_row, view_columns};
+use crate::backend::ImageTables;
+use crate::column::{bookmark, image_row, view_columns};
 use crate::compute::compute;
-use crate::image_list::{ImageList, ImagePage, Order, Which};
-use crate::read_model::Step;
-use crate::{ImageRow, Position, StoreError};
+use crate::image_list::{ImageFilter, ImageList, ImagePage, SortOrder};
+use crate::read_model::CheckpointMove;
+use crate::sql;
+use crate::sql::IS_PUBLIC;
+use crate::{Bookmark, ImageRow, Position, StoreError};
 
 const NEWEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM image_view
     WHERE account = ?1 AND (?2 IS NULL OR disabled = ?2)
@@ -26,11 +29,11 @@ const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM
       AND (?4 IS NULL OR state ->> 'created_at' >= ?4)
     ORDER BY created_position LIMIT ?6 OFFSET ?5";
 
-impl Sqlite {
-    pub(crate) async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
+impl ImageTables for Sqlite {
+    async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
         let mut stream = sqlx::query(match list.order {
-            Order::NewestFirst => NEWEST_FIRST,
-            Order::OldestFirst => OLDEST_FIRST,
+            SortOrder::NewestFirst => NEWEST_FIRST,
+            SortOrder::OldestFirst => OLDEST_FIRST,
         })
         .bind(list.account.to_string())
         .bind(list.which.disabled())
@@ -58,10 +61,10 @@ impl Sqlite {
         .await
     }
 
-    pub(crate) async fn count_listed(
+    async fn count_listed(
         &self,
         account: AccountId,
-        which: Which,
+        which: ImageFilter,
     ) -> Result<u64, StoreError> {
         let row = sqlx::query(
             "SELECT count(*) FROM image_view
@@ -74,33 +77,32 @@ impl Sqlite {
         Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
-    pub(crate) async fn image_row_by_public_id(
+    async fn image_row_by_public_id(
         &self,
         public_id: &PublicId,
     ) -> Result<Option<ImageRow>, StoreError> {
-        sqlx::query(
-            "SELECT image, sequence, created_position, state FROM image_view
-             WHERE public_id = ?1",
-        )
-        .bind(public_id.as_str())
-        .fetch_optional(&self.readers)
-        .await?
-        .map(|row| image_row(&row))
-        .transpose()
+        sqlx::query(sql::PUBLIC_IMAGE)
+            .bind(public_id.as_str())
+            .fetch_optional(&self.readers)
+            .await?
+            .map(|row| image_row(&row))
+            .transpose()
     }
 
-    pub(crate) async fn is_master(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT EXISTS (SELECT 1 FROM image_view WHERE state ->> '$.master.digest' = ?1)",
-        )
-        .bind(digest.to_string())
-        .fetch_one(&self.readers)
-        .await?;
+    async fn is_master(&self, digest: &ContentHash) -> Result<bool, StoreError> {
+        let query = format!(
+            "SELECT EXISTS (SELECT 1 FROM image_view
+             WHERE state ->> '$.master.digest' = ?1 AND {IS_PUBLIC})"
+        );
+        let row = sqlx::query(&query)
+            .bind(digest.to_string())
+            .fetch_one(&self.readers)
+            .await?;
         Ok(row.try_get(0)?)
     }
 
-    pub(crate) async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT sequence FROM image_view WHERE image = ?1")
+    async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
+        let row = sqlx::query(sql::SHOWN_SEQUENCE)
             .bind(image.to_string())
             .fetch_optional(&self.readers)
             .await?;
@@ -108,11 +110,7 @@ impl Sqlite {
         Ok(sequence.unsigned_abs())
     }
 
-    pub(crate) async fn checkpoint(
-        &self,
-        projection: &str,
-        version: u32,
-    ) -> Result<Position, StoreError> {
+    async fn checkpoint(&self, projection: &str, version: u32) -> Result<Position, StoreError> {
         let row =
             sqlx::query("SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2")
                 .bind(projection)
@@ -122,26 +120,28 @@ impl Sqlite {
         Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
     }
 
-    pub(crate) async fn set_checkpoint(
-        &self,
-        projection: &str,
-        version: u32,
-        position: Position,
-    ) -> Result<(), StoreError> {
-        let mut turn = self.turn.lock().await;
-        sqlx::query(
-            "INSERT INTO checkpoints (projection, version, position) VALUES (?1, ?2, ?3)
-             ON CONFLICT (projection) DO UPDATE SET version = ?2, position = ?3",
+    async fn bookmark(&self, follower: &str) -> Result<Bookmark, StoreError> {
+        let row = sqlx::query("SELECT position, mark FROM checkpoints WHERE projection = ?1")
+            .bind(follower)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map_or(Ok(Bookmark::default()), bookmark)
+    }
+
+    async fn set_bookmark(&self, follower: &str, at: Bookmark) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO checkpoints (projection, version, position, mark) VALUES (?1, 1, ?2, ?3)
+             ON CONFLICT (projection) DO UPDATE SET position = ?2, mark = ?3",
         )
-        .bind(projection)
-        .bind(version)
-        .bind(position)
-        .execute(turn.connection()?)
-        .await?;
+        .bind(follower)
+        .bind(at.position)
+        .bind(at.mark as i64);
+        self.in_turn(async |connection| Ok(query.execute(connection).await?))
+            .await?;
         Ok(())
     }
 
-    pub(crate) async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
+    async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
         let images = serde_json::to_string(images).map_err(not_json)?;
         sqlx::query(
             "SELECT image, sequence, created_position, state FROM image_view
@@ -155,22 +155,12 @@ impl Sqlite {
         .collect()
     }
 
-    pub(crate) async fn count_images(&self) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT count(*) FROM image_view")
-            .fetch_one(&self.readers)
-            .await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
-    }
-
-    pub(crate) async fn save_image_rows(
+    async fn save_image_rows(
         &self,
-        step: &Step<'_>,
+        step: &CheckpointMove<'_>,
         rows: &[ImageRow],
     ) -> Result<bool, StoreError> {
-        let mut turn = self.turn.lock().await;
-        let connection = turn.connection()?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let moved = sqlx::query(
+        let query = sqlx::query(
             "DELETE FROM image_view WHERE ?3 = 0 AND EXISTS
                (SELECT 1 FROM checkpoints WHERE projection = ?1 AND version < ?2);
              INSERT INTO checkpoints (projection, version, position)
@@ -183,16 +173,18 @@ impl Sqlite {
         .bind(step.projection)
         .bind(step.version)
         .bind(step.from)
-        .bind(step.to)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if moved.is_none() {
-            transaction.rollback().await?;
-            return Ok(false);
-        }
-        write(&mut transaction, "image_view", rows).await?;
-        transaction.commit().await?;
-        Ok(true)
+        .bind(step.to);
+        self.in_turn(async |connection| {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            if query.fetch_optional(&mut *transaction).await?.is_none() {
+                transaction.rollback().await?;
+                return Ok(false);
+            }
+            write(&mut transaction, "image_view", rows).await?;
+            transaction.commit().await?;
+            Ok(true)
+        })
+        .await
     }
 }
 

@@ -1,11 +1,16 @@
 //! The image view built anew in a table of its own, and copied over in one transaction: readers go
 //! on with the old rows until its commit, writers wait for it.
 
+use std::fs::File;
+use std::sync::Arc;
+
 use sqlx::{Connection, Executor, Row};
 
 use super::Sqlite;
 use super::read_model::write;
-use crate::rebuild::Swapped;
+use crate::backend::RebuiltTable;
+use crate::read_model::Swapped;
+use crate::sql;
 use crate::{ImageRow, Position, StoreError};
 
 const BEGIN: &str = "
@@ -26,45 +31,69 @@ INSERT INTO image_view (image, account, public_id, created_position, sequence, s
 SELECT * FROM image_view_rebuilt ORDER BY created_position;
 DROP TABLE image_view_rebuilt;";
 
+/// A table that is being built. The file is locked until it is closed.
+#[derive(Debug)]
+pub(crate) struct SqliteRebuild {
+    sqlite: Arc<Sqlite>,
+    _lock: File,
+}
+
 impl Sqlite {
-    pub(crate) async fn begin_rebuilt_view(&self) -> Result<(), StoreError> {
-        let mut turn = self.turn.lock().await;
-        turn.connection()?.execute(BEGIN).await?;
-        Ok(())
+    pub(crate) async fn begin_rebuilt_view(self: &Arc<Self>) -> Result<SqliteRebuild, StoreError> {
+        let lock = self.lock("rebuild")?.ok_or(StoreError::Rebuilding)?;
+        self.in_turn(async |connection| Ok(connection.execute(BEGIN).await?))
+            .await?;
+        Ok(SqliteRebuild {
+            sqlite: self.clone(),
+            _lock: lock,
+        })
+    }
+}
+
+impl RebuiltTable for SqliteRebuild {
+    async fn count(&mut self) -> Result<u64, StoreError> {
+        let query = sqlx::query(sql::REBUILT_ROWS);
+        let count = self.sqlite.in_turn(async |connection| {
+            Ok(query.fetch_one(connection).await?.try_get::<i64, _>(0)?)
+        });
+        Ok(count.await?.unsigned_abs())
     }
 
-    pub(crate) async fn save_rebuilt_rows(&self, rows: &[ImageRow]) -> Result<(), StoreError> {
-        let mut turn = self.turn.lock().await;
-        write(turn.connection()?, "image_view_rebuilt", rows).await
+    async fn save(&mut self, rows: &[ImageRow]) -> Result<(), StoreError> {
+        self.sqlite
+            .in_turn(async |connection| write(connection, "image_view_rebuilt", rows).await)
+            .await
     }
 
-    pub(crate) async fn swap_rebuilt_view(
-        &self,
+    async fn swap(
+        &mut self,
         projection: &str,
         version: u32,
         position: Position,
     ) -> Result<Swapped, StoreError> {
-        let mut turn = self.turn.lock().await;
-        let connection = turn.connection()?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let reached = sqlx::query(
+        let query = sqlx::query(
+            // A checkpoint beyond the end of the log says nothing.
             "INSERT INTO checkpoints AS known (projection, version, position) VALUES (?1, ?2, ?3)
              ON CONFLICT (projection) DO UPDATE
-             SET version = ?2, position = max(?3, known.position)
+             SET version = ?2, position = max(?3, min(known.position,
+               (SELECT coalesce(max(global_position), 0) FROM event_log)))
              RETURNING position",
         )
         .bind(projection)
         .bind(version)
-        .bind(position)
-        .fetch_one(&mut *transaction)
-        .await?;
-        let reached: Position = reached.try_get(0)?;
-        if reached > position {
-            transaction.rollback().await?;
-            return Ok(Swapped::Behind(reached));
-        }
-        transaction.execute(SWAP).await?;
-        transaction.commit().await?;
-        Ok(Swapped::Yes)
+        .bind(position);
+        self.sqlite
+            .in_turn(async |connection| {
+                let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+                let reached: Position = query.fetch_one(&mut *transaction).await?.try_get(0)?;
+                if reached > position {
+                    transaction.rollback().await?;
+                    return Ok(Swapped::Behind(reached));
+                }
+                transaction.execute(SWAP).await?;
+                transaction.commit().await?;
+                Ok(Swapped::Yes)
+            })
+            .await
     }
 }

@@ -6,11 +6,13 @@ use sqlx::{ConnectOptions, Connection, Row};
 
 use super::Sqlite;
 use crate::StoreError;
+use crate::backend::SecretTables;
 use crate::master_key::{Check, MasterKey};
-use crate::secrets::{MASTER_KEY, PUT, TOKEN_SECRET, TokenSecret, WrappedSecret, WrappedSecrets};
+use crate::secrets::{MASTER_KEY, TOKEN_SECRET, TokenSecret, WrappedSecret, WrappedSecrets};
+use crate::sql;
 
-impl Sqlite {
-    pub(crate) async fn put_token_secret(
+impl SecretTables for Sqlite {
+    async fn put_token_secret(
         &self,
         fresh: [u8; 32],
         rotates: bool,
@@ -28,11 +30,11 @@ impl Sqlite {
         )
         .await?;
         if rotates {
-            sqlx::query("DELETE FROM token_families")
+            sqlx::query(sql::END_ALL_FAMILIES)
                 .execute(&mut *transaction)
                 .await?;
         }
-        let row = sqlx::query("SELECT name, version, wrapped FROM secrets WHERE name = $1")
+        let row = sqlx::query(sql::SECRET)
             .bind(TOKEN_SECRET)
             .fetch_one(&mut *transaction)
             .await?;
@@ -41,12 +43,12 @@ impl Sqlite {
         wrapped_secret(&row)?.token_secret(&self.master_key)
     }
 
-    pub(crate) async fn prepare_master_key(&self) -> Result<(), StoreError> {
+    async fn prepare_master_key(&self) -> Result<(), StoreError> {
         let check = check(&mut *self.readers.acquire().await?).await?;
         Ok(self.master_key.prepare(&check)?)
     }
 
-    pub(crate) async fn rotate_master_key(&self) -> Result<usize, StoreError> {
+    async fn rotate_master_key(&self) -> Result<usize, StoreError> {
         let _turn = self.turn.lock().await;
         let mut connection = self.durable.connect().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -54,13 +56,13 @@ impl Sqlite {
         let secrets = all(&mut transaction).await?;
         for secret in &secrets {
             let opened = self.master_key.unwrap(&secret.name, &secret.wrapped)?;
-            sqlx::query("UPDATE secrets SET wrapped = $2 WHERE name = $1")
+            sqlx::query(sql::WRAP_SECRET_ANEW)
                 .bind(&secret.name)
                 .bind(next.wrap(&secret.name, &opened)?)
                 .execute(&mut *transaction)
                 .await?;
         }
-        sqlx::query("UPDATE installation SET value = $2 WHERE name = $1")
+        sqlx::query(sql::SET_INSTALLATION_VALUE)
             .bind(MASTER_KEY)
             .bind(next.check().as_slice())
             .execute(&mut *transaction)
@@ -70,12 +72,12 @@ impl Sqlite {
         Ok(secrets.len())
     }
 
-    pub(crate) async fn forget_old_master_key(&self) -> Result<(), StoreError> {
+    async fn forget_old_master_key(&self) -> Result<(), StoreError> {
         let check = check(&mut *self.readers.acquire().await?).await?;
         Ok(self.master_key.forget_others(&check)?)
     }
 
-    pub(crate) async fn wrapped_secrets(&self) -> Result<WrappedSecrets, StoreError> {
+    async fn wrapped_secrets(&self) -> Result<WrappedSecrets, StoreError> {
         let mut snapshot = self.readers.begin().await?;
         Ok(WrappedSecrets {
             master_key_check: check(&mut snapshot).await?,
@@ -94,7 +96,7 @@ pub(super) async fn put(
     replaces: bool,
 ) -> Result<(), StoreError> {
     let wrapping = master_key.of_check(&check(connection).await?)?;
-    sqlx::query(PUT)
+    sqlx::query(sql::PUT_SECRET)
         .bind(name)
         .bind(version)
         .bind(wrapping.wrap(name, secret)?)
@@ -110,7 +112,7 @@ pub(super) async fn agree_on_master_key(
     connection: &mut SqliteConnection,
     master_key: &MasterKey,
 ) -> Result<(), StoreError> {
-    let known = sqlx::query("SELECT value FROM installation WHERE name = $1")
+    let known = sqlx::query(sql::INSTALLATION_VALUE)
         .bind(MASTER_KEY)
         .fetch_optional(&mut *connection)
         .await?;
@@ -119,7 +121,7 @@ pub(super) async fn agree_on_master_key(
         return Ok(());
     }
     let first = master_key.first()?;
-    sqlx::query("INSERT INTO installation (name, value) VALUES ($1, $2)")
+    sqlx::query(sql::NEW_INSTALLATION_VALUE)
         .bind(MASTER_KEY)
         .bind(first.check().as_slice())
         .execute(connection)
@@ -127,16 +129,18 @@ pub(super) async fn agree_on_master_key(
     Ok(())
 }
 
-async fn check(connection: &mut SqliteConnection) -> Result<Check, StoreError> {
-    let row = sqlx::query("SELECT value FROM installation WHERE name = $1")
+pub(super) async fn check(connection: &mut SqliteConnection) -> Result<Check, StoreError> {
+    let row = sqlx::query(sql::INSTALLATION_VALUE)
         .bind(MASTER_KEY)
         .fetch_one(connection)
         .await?;
     crate::secrets::check(row.try_get(0)?)
 }
 
-async fn all(connection: &mut SqliteConnection) -> Result<Vec<WrappedSecret>, StoreError> {
-    sqlx::query("SELECT name, version, wrapped FROM secrets ORDER BY name")
+pub(super) async fn all(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<WrappedSecret>, StoreError> {
+    sqlx::query(sql::ALL_SECRETS)
         .fetch_all(connection)
         .await?
         .iter()

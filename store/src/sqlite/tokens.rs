@@ -10,17 +10,20 @@ use uuid::Uuid;
 
 use super::Sqlite;
 use crate::StoreError;
+use crate::backend::TokenTables;
 use crate::column::token_family;
+use crate::sql;
 use crate::tokens::{
     FAMILIES_PER_KEY, NewTokenFamily, REMOVED_AT_ONCE, RefreshStep, Refreshed, TokenFamily,
 };
 
 /// Needs `family`.
 const FAMILY: &str = "
-    SELECT family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at,
-           CAST(unixepoch('subsec') * 1000 AS INTEGER),
-           (SELECT version FROM secrets WHERE name = 'token_secret')
-    FROM token_families JOIN keys USING (key_id) WHERE family = ?1";
+    SELECT family, key_id, account, scopes, scope, token_families.expires_at, refresh_number,
+           refreshed_at, CAST(unixepoch('subsec') * 1000 AS INTEGER),
+           (SELECT version FROM secrets WHERE name = 'token_secret'), status, reason
+    FROM token_families JOIN keys USING (key_id) JOIN accounts USING (account)
+    WHERE family = ?1";
 
 const REMOVE_ENDED: &str = "
     DELETE FROM token_families WHERE family IN
@@ -36,8 +39,9 @@ const REMOVE_OLDEST: &str = "
 const BEGIN: &str = "
     INSERT INTO token_families (family, key_id, scope, began_at, expires_at, refresh_number,
                                 refreshed_at)
-    SELECT ?1, key_id, ?3, now, now + ?4, 1, now
-    FROM keys, (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now) WHERE key_id = ?2";
+    SELECT ?1, key_id, ?3, now, min(now + ?4, coalesce(expires_at, now + ?4)), 1, now
+    FROM keys, (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now)
+    WHERE key_id = ?2 AND (expires_at IS NULL OR expires_at > now)";
 
 const ADVANCE: &str = "
     UPDATE token_families
@@ -45,46 +49,44 @@ const ADVANCE: &str = "
         refreshed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
     WHERE family = ?1";
 
-const END: &str = "DELETE FROM token_families WHERE family = ?1 AND key_id = ?2";
+const END: &str = sql::END_FAMILY;
 
-impl Sqlite {
-    pub(crate) async fn begin_token_family(
+impl TokenTables for Sqlite {
+    async fn begin_token_family(
         &self,
         new: &NewTokenFamily,
     ) -> Result<Option<TokenFamily>, StoreError> {
-        let mut turn = self.turn.lock().await;
-        let connection = turn.connection()?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(REMOVE_ENDED)
-            .bind(REMOVED_AT_ONCE)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(REMOVE_OLDEST)
-            .bind(new.key_id.as_str())
-            .bind(FAMILIES_PER_KEY - 1)
-            .bind(REMOVED_AT_ONCE)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(BEGIN)
-            .bind(new.family.to_string())
-            .bind(new.key_id.as_str())
-            .bind(&new.scope)
-            .bind(new.lifetime_millis)
-            .execute(&mut *transaction)
-            .await?;
-        let begun = find(&mut transaction, new.family).await?;
-        transaction.commit().await?;
-        Ok(begun)
+        self.in_turn(async |connection| {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query(REMOVE_ENDED)
+                .bind(REMOVED_AT_ONCE)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(REMOVE_OLDEST)
+                .bind(new.key_id.as_str())
+                .bind(FAMILIES_PER_KEY - 1)
+                .bind(REMOVED_AT_ONCE)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(BEGIN)
+                .bind(new.family.to_string())
+                .bind(new.key_id.as_str())
+                .bind(&new.scope)
+                .bind(new.lifetime_millis)
+                .execute(&mut *transaction)
+                .await?;
+            let begun = find(&mut transaction, new.family).await?;
+            transaction.commit().await?;
+            Ok(begun)
+        })
+        .await
     }
 
-    pub(crate) async fn token_family(
-        &self,
-        family: Uuid,
-    ) -> Result<Option<TokenFamily>, StoreError> {
+    async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
         find(self.hot.take().await?.connection()?, family).await
     }
 
-    pub(crate) async fn refresh_token_family(
+    async fn refresh_token_family(
         &self,
         family: Uuid,
         key_id: &KeyId,
@@ -120,11 +122,7 @@ impl Sqlite {
         Ok(refreshed)
     }
 
-    pub(crate) async fn end_token_family(
-        &self,
-        family: Uuid,
-        key_id: &KeyId,
-    ) -> Result<(), StoreError> {
+    async fn end_token_family(&self, family: Uuid, key_id: &KeyId) -> Result<(), StoreError> {
         let mut connection = self.durable.connect().await?;
         let _turn = self.turn.lock().await;
         end(&mut connection, family, key_id).await

@@ -8,15 +8,16 @@
 use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{Turn, append};
+use super::{OpenedFile, Sqlite, WriteLock, append};
 use crate::StoreError;
-use crate::column::hash;
-use crate::event_store::Append;
-use crate::import::Tail;
+use crate::append::Append;
+use crate::backend::Appends;
+use crate::column::log_tail;
+use crate::log_tail::LogTail;
 use crate::master_key::MasterKey;
 use crate::progress::Head;
 
@@ -45,7 +46,8 @@ impl Writer {
     pub(super) fn start(
         connection: SqliteConnection,
         options: SqliteConnectOptions,
-        turn: Arc<Mutex<Turn>>,
+        file: OpenedFile,
+        turn: Arc<Mutex<WriteLock>>,
         head: Arc<Head>,
         master_key: Arc<MasterKey>,
     ) -> Self {
@@ -53,6 +55,7 @@ impl Writer {
         let task = WriterTask {
             connection: Some(connection),
             options,
+            file,
             turn,
             head,
             master_key,
@@ -81,11 +84,18 @@ impl Writer {
     }
 }
 
+impl Appends for Sqlite {
+    async fn append(&self, append: Append) -> Result<(), StoreError> {
+        self.writer.append(append).await
+    }
+}
+
 struct WriterTask {
     /// `None` after a failed commit: the next batch begins on a fresh connection.
     connection: Option<SqliteConnection>,
     options: SqliteConnectOptions,
-    turn: Arc<Mutex<Turn>>,
+    file: OpenedFile,
+    turn: Arc<Mutex<WriteLock>>,
     head: Arc<Head>,
     master_key: Arc<MasterKey>,
 }
@@ -144,6 +154,7 @@ impl WriterTask {
         &mut self,
         appends: &[Append],
     ) -> Result<Vec<Result<(), StoreError>>, sqlx::Error> {
+        self.file.check()?;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(self.options.connect().await?),
@@ -160,18 +171,12 @@ impl WriterTask {
 }
 
 /// Takes the write lock and reads where the log ends: another process may have written.
-async fn begin(connection: &mut SqliteConnection) -> Result<Tail, sqlx::Error> {
+async fn begin(connection: &mut SqliteConnection) -> Result<LogTail, sqlx::Error> {
     let newest = sqlx::query(
         "BEGIN IMMEDIATE;
          SELECT global_position, hash FROM event_log ORDER BY global_position DESC LIMIT 1",
     )
     .fetch_optional(&mut *connection)
     .await?;
-    let Some(newest) = newest else {
-        return Ok(Tail::default());
-    };
-    Ok(Tail {
-        position: newest.try_get(0)?,
-        hash: hash(newest.try_get(1)?)?,
-    })
+    log_tail(newest)
 }

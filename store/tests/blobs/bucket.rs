@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use photolog_store::{BlobConfig, BlobError, BlobUrl, Blobs};
+use photolog_tests::link::{Link, Target};
 use photolog_tests::s3::S3;
 
 /// A client of the server. `place` is bucket and prefix.
@@ -79,7 +80,11 @@ async fn prefixes_of_one_bucket_are_apart() {
     let theirs = Blobs::open(&config(&s3, "pictures/c", folder.path()))
         .await
         .unwrap();
-    let digest = ours.put(Bytes::from_static(b"ours")).await.unwrap();
+    let digest = ours
+        .put(Bytes::from_static(b"ours"))
+        .await
+        .unwrap()
+        .digest();
     assert!(s3.object("a b").join(&digest.to_string()[0..2]).is_dir());
     assert_eq!(theirs.get(&digest).await.unwrap(), None);
 }
@@ -99,6 +104,37 @@ async fn a_server_that_is_away_for_a_moment_is_asked_again() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!put.is_finished());
     s3.restart();
-    let digest = put.await.unwrap().unwrap();
+    let digest = put.await.unwrap().unwrap().digest();
     assert_eq!(blobs.get(&digest).await.unwrap().unwrap(), "patient");
+}
+
+/// A connection may die without a word: nothing comes back, and nothing is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_is_asked_again_within_ten_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let s3 = S3::start();
+    let (_, endpoint) = &s3.environment()[3];
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let link = Link::to(Target::Tcp(address.parse().unwrap())).await;
+    let bucket = config(&s3, S3::BUCKET, folder.path());
+    let bucket = with(
+        bucket,
+        "AWS_ENDPOINT_URL",
+        &format!("http://{}", link.address),
+    );
+    let blobs = Blobs::open(&bucket).await.unwrap();
+    let bytes = Bytes::from_static(b"patient");
+    let digest = blobs.put(bytes.clone()).await.unwrap().digest();
+    let in_time = |began: Instant| {
+        let took = began.elapsed();
+        assert!(took < 2 * Duration::from_secs(10), "{took:?}");
+    };
+    link.forget();
+    let began = Instant::now();
+    assert_eq!(blobs.get(&digest).await.unwrap().unwrap(), bytes);
+    in_time(began);
+    link.forget();
+    let began = Instant::now();
+    blobs.put(bytes).await.unwrap();
+    in_time(began);
 }

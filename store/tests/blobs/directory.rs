@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::StreamExt;
-use photolog_domain::Digest;
+use photolog_domain::ContentHash;
 use photolog_store::{BlobConfig, BlobError, Blobs};
 
 #[tokio::test]
@@ -32,11 +32,12 @@ async fn only_old_leftovers_are_removed_at_open() {
 }
 
 /// A directory that holds one blob.
-async fn one_blob(folder: &Path) -> (Blobs, Digest, PathBuf) {
+async fn one_blob(folder: &Path) -> (Blobs, ContentHash, PathBuf) {
     let path = folder.join("blobs");
     let config = BlobConfig::Directory { path: path.clone() };
     let blobs = Blobs::open(&config).await.unwrap();
-    let digest = blobs.put(Bytes::from_static(b"a picture")).await.unwrap();
+    let kept = blobs.put(Bytes::from_static(b"a picture")).await.unwrap();
+    let digest = kept.digest();
     let name = digest.to_string();
     let file = path.join(&name[0..2]).join(&name[2..4]).join(name);
     assert!(file.is_file());
@@ -44,7 +45,7 @@ async fn one_blob(folder: &Path) -> (Blobs, Digest, PathBuf) {
 }
 
 #[tokio::test]
-async fn what_is_no_regular_file_is_damaged_and_heals_by_the_next_upload() {
+async fn anything_but_a_regular_file_is_damaged_and_heals_by_the_next_upload() {
     let folder = tempfile::tempdir().unwrap();
     let (blobs, digest, file) = one_blob(folder.path()).await;
     let copy = folder.path().join("copy");
@@ -86,8 +87,15 @@ async fn no_link_to_a_folder_is_followed() {
     fs::rename(inner, &elsewhere).unwrap();
     symlink(&elsewhere, inner).unwrap();
     assert!(blobs.get(&digest).await.unwrap().is_none());
-    blobs.delete(&digest).await.unwrap();
+    blobs.quarantine(&digest).await.unwrap();
     assert!(blobs.put(Bytes::from_static(b"a picture")).await.is_err());
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+
+    let quarantine = folder.path().join("blobs/quarantine");
+    fs::remove_dir_all(&quarantine).ok();
+    symlink(&elsewhere, &quarantine).unwrap();
+    assert!(blobs.quarantined().await.unwrap().is_empty());
+    blobs.purge(&digest).await.unwrap();
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
 
     let incoming = folder.path().join("blobs/incoming");
@@ -105,11 +113,15 @@ async fn a_directory_that_is_opened_to_read_stays_as_it_is() {
     let (_, digest, _) = one_blob(folder.path()).await;
     let path = folder.path().join("blobs");
     fs::remove_dir_all(path.join("incoming")).unwrap();
-    let reading = Blobs::open_to_read(&path).unwrap();
+    let to_read = async |path: &Path| {
+        let path = path.to_owned();
+        Blobs::open_to_read(&BlobConfig::Directory { path }).await
+    };
+    let reading = to_read(&path).await.unwrap();
     assert_eq!(reading.get(&digest).await.unwrap().unwrap(), "a picture");
     assert!(reading.put(Bytes::from_static(b"another")).await.is_err());
     assert!(!path.join("incoming").exists());
     let link = folder.path().join("link");
     symlink(&path, &link).unwrap();
-    assert!(Blobs::open_to_read(&link).is_err());
+    assert!(to_read(&link).await.is_err());
 }

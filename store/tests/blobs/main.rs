@@ -43,7 +43,7 @@ impl World {
     }
 
     /// The file behind a blob, for somebody who damages it.
-    pub(crate) fn file(&self, digest: &photolog_domain::Digest) -> PathBuf {
+    pub(crate) fn file(&self, digest: &photolog_domain::ContentHash) -> PathBuf {
         let name = digest.to_string();
         let path = format!("{}/{}/{name}", &name[0..2], &name[2..4]);
         match &self.s3 {
@@ -88,6 +88,7 @@ conformance![
     the_same_bytes_many_times_at_once_are_one_blob,
     an_upload_cut_short_leaves_nothing,
     damaged_bytes_are_not_handed_out_and_heal_by_the_next_upload,
-    what_is_deleted_is_gone_and_may_come_again,
+    what_is_in_quarantine_can_be_read_until_it_is_purged,
+    what_was_taken_away_is_put_again,
     a_listing_shows_every_blob_and_nothing_else,
 ];

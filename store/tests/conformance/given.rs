@@ -1,20 +1,25 @@
 //! The smallest valid things, and a database to put them in.
 
+use std::collections::BTreeMap;
+
 use photolog_domain::{
-    AccountId, Content, Dialect, Digest, EventMetadata, Image, ImageEvent, ImageId, Master,
+    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master,
     MediaType, Timestamp,
 };
-use photolog_store::{Appended, Conditions, MasterKeyFile, Store, StoreConfig, StoreError};
+use photolog_store::{
+    Appended, ArchivedEvent, Bookmark, Columns, Conditions, LogTail, MasterKeyFile, Snapshot,
+    Store, StoreConfig, StoreError, Table,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
 
-/// An empty database of its own, gone with the value. On Postgres a sealer runs.
+/// An empty database of its own, gone with the value. On Postgres a sequencer runs.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
     pub(crate) master_key: MasterKeyFile,
-    sealer: tokio::task::JoinHandle<()>,
+    sequencer: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -37,8 +42,10 @@ impl Database {
     async fn open(config: StoreConfig, folder: tempfile::TempDir) -> Self {
         let master_key = MasterKeyFile::in_data_folder(folder.path());
         let store = Store::open(&config, master_key.clone()).await.unwrap();
+        let sequencer = sequences(&store);
+        until_it_leads(&store).await;
         Self {
-            sealer: seals(&store),
+            sequencer,
             store,
             config,
             master_key,
@@ -84,27 +91,86 @@ impl Database {
         }
     }
 
-    /// As when the process that seals dies.
-    pub(crate) fn sealer_stops(&self) {
-        self.sealer.abort();
+    /// The rows of a table as `verify` sees them.
+    pub(crate) async fn rows(&self, table: Table) -> Vec<Columns> {
+        let opened = Snapshot::open(&self.config, self.master_key.clone()).await;
+        let (mut snapshot, mut rows) = (opened.unwrap(), Vec::new());
+        let read = snapshot.each_row(table, |row| rows.push(row));
+        read.await.unwrap();
+        assert!(snapshot.close().await);
+        rows
+    }
+
+    /// Who holds which bytes.
+    pub(crate) async fn holders(&self) -> BTreeMap<(AccountId, ContentHash), ImageId> {
+        let rows = self.rows(Table::Claims).await;
+        let claim = |row: &Columns| {
+            let content = (text(row, "account"), text(row, "digest"));
+            let content = (content.0.parse().unwrap(), content.1.parse().unwrap());
+            (content, text(row, "image").parse().unwrap())
+        };
+        rows.iter().map(claim).collect()
+    }
+
+    /// How many images accounts have that have any.
+    pub(crate) async fn counts(&self) -> BTreeMap<AccountId, i64> {
+        let rows = self.rows(Table::ImageCounts).await;
+        let count = |row: &Columns| {
+            let account = text(row, "account").parse().unwrap();
+            (account, row["images"].as_i64().unwrap())
+        };
+        let counts = rows.iter().map(count);
+        counts.filter(|(_, images)| *images != 0).collect()
+    }
+
+    /// As when the process that sequences dies.
+    pub(crate) fn sequencer_stops(&self) {
+        self.sequencer.abort();
     }
 
     pub(crate) async fn close(self) {
-        self.sealer.abort();
+        self.sequencer.abort();
         self.store.close().await;
     }
 }
 
-/// Seals whenever no other process does.
-pub(crate) fn seals(store: &Store) -> tokio::task::JoinHandle<()> {
+fn text<'a>(row: &'a Columns, column: &str) -> &'a str {
+    row[column].as_str().unwrap()
+}
+
+/// The whole log as the table has it, dense and chained.
+pub(crate) async fn whole_log(store: &Store) -> Vec<ArchivedEvent> {
+    let log = store.archived_events(0, 10_000).await.unwrap();
+    let mut tail = LogTail::default();
+    for event in &log {
+        tail.advance(event).unwrap();
+    }
+    log
+}
+
+/// Sequences whenever no other process does.
+pub(crate) fn sequences(store: &Store) -> tokio::task::JoinHandle<()> {
     let store = store.clone();
     tokio::spawn(async move {
         loop {
-            if let Ok(mut lead) = store.lead().await {
-                let _ = lead.seal().await;
-            }
+            let lost = match store.lead().await {
+                Ok(mut lead) => lead.sequence().await.err(),
+                Err(error) => Some(error),
+            };
+            eprintln!("the lead is lost: {lost:?}");
         }
     })
+}
+
+/// Returns once the store leads: only who leads may set a bookmark.
+pub(crate) async fn until_it_leads(store: &Store) {
+    while store
+        .set_bookmark("lead", Bookmark::default())
+        .await
+        .is_err()
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
 
 pub(crate) fn at() -> Timestamp {
@@ -122,8 +188,8 @@ pub(crate) fn image() -> ImageId {
     ImageId::new(Uuid::now_v7())
 }
 
-pub(crate) fn digest(byte: u8) -> Digest {
-    Digest::new([byte; 32])
+pub(crate) fn digest(byte: u8) -> ContentHash {
+    ContentHash::new([byte; 32])
 }
 
 pub(crate) fn metadata() -> EventMetadata {
@@ -139,7 +205,7 @@ pub(crate) fn metadata() -> EventMetadata {
     }
 }
 
-fn content(digest: Digest) -> Content {
+fn content(digest: ContentHash) -> Content {
     Content {
         digest,
         media_type: MediaType::Png,
@@ -150,7 +216,7 @@ fn content(digest: Digest) -> Content {
     }
 }
 
-fn master(digest: Digest) -> Master {
+fn master(digest: ContentHash) -> Master {
     Master {
         digest,
         media_type: MediaType::Png,
@@ -163,7 +229,7 @@ pub(crate) fn uploaded(account: AccountId, bytes: u8) -> ImageEvent {
     uploaded_bytes(account, digest(bytes))
 }
 
-pub(crate) fn uploaded_bytes(account: AccountId, digest: Digest) -> ImageEvent {
+pub(crate) fn uploaded_bytes(account: AccountId, digest: ContentHash) -> ImageEvent {
     let random = Uuid::now_v7().simple().to_string();
     ImageEvent::Uploaded {
         at: at(),

@@ -90,20 +90,26 @@ pub(crate) async fn of_many_parallel_uses_of_a_key_exactly_one_wins(database: &D
 
 pub(crate) async fn a_key_is_forgotten_after_a_day(database: &Database) {
     let (store, account) = (&database.store, account());
-    let yesterday = at().unix_millis() - 25 * 60 * 60 * 1_000;
-    let old = EventMetadata {
-        occurred_at: Timestamp::from_unix_millis(yesterday).unwrap(),
+    // A node whose clock is a day ahead keeps no key longer than others, and makes none expire.
+    let tomorrow = at().unix_millis() + 25 * 60 * 60 * 1_000;
+    let ahead = EventMetadata {
+        occurred_at: Timestamp::from_unix_millis(tomorrow).unwrap(),
         ..metadata()
     };
-    store
-        .append::<Image>(
-            image().uuid(),
-            0,
-            vec![(uploaded(account, 1), old)],
-            &once(account, "k", 1),
-        )
+    let conditions = once(account, "ahead", 1);
+    let events = vec![(uploaded(account, 3), ahead)];
+    let appended = store.append::<Image>(image().uuid(), 0, events, &conditions);
+    appended.await.unwrap();
+    let event = uploaded(account, 1);
+    append_if(store, image(), 0, [event], &once(account, "k", 1))
         .await
         .unwrap();
+    for key in ["ahead", "k"] {
+        let record = store.idempotency_record(account, key).await.unwrap();
+        assert!(record.is_some(), "{key}");
+    }
+    let a_day_later = "UPDATE idempotency_keys SET created_at = created_at - 90000000";
+    database.execute(a_day_later).await;
     assert_eq!(store.idempotency_record(account, "k").await.unwrap(), None);
     append_if(
         store,

@@ -2,10 +2,15 @@
 
 use cqrs_es::Aggregate;
 use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
-use photolog_domain::{Account, AccountEvent, AccountId, Key, KeyId, KeyVerifiers, Scope};
-use photolog_store::{
-    AccountRecord, Conditions, MasterKeyError, MasterKeyFile, Store, StoreError, TokenSecret,
+use photolog_domain::{
+    Account, AccountEvent, AccountId, AccountStatus, Key, KeyId, KeyVerifiers, Name, Scope,
+    Timestamp,
 };
+use photolog_store::{
+    AccountRecord, Conditions, MasterKeyError, MasterKeyFile, NewTokenFamily, Store, StoreError,
+    Table, TokenSecret,
+};
+use uuid::Uuid;
 
 use crate::given::*;
 
@@ -70,7 +75,7 @@ pub(crate) async fn a_key_works_until_it_is_revoked(database: &Database) {
     assert_eq!((known.account, known.scopes), (account, Scope::ALL.into()));
     assert_eq!(known.verifiers, Some(verifiers));
     assert!(!known.signing_key_logged);
-    assert_eq!(store.keys().await.unwrap().len(), 1);
+    assert_eq!(database.count("keys").await, 1);
     assert_eq!(store.wrapped_secrets().await.unwrap().len(), 1);
     let revoked = AccountEvent::KeyRevoked {
         at: at(),
@@ -267,11 +272,18 @@ pub(crate) async fn accounts_are_listed_oldest_first(database: &Database) {
     let mut expected = Vec::new();
     for name in ["one", "two", "three"] {
         let account = account();
-        record(store, account, 0, opened(name)).await;
+        let event = opened(name);
+        let AccountEvent::AccountOpened { at, .. } = event else {
+            unreachable!();
+        };
+        record(store, account, 0, event).await;
         expected.push(AccountRecord {
             account,
             name: name.to_owned(),
             image_limit: Some(3),
+            status: AccountStatus::Open,
+            created_at: at,
+            images: 0,
         });
         tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     }
@@ -293,5 +305,164 @@ pub(crate) async fn the_token_secret_is_made_once_and_replaced_on_demand(databas
     assert_eq!(second, (2, [9; 32]));
     let other = database.open_again().await.unwrap();
     assert_eq!(secret(other.token_secret([3; 32]).await.unwrap()), second);
+    other.close().await;
+}
+
+/// The account as it is listed.
+async fn listed(store: &Store, account: AccountId) -> AccountRecord {
+    let accounts = store.accounts().await.unwrap();
+    let found = accounts
+        .into_iter()
+        .find(|record| record.account == account);
+    found.unwrap()
+}
+
+pub(crate) async fn an_accounts_name_and_status_are_known_at_once(database: &Database) {
+    let (store, account) = (&database.store, account());
+    let other = database.open_again().await.unwrap();
+    store.token_secret([1; 32]).await.unwrap();
+    record(store, account, 0, opened("demo")).await;
+    issue(store, account, 1, &key_id(1), &verifiers(1))
+        .await
+        .unwrap();
+    let family = NewTokenFamily {
+        family: Uuid::now_v7(),
+        key_id: key_id(1),
+        scope: String::new(),
+        lifetime_millis: 60_000,
+    };
+    store.begin_token_family(&family).await.unwrap().unwrap();
+    let reason = |text: &str| Some(text.parse().unwrap());
+    let renamed = AccountEvent::AccountRenamed {
+        at: at(),
+        name: "shop".parse().unwrap(),
+    };
+    record(store, account, 2, renamed).await;
+    let suspended = AccountEvent::AccountSuspended {
+        at: at(),
+        reason: reason("unpaid"),
+    };
+    let closed = AccountEvent::AccountClosed {
+        at: at(),
+        reason: None,
+    };
+    for (sequence, event, status) in [
+        (3, suspended, AccountStatus::Suspended(reason("unpaid"))),
+        (
+            4,
+            AccountEvent::AccountResumed { at: at() },
+            AccountStatus::Open,
+        ),
+        (5, closed, AccountStatus::Closed(None)),
+        (
+            6,
+            AccountEvent::AccountReopened { at: at() },
+            AccountStatus::Open,
+        ),
+    ] {
+        record(store, account, sequence, event).await;
+        for node in [store, &other] {
+            let key = node.key(&key_id(1)).await.unwrap().unwrap();
+            assert_eq!(key.account_status, status);
+            let family = node.token_family(family.family).await.unwrap().unwrap();
+            assert_eq!(family.account_status, status);
+            let listed = listed(node, account).await;
+            assert_eq!(
+                (listed.name.as_str(), listed.status),
+                ("shop", status.clone())
+            );
+        }
+    }
+    other.close().await;
+}
+
+pub(crate) async fn a_key_and_its_tokens_end_when_it_expires(database: &Database) {
+    let (store, account) = (&database.store, account());
+    store.token_secret([1; 32]).await.unwrap();
+    record(store, account, 0, opened("demo")).await;
+    let end = Timestamp::from_unix_millis(at().unix_millis() + 1_500).unwrap();
+    let issued = AccountEvent::KeyIssued {
+        at: at(),
+        key_id: key_id(1),
+        key: Key {
+            expires_at: Some(end),
+            ..Key::new(&verifiers(1), Scope::ALL)
+        },
+    };
+    record(store, account, 1, issued).await;
+    let family = NewTokenFamily {
+        family: Uuid::now_v7(),
+        key_id: key_id(1),
+        scope: String::new(),
+        lifetime_millis: 60_000,
+    };
+    let begun = store.begin_token_family(&family).await.unwrap().unwrap();
+    assert_eq!(begun.expires_at, end.unix_millis());
+    assert!(store.key(&key_id(1)).await.unwrap().is_some());
+    tokio::time::sleep(std::time::Duration::from_millis(1_600)).await;
+    assert_eq!(store.key(&key_id(1)).await.unwrap(), None);
+    assert_eq!(store.token_family(family.family).await.unwrap(), None);
+    let late = NewTokenFamily {
+        family: Uuid::now_v7(),
+        ..family
+    };
+    assert_eq!(store.begin_token_family(&late).await.unwrap(), None);
+    let record = &database.rows(Table::Keys).await[0];
+    assert_eq!(record["expires_at"], end.unix_millis());
+}
+
+pub(crate) async fn the_use_of_a_key_is_noted_once_a_minute(database: &Database) {
+    let (store, account) = (&database.store, account());
+    assert!(store.key_uses(account).await.unwrap().is_empty());
+    store.note_key_use(account, &key_id(1)).await.unwrap();
+    let first = store.key_uses(account).await.unwrap();
+    assert_eq!(first.keys().collect::<Vec<_>>(), [&key_id(1)]);
+    store.note_key_use(account, &key_id(1)).await.unwrap();
+    assert_eq!(store.key_uses(account).await.unwrap(), first);
+    database
+        .execute("UPDATE key_uses SET used_at = used_at - 61000")
+        .await;
+    store.note_key_use(account, &key_id(1)).await.unwrap();
+    assert!(store.key_uses(account).await.unwrap() >= first);
+    assert!(store.key_uses(self::account()).await.unwrap().is_empty());
+}
+
+pub(crate) async fn an_actor_is_called_what_its_key_is_also_after_that_was_revoked(
+    database: &Database,
+) {
+    let (store, account) = (&database.store, account());
+    record(store, account, 0, opened("demo")).await;
+    let name: Name = "importer".parse().unwrap();
+    let issued = |number: usize, name: Option<&Name>| AccountEvent::KeyIssued {
+        at: at(),
+        key_id: key_id(number),
+        key: Key {
+            name: name.cloned(),
+            ..Key::new(&verifiers(number as u8), Scope::ALL)
+        },
+    };
+    record(store, account, 1, issued(1, Some(&name))).await;
+    record(store, account, 2, issued(2, None)).await;
+    let actors = [key_id(1).to_string(), key_id(2).to_string()];
+    let names = async |store: &Store| {
+        let actors = actors.iter().map(String::as_str);
+        let actors = actors.chain(["operator:jo", "operator"]);
+        store.actor_names(account, actors).await.unwrap()
+    };
+    let known = names(store).await;
+    assert_eq!(known.get(&actors[0]), Some(&name));
+    assert_eq!(known.get(&actors[1]), None);
+    assert_eq!(known.get("operator:jo"), None);
+    let other = database.open_again().await.unwrap();
+    let revoked = AccountEvent::KeyRevoked {
+        at: at(),
+        key_id: key_id(1),
+    };
+    record(&other, account, 3, revoked).await;
+    record(&other, account, 4, issued(3, Some(&name))).await;
+    assert_eq!(names(store).await, known);
+    let third = key_id(3).to_string();
+    let newer = store.actor_names(account, [third.as_str()]).await.unwrap();
+    assert_eq!(newer.get(&third), Some(&name));
     other.close().await;
 }

@@ -64,6 +64,10 @@ conformance! {
     keys:
         a_key_works_until_it_is_revoked,
         accounts_are_listed_oldest_first,
+        an_accounts_name_and_status_are_known_at_once,
+        a_key_and_its_tokens_end_when_it_expires,
+        the_use_of_a_key_is_noted_once_a_minute,
+        an_actor_is_called_what_its_key_is_also_after_that_was_revoked,
         neither_events_nor_tables_hold_a_verifier_in_clear,
         verifiers_of_another_key_are_not_kept,
         a_key_of_an_old_event_works_by_the_verifiers_in_it,

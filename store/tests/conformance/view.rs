@@ -5,7 +5,8 @@ use std::time::Duration;
 use cqrs_es::Aggregate;
 use photolog_domain::{AccountId, Image, ImageEvent, ImageId, Timestamp};
 use photolog_store::{
-    Appended, ImageList, ImageRow, Order, Position, Start, Store, Swapped, Which,
+    Appended, ImageFilter, ImageList, ImageRow, ListStart, Position, SortOrder, Store, StoreError,
+    Swapped,
 };
 
 use crate::given::*;
@@ -51,7 +52,7 @@ pub(crate) async fn rows_and_checkpoint_move_together(database: &Database) {
     assert_eq!(store.image_rows(&[late.image]).await.unwrap(), []);
     assert!(save(3, 9, vec![]).await);
     assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 9);
-    assert_eq!(store.count_images().await.unwrap(), 1);
+    assert_eq!(database.count("image_view").await, 1);
 }
 
 pub(crate) async fn a_row_never_goes_back(database: &Database) {
@@ -103,51 +104,51 @@ pub(crate) async fn lists_are_filtered_turned_and_resumed(database: &Database) {
     assert!(store.save_image_rows(NAME, 1, 0, 6, &rows).await.unwrap());
     for (which, order, start, expected) in [
         (
-            Which::Enabled,
-            Order::NewestFirst,
-            Start::First,
+            ImageFilter::Enabled,
+            SortOrder::NewestFirst,
+            ListStart::First,
             vec![5, 3, 1],
         ),
         (
-            Which::Disabled,
-            Order::OldestFirst,
-            Start::First,
+            ImageFilter::Disabled,
+            SortOrder::OldestFirst,
+            ListStart::First,
             vec![2, 4],
         ),
         (
-            Which::All,
-            Order::OldestFirst,
-            Start::After(marker),
+            ImageFilter::All,
+            SortOrder::OldestFirst,
+            ListStart::After(marker),
             vec![3, 4, 5],
         ),
         (
-            Which::All,
-            Order::NewestFirst,
-            Start::After(marker),
+            ImageFilter::All,
+            SortOrder::NewestFirst,
+            ListStart::After(marker),
             vec![1],
         ),
         (
-            Which::Enabled,
-            Order::NewestFirst,
-            Start::After(marker),
+            ImageFilter::Enabled,
+            SortOrder::NewestFirst,
+            ListStart::After(marker),
             vec![1],
         ),
         (
-            Which::All,
-            Order::NewestFirst,
-            Start::After(unknown),
+            ImageFilter::All,
+            SortOrder::NewestFirst,
+            ListStart::After(unknown),
             vec![],
         ),
         (
-            Which::All,
-            Order::NewestFirst,
-            Start::At(second(3)),
+            ImageFilter::All,
+            SortOrder::NewestFirst,
+            ListStart::At(second(3)),
             vec![3, 2, 1],
         ),
         (
-            Which::All,
-            Order::OldestFirst,
-            Start::At(second(3)),
+            ImageFilter::All,
+            SortOrder::OldestFirst,
+            ListStart::At(second(3)),
             vec![3, 4, 5],
         ),
     ] {
@@ -159,7 +160,11 @@ pub(crate) async fn lists_are_filtered_turned_and_resumed(database: &Database) {
         };
         assert_eq!(positions(store, &list).await, expected, "{list:?}");
     }
-    for (which, count) in [(Which::All, 5), (Which::Enabled, 3), (Which::Disabled, 2)] {
+    for (which, count) in [
+        (ImageFilter::All, 5),
+        (ImageFilter::Enabled, 3),
+        (ImageFilter::Disabled, 2),
+    ] {
         assert_eq!(store.count_listed(account, which).await.unwrap(), count);
     }
 }
@@ -167,9 +172,9 @@ pub(crate) async fn lists_are_filtered_turned_and_resumed(database: &Database) {
 fn newest_first(account: AccountId) -> ImageList {
     ImageList {
         account,
-        which: Which::All,
-        order: Order::NewestFirst,
-        start: Start::First,
+        which: ImageFilter::All,
+        order: SortOrder::NewestFirst,
+        start: ListStart::First,
         skip: 0,
         count: 100,
     }
@@ -182,14 +187,32 @@ async fn positions(store: &Store, list: &ImageList) -> Vec<Position> {
 
 pub(crate) async fn a_public_link_finds_its_image(database: &Database) {
     let store = &database.store;
-    let one = fresh(account(), 1);
+    let mut one = fresh(account(), 1);
+    one.state.master.digest = digest(7);
     let rows = [one.clone(), fresh(account(), 2)];
     assert!(store.save_image_rows(NAME, 1, 0, 2, &rows).await.unwrap());
     let found = store.public_image(&one.state.public_id).await.unwrap();
     let found = found.unwrap();
-    assert_eq!((found.image, found.master), (one.image, one.state.master));
+    assert_eq!(
+        (found.image, found.master),
+        (one.image, one.state.master.clone())
+    );
     let unknown = "abcdefghij_-ABCDEFGH1".parse().unwrap();
     assert_eq!(store.public_image(&unknown).await.unwrap(), None);
+    for (status, is_public) in [("suspended", true), ("closed", false), ("open", true)] {
+        let account = one.state.account;
+        database.execute("DELETE FROM accounts").await;
+        database
+            .execute(&format!(
+                "INSERT INTO accounts (account, name, created_at, status)
+                 VALUES ('{account}', 'demo', 0, '{status}')"
+            ))
+            .await;
+        let found = store.public_image(&one.state.public_id).await.unwrap();
+        assert_eq!(found.is_some(), is_public, "{status}");
+        let is_master = store.is_master(&one.state.master.digest).await.unwrap();
+        assert_eq!(is_master, is_public, "{status}");
+    }
 }
 
 pub(crate) async fn only_a_master_that_an_image_shows_is_one(database: &Database) {
@@ -215,10 +238,16 @@ pub(crate) async fn only_a_master_that_an_image_shows_is_one(database: &Database
         assert!(is_master(row).await);
         assert!(!is_master(other).await);
     }
-    store.begin_rebuilt_view().await.unwrap();
-    store.save_rebuilt_rows(&[new.clone()]).await.unwrap();
-    let swapped = store.swap_rebuilt_view(NAME, 1, 2).await.unwrap();
+    let mut view = store.begin_rebuilt_view().await.unwrap();
+    view.save(&[new.clone()]).await.unwrap();
+    let refused = store.begin_rebuilt_view().await;
+    assert!(matches!(refused, Err(StoreError::Rebuilding)));
+    let wrong = view.swap(NAME, 1, 2, 2).await.unwrap_err().to_string();
+    assert!(wrong.contains("1 rows for 2 images"), "{wrong}");
+    let swapped = view.swap(NAME, 1, 2, 1).await.unwrap();
     assert_eq!(swapped, Swapped::Yes);
+    drop(view);
+    drop(store.begin_rebuilt_view().await.unwrap());
     assert!(is_master(&new).await);
 }
 
@@ -256,6 +285,9 @@ pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Databas
     assert!(!seen.await.unwrap());
     // Written by a projector of another process, of which this one hears nothing.
     let other = database.open_again().await.unwrap();
+    database.sequencer_stops();
+    store.resign_lead().await.unwrap();
+    let _lead = other.lead().await.unwrap();
     let later = row(
         rows[0].image,
         1,

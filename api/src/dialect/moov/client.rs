@@ -120,7 +120,7 @@ pub async fn authenticate(
         (_, _, Some((id, secret))) => (id.as_str(), secret.as_str()),
         _ => return Err(ApiError::unauthenticated()),
     };
-    auth::to_log_in(app, id, secret).await
+    app.auth.to_log_in(id, secret).await
 }
 
 #[cfg(test)]

@@ -2,16 +2,19 @@
 
 use http::StatusCode;
 use photolog_domain::{
-    AccountId, AltTextChange, Digest, Image, ImageCommand, ImageError, ImageId, Timestamp,
+    AccountId, AltTextChange, ContentHash, Image, ImageCommand, ImageError, ImageId, Timestamp,
 };
 use photolog_store::{
-    Conditions, Idempotency, ImageList, Loaded, Order, Spool, Start, StoreError, Which,
+    Conditions, Idempotency, ImageFilter, ImageList, ListStart, Loaded, SortOrder, Spool,
+    StoreError,
 };
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::app::{App, SharedApp, now};
+use crate::app::{App, SharedApp};
 use crate::auth::secret::new_public_id;
+use crate::clock::now;
+use crate::dialect::answer::note_write;
 use crate::dialect::moov::upload::ImageForm;
 use crate::dialect::moov::wire::{Duplicate, ImageMetadata};
 use crate::dialect::page_memory;
@@ -21,7 +24,7 @@ use crate::history::{self, fold_while};
 use crate::http::compute::compute;
 use crate::http::conditional::IfMatch;
 use crate::http::memory::Holder;
-use crate::http::response::{empty, json, note_write, set_version};
+use crate::http::response::{empty, json, set_version};
 use crate::http::{Request, Response};
 
 const DEFAULT_COUNT: u64 = 20;
@@ -33,9 +36,9 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
     let account = request.caller()?.account;
     let mut list = ImageList {
         account,
-        which: Which::All,
-        order: Order::NewestFirst,
-        start: Start::First,
+        which: ImageFilter::All,
+        order: SortOrder::NewestFirst,
+        start: ListStart::First,
         skip: request.query.number("skip", 0)?,
         count: request.query.number("count", DEFAULT_COUNT)?.min(MAX_COUNT),
     };
@@ -59,7 +62,7 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
         let Some(last) = last.filter(|_| page.is_cut) else {
             break;
         };
-        list.start = Start::After(last);
+        list.start = ListStart::After(last);
         list.skip = 0;
     }
     let answer = compute(move || json(StatusCode::OK, &images));
@@ -111,11 +114,13 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
         account,
         image,
         command,
-        IfMatch::Whatever,
+        IfMatch::Any,
         conditions,
         context,
     )
     .await;
+    // Also when it failed: an append that was not answered may have happened.
+    app.pictures.confirm(ingested.blobs).await?;
     match (written, idempotency) {
         (Ok(written), _) => Ok(answer(&app, StatusCode::CREATED, &written)),
         // The same request came in twice at once, and the other was first.
@@ -211,19 +216,20 @@ pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, A
     };
     loaded.aggregate.decide(wanted, now())?;
     refuse_duplicate(&app, state.account, Some(image), &form.image).await?;
-    let (content, master) = if form.image.digest() == state.content.digest {
-        (state.content, state.master)
+    let (content, master, blobs) = if form.image.digest() == state.content.digest {
+        (state.content, state.master, None)
     } else {
         let ingested = app.pictures.ingest(state.account, form.image).await?;
-        (ingested.content, ingested.master)
+        (ingested.content, ingested.master, Some(ingested.blobs))
     };
     let command = ImageCommand::Replace {
         content,
         master,
         alt_text: form.alt_text,
     };
-    let written = write(&app, &request, image, command).await?;
-    Ok(answer(&app, StatusCode::OK, &written))
+    let written = write(&app, &request, image, command).await;
+    app.pictures.confirm(blobs.into_iter().flatten()).await?;
+    Ok(answer(&app, StatusCode::OK, &written?))
 }
 
 /// `DELETE /accounts/{account}/images/{image}`: out of use; the public link goes on working.
@@ -260,12 +266,12 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, ApiError> {
 }
 
 /// A digest over what the client asked for, so that a key on another request is noticed.
-fn fingerprint(content: &Digest, alt_text: Option<&str>) -> Digest {
+fn fingerprint(content: &ContentHash, alt_text: Option<&str>) -> ContentHash {
     let mut hash = Sha256::new();
     hash.update(content.as_bytes());
     hash.update([u8::from(alt_text.is_some())]);
     hash.update(alt_text.unwrap_or_default());
-    Digest::new(hash.finalize().into())
+    ContentHash::new(hash.finalize().into())
 }
 
 /// The answer that the same request got before: the image as it was right after it.

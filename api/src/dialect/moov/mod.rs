@@ -7,6 +7,7 @@ pub mod client;
 pub mod error;
 pub mod images;
 pub mod metadata;
+pub mod public;
 pub mod revoke;
 pub mod scope;
 pub mod token;
@@ -16,7 +17,7 @@ pub mod wire;
 use http::HeaderMap;
 
 use crate::error::ApiError;
-use crate::http::request::header;
+use crate::http::header::header;
 
 /// `X-Moov-Version`: absent or any well-formed one gives the one behaviour we have; a malformed
 /// one is "not found", as the vendor documents.

@@ -19,6 +19,6 @@ pub async fn revoke(app: SharedApp, mut request: Request) -> Result<Response, Ap
         .get("token")
         .ok_or_else(|| ApiError::invalid("token", "is required"))?;
     let _place = app.places.log_ins.enter(&caller.account)?;
-    app.tokens.revoke(&caller.key_id, token).await?;
+    app.auth.tokens.revoke(&caller.key_id, token).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

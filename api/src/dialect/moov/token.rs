@@ -35,8 +35,8 @@ pub async fn issue(app: SharedApp, mut request: Request) -> Result<Response, Api
             ));
         }
     };
-    let access = app.tokens.access(&family, granted.scopes).await?;
-    let refresh = app.tokens.refresh_token(&family).await?;
+    let access = app.auth.tokens.access(&family, granted.scopes).await?;
+    let refresh = app.auth.tokens.refresh_token(&family).await?;
     let body = json!({
         "token_type": "Bearer",
         "access_token": access.text,
@@ -57,7 +57,7 @@ async fn log_in(
         None => scope::all(&caller.scopes),
     };
     let scope = granted.text.clone();
-    let family = app.tokens.begin(caller, scope, FAMILY_MILLIS).await?;
+    let family = app.auth.tokens.begin(caller, scope, FAMILY_MILLIS).await?;
     Ok((family, granted))
 }
 
@@ -77,6 +77,7 @@ async fn refresh(
         scope::narrow(asked, caller.account, &caller.scopes)?;
     }
     let family = app
+        .auth
         .tokens
         .refresh(&caller.key_id, text)
         .await?

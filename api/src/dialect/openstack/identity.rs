@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::app::{App, SharedApp};
+use crate::auth::Caller;
 use crate::auth::issuer::{Checked, Issued};
 use crate::auth::token::ACCESS_MILLIS;
-use crate::auth::{self, Caller};
 use crate::error::ApiError;
 use crate::http::response::{json, set};
 use crate::http::{Request, Response};
@@ -81,7 +81,7 @@ pub async fn issue_token(app: SharedApp, mut request: Request) -> Result<Respons
     }
     let token = match &shown {
         Shown::Secret(caller) => log_in(&app, caller).await?,
-        Shown::Token(checked) => app.tokens.another(checked).await?,
+        Shown::Token(checked) => app.auth.tokens.another(checked).await?,
     };
     let methods = &body.auth.identity.methods;
     let document = document(&app, caller, &name, methods, &token);
@@ -113,10 +113,11 @@ impl Shown {
 async fn log_in(app: &App, caller: &Caller) -> Result<Issued, ApiError> {
     // Nobody refreshes it: it lives as long as its one token.
     let family = app
+        .auth
         .tokens
         .begin(caller, String::new(), ACCESS_MILLIS)
         .await?;
-    app.tokens.access(&family, caller.scopes.clone()).await
+    app.auth.tokens.access(&family, caller.scopes.clone()).await
 }
 
 async fn authenticate(app: &App, identity: &Identity) -> Result<Shown, ApiError> {
@@ -130,16 +131,16 @@ async fn authenticate(app: &App, identity: &Identity) -> Result<Shown, ApiError>
                 .as_ref()
                 .or(user.id.as_ref())
                 .ok_or_else(ApiError::unauthenticated)?;
-            auth::to_log_in(app, key_id, &user.password).await
+            app.auth.to_log_in(key_id, &user.password).await
         }
         Identity {
             application_credential: Some(credential),
             ..
-        } => auth::to_log_in(app, &credential.id, &credential.secret).await,
+        } => app.auth.to_log_in(&credential.id, &credential.secret).await,
         Identity {
             token: Some(token), ..
         } => {
-            let checked = app.tokens.check(&token.id).await?;
+            let checked = app.auth.tokens.check(&token.id).await?;
             return checked
                 .map(|checked| Shown::Token(Box::new(checked)))
                 .ok_or_else(ApiError::unauthenticated);

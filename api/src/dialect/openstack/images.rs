@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 use photolog_domain::{ImageId, ImageState};
-use photolog_store::{ImageList, Order, Start, Which};
+use photolog_store::{ImageFilter, ImageList, ListStart, SortOrder};
 use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
@@ -50,16 +50,16 @@ async fn page(
         limit => limit.min(MAX_LIMIT),
     };
     let start = match request.query.get("marker") {
-        None => Start::First,
-        Some(marker) => Start::After(self::marker(app, request, marker).await?),
+        None => ListStart::First,
+        Some(marker) => ListStart::After(self::marker(app, request, marker).await?),
     };
     let account = request.caller()?.account;
     let holder = Holder::Account(account);
     let _turn = app.reads.turn(holder, page_memory(limit)).await?;
     let list = ImageList {
         account,
-        which: Which::Enabled,
-        order: Order::NewestFirst,
+        which: ImageFilter::Enabled,
+        order: SortOrder::NewestFirst,
         start,
         skip: 0,
         count: limit + 1,

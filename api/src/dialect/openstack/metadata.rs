@@ -6,10 +6,11 @@ use photolog_domain::{ImageCommand, ImageId};
 use serde_json::json;
 
 use crate::app::SharedApp;
+use crate::dialect::answer::note_write;
 use crate::dialect::openstack::wire;
 use crate::error::ApiError;
 use crate::executor::{present, write};
-use crate::http::response::{empty, json, note_write, set_version};
+use crate::http::response::{empty, json, set_version};
 use crate::http::{Request, Response};
 
 /// `GET …/metadata`

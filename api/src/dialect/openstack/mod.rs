@@ -17,7 +17,7 @@ pub mod versions;
 pub mod wire;
 
 use crate::app::App;
-use crate::auth::{self, Caller};
+use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::http::Request;
 
@@ -47,8 +47,8 @@ pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, ApiErr
         .header("x-auth-token")
         .ok_or_else(|| ApiError::unauthenticated().because("missing"))?;
     match token.split_once(':') {
-        Some((key_id, secret)) => auth::by_secret(app, key_id, secret).await,
-        None => auth::by_token(app, token).await,
+        Some((key_id, secret)) => app.auth.by_secret(key_id, secret).await,
+        None => app.auth.by_token(token).await,
     }
 }
 

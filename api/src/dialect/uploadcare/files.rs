@@ -5,10 +5,11 @@ use http::StatusCode;
 use photolog_domain::{ImageCommand, ImageId};
 
 use crate::app::SharedApp;
+use crate::dialect::answer::note_write;
 use crate::dialect::uploadcare::{answer, wire};
 use crate::error::ApiError;
 use crate::executor::{present, write};
-use crate::http::response::{note_write, set_version};
+use crate::http::response::set_version;
 use crate::http::{Request, Response};
 
 /// `GET /files/{uuid}/`

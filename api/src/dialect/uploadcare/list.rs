@@ -5,7 +5,7 @@
 use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use photolog_domain::Timestamp;
-use photolog_store::{ImageList, ImagePage, Order, Start, Which};
+use photolog_store::{ImageFilter, ImageList, ImagePage, ListStart, SortOrder};
 use serde_json::json;
 
 use crate::app::{App, SharedApp};
@@ -42,7 +42,7 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
             account,
             which: page.which,
             order: page.order,
-            start: page.from.map_or(Start::First, Start::At),
+            start: page.from.map_or(ListStart::First, ListStart::At),
             skip: page.offset,
             count: page.limit + 1,
         };
@@ -58,8 +58,8 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
 struct Page {
     limit: u64,
     offset: u64,
-    order: Order,
-    which: Which,
+    order: SortOrder,
+    which: ImageFilter,
     stored: Option<bool>,
     from: Option<Timestamp>,
 }
@@ -73,8 +73,8 @@ impl Page {
             )));
         }
         let order = match query.get("ordering") {
-            None | Some("datetime_uploaded") => Order::OldestFirst,
-            Some("-datetime_uploaded") => Order::NewestFirst,
+            None | Some("datetime_uploaded") => SortOrder::OldestFirst,
+            Some("-datetime_uploaded") => SortOrder::NewestFirst,
             Some(_) => {
                 return Err(ApiError::malformed(
                     "ordering should be datetime_uploaded or -datetime_uploaded.",
@@ -82,8 +82,8 @@ impl Page {
             }
         };
         let which = match flag(query, "removed")? {
-            Some(true) => Which::Disabled,
-            Some(false) | None => Which::Enabled,
+            Some(true) => ImageFilter::Disabled,
+            Some(false) | None => ImageFilter::Enabled,
         };
         let from = query
             .get("from")
@@ -129,10 +129,10 @@ impl Page {
             "{}/files/?limit={}&offset={offset}",
             app.public_url, self.limit
         );
-        if self.order == Order::NewestFirst {
+        if self.order == SortOrder::NewestFirst {
             link.push_str("&ordering=-datetime_uploaded");
         }
-        if self.which == Which::Disabled {
+        if self.which == ImageFilter::Disabled {
             link.push_str("&removed=true");
         }
         if let Some(stored) = self.stored {

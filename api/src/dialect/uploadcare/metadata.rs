@@ -4,10 +4,11 @@ use http::StatusCode;
 use photolog_domain::{ImageCommand, ImageId, Metadata};
 
 use crate::app::SharedApp;
+use crate::dialect::answer::note_write;
 use crate::dialect::uploadcare::{answer, wire};
 use crate::error::ApiError;
 use crate::executor::{present, write};
-use crate::http::response::{empty, note_write, set_version};
+use crate::http::response::{empty, set_version};
 use crate::http::{Request, Response};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -2,8 +2,6 @@
 //!
 //! <https://uploadcare.com/docs/api/rest/authentication/>
 
-use std::time::Instant;
-
 use hmac::{Hmac, Mac};
 use md5::{Digest as _, Md5};
 use photolog_domain::KeyId;
@@ -13,7 +11,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 use crate::app::App;
-use crate::auth::{self, Caller};
+use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::http::memory::Holder;
@@ -30,7 +28,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// for those and not in `checking`, which others wait for.
 ///
 /// # Errors
-/// `Unauthenticated`.
+/// `Unauthenticated`, or `Forbidden` when the account is not open.
 pub async fn authenticate(
     app: &App,
     request: &mut Request,
@@ -45,7 +43,9 @@ pub async fn authenticate(
     let (scheme, credentials) = authorization.split_once(' ').ok_or_else(missing)?;
     let (key_id, proof) = credentials.trim().split_once(':').ok_or_else(wrong)?;
     match scheme {
-        "Uploadcare.Simple" => auth::by_secret(app, key_id, proof)
+        "Uploadcare.Simple" => app
+            .auth
+            .by_secret(key_id, proof)
             .await
             .map_err(|error| with_text(error, wrong())),
         "Uploadcare" => {
@@ -69,14 +69,7 @@ pub async fn authenticate(
                 )
                 .because("signing_key_logged"));
             }
-            Ok(Caller {
-                account: key.account,
-                key_id: key.key_id,
-                scopes: key.scopes,
-                holds_until: None,
-                family: None,
-                checked_at: Instant::now(),
-            })
+            Caller::of_key(key)
         }
         _ => Err(missing()),
     }

@@ -1,0 +1,231 @@
+//! The health of this node: checked every second, and reported by `/readyz` and by metrics.
+//!
+//! A node that can answer reads stays ready: were it taken out of service for a fault that all nodes
+//! share, such as a projector that is missing, nobody would serve at all.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use photolog_projector::Progress;
+use photolog_projector::settings::one_line;
+use photolog_store::{Blobs, Position, Store, private};
+use photolog_telemetry::metric;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
+/// How often to look.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a look may take: a fault is told within five seconds.
+const LOOK: Duration = Duration::from_millis(2_500);
+
+/// Lists that lack events and do not change for so long stand still.
+const STANDSTILL: Duration = Duration::from_secs(3);
+
+/// Less room is none: the largest upload would not fit.
+const LEAST_ROOM: u64 = 20 << 20;
+
+/// What was found in the last look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Events that lists lack; `None` when the database does not answer, so that this node cannot
+    /// serve.
+    pub lag: Option<u64>,
+    /// What is wrong, for a person.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    kind: Kind,
+    /// What, as a sentence.
+    pub sentence: String,
+}
+
+/// What may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Database,
+    Lead,
+    Projection,
+    Pictures,
+    Room,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Database,
+        Self::Lead,
+        Self::Projection,
+        Self::Pictures,
+        Self::Room,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Lead => "lead",
+            Self::Projection => "projection",
+            Self::Pictures => "pictures",
+            Self::Room => "room",
+        }
+    }
+
+    fn problem(self, sentence: impl Into<String>) -> Problem {
+        Problem {
+            kind: self,
+            sentence: sentence.into(),
+        }
+    }
+}
+
+/// Looks every second until dropped.
+pub struct HealthWatch {
+    known: watch::Receiver<Arc<Health>>,
+    looking: JoinHandle<()>,
+}
+
+impl HealthWatch {
+    /// Looks once, then goes on. Up to `most_lag` events may be missing in lists.
+    pub async fn start(store: Store, blobs: Blobs, data_folder: PathBuf, most_lag: u64) -> Self {
+        let mut look = Look {
+            store,
+            blobs,
+            data_folder,
+            most_lag,
+            moved: (0, Instant::now()),
+        };
+        let (tell, known) = watch::channel(look.take().await);
+        let looking = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(INTERVAL).await;
+                let now = look.take().await;
+                tell_of_change(&tell.borrow(), &now);
+                tell.send_replace(now);
+            }
+        });
+        Self { known, looking }
+    }
+
+    /// What was found last.
+    pub fn known(&self) -> Arc<Health> {
+        self.known.borrow().clone()
+    }
+}
+
+impl Drop for HealthWatch {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+/// A line in the log when something goes wrong, and when all is well again.
+fn tell_of_change(before: &Health, now: &Health) {
+    let is_new = |problem: &&Problem| !before.problems.iter().any(|old| old.kind == problem.kind);
+    for problem in now.problems.iter().filter(is_new) {
+        tracing::warn!(problem = problem.kind.name(), "{}", problem.sentence);
+    }
+    if now.problems.is_empty() && !before.problems.is_empty() {
+        tracing::info!("all is well again");
+    }
+}
+
+/// What was found, or a sentence about why nothing was.
+fn in_time<T>(
+    what: &str,
+    found: Result<Result<T, impl Error + Send + Sync + 'static>, Elapsed>,
+) -> Result<T, String> {
+    match found {
+        // Everybody may ask; the causes, with paths and addresses, are for the log.
+        Ok(found) => found.map_err(|error| {
+            let sentence = error.to_string();
+            tracing::debug!(cause = %one_line(&error.into()), "{what} cannot be used");
+            sentence
+        }),
+        Err(_) => Err(format!("{what} does not answer in time")),
+    }
+}
+
+struct Look {
+    store: Store,
+    blobs: Blobs,
+    data_folder: PathBuf,
+    most_lag: u64,
+    /// Up to where lists showed the log, and since when.
+    moved: (Position, Instant),
+}
+
+impl Look {
+    async fn take(&mut self) -> Arc<Health> {
+        let mut health = Health::default();
+        let (progress, writable, pictures) = tokio::join!(
+            timeout(LOOK, Progress::of(&self.store)),
+            timeout(LOOK, self.store.takes_writes()),
+            timeout(LOOK, self.blobs.free_bytes()),
+        );
+        match in_time("the database", progress) {
+            Ok(progress) => {
+                progress.export();
+                health.lag = Some(progress.lag());
+                health.problems.extend(self.judge(&progress));
+            }
+            Err(sentence) => health.problems.push(Kind::Database.problem(sentence)),
+        }
+        if health.lag.is_some()
+            && let Err(sentence) = in_time("the database", writable)
+        {
+            health.problems.push(Kind::Database.problem(sentence));
+        }
+        let own_room = private::free_bytes(&self.data_folder).ok();
+        let place = "the place of the pictures";
+        let room = in_time(place, pictures);
+        let room = room.map_err(|sentence| {
+            let sentence = format!("{place} takes no pictures: {sentence}");
+            health.problems.push(Kind::Pictures.problem(sentence));
+        });
+        let disks = [("pictures", room.ok()), ("data folder", own_room)];
+        for (disk, free) in disks {
+            if free.is_some_and(|free| free < LEAST_ROOM) {
+                let sentence = format!("the disk of the {disk} is full");
+                health.problems.push(Kind::Room.problem(sentence));
+            }
+        }
+        for kind in Kind::ALL {
+            let is_there = health.problems.iter().any(|problem| problem.kind == kind);
+            metrics::gauge!(metric::PROBLEM, "problem" => kind.name())
+                .set(f64::from(u8::from(is_there)));
+        }
+        Arc::new(health)
+    }
+
+    /// What is wrong with the way from the log to the lists.
+    fn judge(&mut self, progress: &Progress) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if progress.shown != self.moved.0 || progress.lag() == 0 {
+            self.moved = (progress.shown, Instant::now());
+        }
+        if !progress.has_lead {
+            let sentence = "no projector leads: start `photolog projector`";
+            problems.push(Kind::Lead.problem(sentence));
+        } else if progress.unsequenced_for > STANDSTILL {
+            let seconds = progress.unsequenced_for.as_secs();
+            let sentence = format!("an event waits for its place in the log since {seconds} s");
+            problems.push(Kind::Lead.problem(sentence));
+        }
+        if self.moved.1.elapsed() > STANDSTILL {
+            let shown = progress.shown;
+            let sentence = format!("lists and public links stand still at position {shown}");
+            problems.push(Kind::Projection.problem(sentence));
+        } else if progress.lag() > self.most_lag {
+            let lag = progress.lag();
+            let sentence = format!("lists and public links are {lag} events behind");
+            problems.push(Kind::Projection.problem(sentence));
+        }
+        problems
+    }
+}

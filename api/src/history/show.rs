@@ -1,0 +1,128 @@
+//! The endpoint, and an image as it was.
+
+use bytes::Bytes;
+use futures::Stream;
+use http::StatusCode;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
+use photolog_domain::{AccountId, ImageEvent, ImageId, ImageState};
+use photolog_store::Recorded;
+use sync_wrapper::SyncStream;
+use warp::Reply;
+
+use super::export::Export;
+use super::filter::{BATCH_BYTES, Filter, Format};
+use super::walk::Walk;
+use crate::app::{App, SharedApp};
+use crate::auth::access::LongAccess;
+use crate::error::ApiError;
+use crate::http::memory::Holder;
+use crate::http::response::{no_store, set, with_body};
+use crate::http::{Request, Response};
+
+const DEFAULT_LIMIT: u64 = 100;
+
+const MAX_LIMIT: u64 = 1_000;
+
+/// `GET /accounts/{account}/images/{image}/history`: oldest first.
+///
+/// `type` (repeatable), `from` and `to` filter; `limit` and `cursor` page; `format` or `Accept`
+/// chooses JSON, NDJSON or CSV. The exports hold everything that fits the filters, unless a
+/// `limit` is given.
+pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let filter = Filter::read(&request)?;
+    let format = Format::of(&request)?;
+    let image: ImageId = request.id_of("image")?;
+    let account = request.caller()?.account;
+    let holder = Holder::Account(account);
+    let _turn = app.reads.turn(holder, BATCH_BYTES).await?;
+    let mut walk = Walk::begin(&app.store, account, image).await?;
+    let limit = match (format, request.query.get("limit")) {
+        (Format::Ndjson | Format::Csv, None) => {
+            let access = LongAccess::of(&app.places, &request)?;
+            let export = Export::new(app.clone(), walk, access, request.reader.clone());
+            return Ok(as_stream(format, image, export.pieces(filter, format)));
+        }
+        _ => match request.query.number("limit", DEFAULT_LIMIT)? {
+            0 => return Err(ApiError::malformed("limit must be at least 1")),
+            limit if format == Format::Json => limit.min(MAX_LIMIT),
+            limit => limit,
+        },
+    };
+    let page = walk.page(&filter, format, limit).await?;
+    let mut response = match format {
+        Format::Json => no_store(with_body(StatusCode::OK, "application/json", page.text)),
+        _ => as_file(
+            with_body(StatusCode::OK, format.media_type(), page.text),
+            format,
+            image,
+        ),
+    };
+    if let Some(cursor) = page.next {
+        let url = next_url(&app, &request, cursor);
+        set(&mut response, LINK, &format!("<{url}>; rel=\"next\""));
+    }
+    request.count(response).await
+}
+
+fn as_stream(
+    format: Format,
+    image: ImageId,
+    pieces: impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static,
+) -> Response {
+    let body = warp::reply::stream(SyncStream::new(Box::pin(pieces)));
+    let mut response = body.into_response();
+    set(&mut response, CONTENT_TYPE, format.media_type());
+    as_file(response, format, image)
+}
+
+fn as_file(mut response: Response, format: Format, image: ImageId) -> Response {
+    let name = format!(
+        "attachment; filename=\"history-{image}.{}\"",
+        format.extension()
+    );
+    set(&mut response, CONTENT_DISPOSITION, &name);
+    no_store(response)
+}
+
+fn next_url(app: &App, request: &Request, cursor: u64) -> String {
+    let (path, query) = request
+        .target
+        .split_once('?')
+        .unwrap_or((&request.target, ""));
+    let kept = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="))
+        .map(|pair| format!("{pair}&"))
+        .collect::<String>();
+    format!("{}{path}?{kept}cursor={cursor}", app.public_url)
+}
+
+/// An image of the caller's account as it was while `reached` held.
+///
+/// # Errors
+/// `NotFound` when it is not the caller's.
+pub async fn image_at(
+    app: &App,
+    request: &Request,
+    image: ImageId,
+    reached: impl Fn(&Recorded<ImageEvent>) -> bool,
+) -> Result<Option<(u64, ImageState)>, ApiError> {
+    let account = request.caller()?.account;
+    fold_while(app, account, image, reached).await
+}
+
+/// An image of an account as it was while `reached` held.
+///
+/// # Errors
+/// `NotFound` when it is not the account's.
+pub async fn fold_while(
+    app: &App,
+    account: AccountId,
+    image: ImageId,
+    reached: impl Fn(&Recorded<ImageEvent>) -> bool,
+) -> Result<Option<(u64, ImageState)>, ApiError> {
+    let holder = Holder::Account(account);
+    let _turn = app.reads.turn(holder, BATCH_BYTES).await?;
+    let walk = Walk::begin(&app.store, account, image).await?;
+    walk.fold_while(reached).await
+}

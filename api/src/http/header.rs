@@ -1,0 +1,8 @@
+//! Headers as text.
+
+use http::HeaderMap;
+
+/// A header's value, when it is there and is text.
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

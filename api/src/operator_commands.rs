@@ -1,0 +1,74 @@
+//! What an operator does to accounts, at the command line and at the first start.
+
+use photolog_domain::{Account, AccountCommand, AccountId, Name, Scope};
+use photolog_store::{Conditions, Store};
+use uuid::Uuid;
+
+use crate::auth::secret::{NewKey, new_key};
+use crate::executor::{CommandContext, run};
+use crate::operator::Operator;
+
+/// Opens an account with one key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_account(
+    store: &Store,
+    operator: &Operator,
+    name: Name,
+    image_limit: Option<u32>,
+    scopes: impl IntoIterator<Item = Scope>,
+) -> anyhow::Result<(AccountId, NewKey)> {
+    let account = AccountId::new(Uuid::now_v7());
+    let open = AccountCommand::Open { name, image_limit };
+    execute(store, operator, account, open, &Conditions::default()).await?;
+    let new = new_key(scopes)?;
+    issue_key(store, operator, account, &new).await?;
+    Ok((account, new))
+}
+
+/// Gives out a key of an account.
+///
+/// # Errors
+/// When there is no such account, or the database fails.
+pub async fn issue_key(
+    store: &Store,
+    operator: &Operator,
+    account: AccountId,
+    new: &NewKey,
+) -> anyhow::Result<()> {
+    let issue = AccountCommand::IssueKey {
+        key_id: new.key_id.clone(),
+        key: new.key.clone(),
+    };
+    let conditions = Conditions {
+        verifiers: Some(new.verifiers.clone()),
+        ..Conditions::default()
+    };
+    execute(store, operator, account, issue, &conditions).await?;
+    Ok(())
+}
+
+/// Runs a command of the operator on an account; the account after it.
+///
+/// # Errors
+/// When the account's rules refuse it, or the database fails.
+pub async fn execute(
+    store: &Store,
+    operator: &Operator,
+    account: AccountId,
+    command: AccountCommand,
+    conditions: &Conditions,
+) -> anyhow::Result<Account> {
+    run::<Account, _>(
+        store,
+        account.uuid(),
+        &command,
+        |_| Ok(()),
+        conditions,
+        &CommandContext::operator(operator),
+    )
+    .await
+    .map(|done| done.aggregate)
+    .map_err(|error| anyhow::anyhow!("{error}"))
+}

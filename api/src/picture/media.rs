@@ -1,0 +1,34 @@
+//! Media types and masters: the domain's as the renderer takes them.
+
+use photolog_domain::{Master, MediaType};
+use photolog_rendition as rendition;
+
+/// The renderer's word for a media type: the renderer knows nothing of our domain.
+pub fn to_rendition(media_type: MediaType) -> rendition::MediaType {
+    match media_type {
+        MediaType::Png => rendition::MediaType::Png,
+        MediaType::Jpeg => rendition::MediaType::Jpeg,
+        MediaType::WebP => rendition::MediaType::WebP,
+    }
+}
+
+/// Our word for the renderer's media type.
+pub fn to_domain(media_type: rendition::MediaType) -> MediaType {
+    match media_type {
+        rendition::MediaType::Png => MediaType::Png,
+        rendition::MediaType::Jpeg => MediaType::Jpeg,
+        rendition::MediaType::WebP => MediaType::WebP,
+    }
+}
+
+/// What the renderer needs to know of a master.
+pub fn master_info(master: &Master, has_alpha: bool) -> rendition::MasterInfo {
+    rendition::MasterInfo {
+        media_type: to_rendition(master.media_type),
+        dimensions: rendition::Dimensions {
+            width: master.width,
+            height: master.height,
+        },
+        has_alpha,
+    }
+}

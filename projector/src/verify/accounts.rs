@@ -1,0 +1,157 @@
+//! Accounts, keys with their secrets, claims and counts against the fold of all events, those that
+//! wait for their place included: they change in the transaction that brings the event.
+
+use std::collections::BTreeMap;
+
+use photolog_domain::{AccountId, AccountState, Key, KeyId};
+use photolog_store::{Columns, KeptSecret, Snapshot, StoreError, Table, derived};
+
+use super::finding::{Finding, Kind};
+use super::log::Log;
+
+/// What to do about a table that changes with the log.
+const ADVICE: &str = "restore a backup, which makes it anew from the log";
+
+/// What the rows of a table ought to be, by their key.
+type Rows = BTreeMap<String, Columns>;
+
+/// Compares every column of every row.
+pub(super) async fn compare(
+    snapshot: &mut Snapshot,
+    log: &Log,
+    secrets: &[KeptSecret],
+    findings: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    let (mut accounts, mut keys, mut claims) = (Rows::new(), Rows::new(), Rows::new());
+    for (account, state) in log.accounts() {
+        accounts.insert(account.to_string(), derived::account(account, state));
+        for (key_id, key) in not_revoked(state) {
+            keys.insert(key_id.to_string(), derived::key(account, key_id, key));
+        }
+    }
+    let mut images: BTreeMap<AccountId, u64> = BTreeMap::new();
+    for (image, fold) in &log.images {
+        if let Some(state) = fold.state().filter(|state| state.disabled_at.is_none()) {
+            let claim = derived::claim(*image, state.account, &state.content.digest);
+            claims.insert(image.to_string(), claim);
+            *images.entry(state.account).or_default() += 1;
+        }
+    }
+    let count = |(account, images): (AccountId, u64)| {
+        (account.to_string(), derived::image_count(account, images))
+    };
+    let counts = images.into_iter().map(count).collect();
+
+    for (table, kind, key, expected) in [
+        (Table::Accounts, Kind::Account, "account", accounts),
+        (Table::Keys, Kind::Key, "key_id", keys),
+        (Table::Claims, Kind::Claim, "image", claims),
+        (Table::ImageCounts, Kind::Count, "account", counts),
+    ] {
+        compare_rows(snapshot, log, table, kind, key, expected, findings).await?;
+    }
+    compare_secrets(secrets, log, findings);
+    Ok(())
+}
+
+/// The keys that have a record and a secret.
+pub(super) fn not_revoked(state: &AccountState) -> impl Iterator<Item = (&KeyId, &Key)> {
+    let issued = state.keys.iter();
+    issued.filter_map(|(id, issued)| issued.revoked_at.is_none().then_some((id, &issued.key)))
+}
+
+async fn compare_rows(
+    snapshot: &mut Snapshot,
+    log: &Log,
+    table: Table,
+    kind: Kind,
+    key: &str,
+    mut expected: Rows,
+    findings: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    let see = |row: Columns| {
+        let subject = row
+            .get(key)
+            .and_then(|key| key.as_str())
+            .unwrap_or_default()
+            .to_owned();
+        let expected = expected.remove(&subject);
+        // An account that has had images keeps its row.
+        let is_empty =
+            kind == Kind::Count && row.get("images") == Some(&0.into()) && log.had_images(&subject);
+        if log.knows(&subject) && !(is_empty && expected.is_none()) {
+            let expected = expected.as_ref();
+            findings.extend(Finding::of_row(kind, subject, expected, Some(&row), ADVICE));
+        }
+    };
+    snapshot.each_row(table, see).await?;
+    for (subject, row) in expected {
+        findings.extend(Finding::of_row(kind, subject, Some(&row), None, ADVICE));
+    }
+    Ok(())
+}
+
+/// Whether each key has the verifiers that its event speaks of, and every secret opens.
+fn compare_secrets(secrets: &[KeptSecret], log: &Log, findings: &mut Vec<Finding>) {
+    let mut keys: BTreeMap<&KeyId, _> = BTreeMap::new();
+    for (_, state) in log.accounts() {
+        keys.extend(not_revoked(state));
+    }
+    for secret in secrets {
+        let name = &secret.name;
+        if !secret.opens || secret.version < 1 {
+            let sentence = match secret.key_id() {
+                _ if secret.signs_tokens() => {
+                    "the secret that signs tokens was changed: run `photolog key \
+                     rotate-token-secret`; clients log in again"
+                        .to_owned()
+                }
+                Some(key_id) if keys.contains_key(&key_id) => {
+                    format!("the secret {name} was changed: revoke its key and issue another")
+                }
+                _ => format!("nobody knows the secret {name}: delete its row from `secrets`"),
+            };
+            findings.push(Finding::new(Kind::Secret, name, sentence));
+        }
+        match &secret.verifiers {
+            Some((key_id, verifiers)) => match keys.remove(key_id) {
+                Some(key) if key.verifier_hashes == verifiers.hashes() => {}
+                Some(_) => {
+                    let sentence = format!(
+                        "the secret of key {key_id} is another one than it was issued with: revoke \
+                         the key and issue another"
+                    );
+                    findings.push(Finding::new(Kind::Secret, name, sentence));
+                }
+                None => {
+                    let sentence = format!(
+                        "there is a secret for key {key_id}, which does not work: delete its row \
+                         from `secrets`"
+                    );
+                    findings.push(Finding::new(Kind::Secret, name, sentence));
+                }
+            },
+            None if secret.signs_tokens() => {}
+            None => {
+                if let Some(key_id) = secret.key_id() {
+                    keys.remove(&key_id);
+                }
+                if secret.opens {
+                    let sentence =
+                        format!("nobody knows the secret {name}: delete its row from `secrets`");
+                    findings.push(Finding::new(Kind::Secret, name, sentence));
+                }
+            }
+        }
+    }
+    for key_id in keys.into_keys() {
+        let sentence = format!(
+            "key {key_id} has lost its verifiers and is answered 401: revoke it and issue another"
+        );
+        findings.push(Finding::new(
+            Kind::Secret,
+            format!("key/{key_id}"),
+            sentence,
+        ));
+    }
+}

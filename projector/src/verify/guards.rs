@@ -1,0 +1,36 @@
+//! What the database itself guards: triggers, constraints, rights.
+
+use photolog_store::{GuardFault, Snapshot, StoreError};
+
+use super::finding::{Finding, Kind};
+
+/// Whether all of it is as the migrations made it.
+pub(super) async fn check(
+    snapshot: &mut Snapshot,
+    findings: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    findings.extend(snapshot.guard_faults().await?.into_iter().map(of_fault));
+    Ok(())
+}
+
+fn of_fault(fault: GuardFault) -> Finding {
+    let GuardFault {
+        subject,
+        expected,
+        found,
+    } = fault;
+    let what = match (&expected, &found) {
+        (Some(_), None) => "is missing",
+        (None, _) => "is none of ours",
+        (Some(_), Some(_)) => "was changed",
+    };
+    let sentence = format!(
+        "the {subject} {what}: as the owner of the database, put it back as the migrations make it, \
+         and find out who changed it"
+    );
+    Finding {
+        expected,
+        found,
+        ..Finding::new(Kind::Guard, subject, sentence)
+    }
+}

@@ -1,0 +1,96 @@
+//! Statements that both databases understand: each stands once, with `$1` for its first value.
+
+/// A row for a new account.
+pub(crate) const OPEN_ACCOUNT: &str = "
+    INSERT INTO accounts (account, name, image_limit, created_at)
+    VALUES ($1, $2, $3, $4)";
+
+/// Most enabled images of an account.
+pub(crate) const SET_IMAGE_LIMIT: &str = "UPDATE accounts SET image_limit = $2 WHERE account = $1";
+
+/// Another name of an account.
+pub(crate) const RENAME_ACCOUNT: &str = "UPDATE accounts SET name = $2 WHERE account = $1";
+
+/// Whether an account's keys and links are taken, and why not.
+pub(crate) const SET_STATUS: &str =
+    "UPDATE accounts SET status = $2, reason = $3 WHERE account = $1";
+
+/// A row for a new key.
+pub(crate) const ISSUE_KEY: &str = "
+    INSERT INTO keys (key_id, account, signing_key_logged, scopes, expires_at)
+    VALUES ($1, $2, $3, $4, $5)";
+
+/// Whose claim an image's is.
+pub(crate) const CLAIMANT: &str = "SELECT account FROM claims WHERE image = $1";
+
+/// The enabled image of an account that holds these bytes.
+pub(crate) const CONTENT_HOLDER: &str =
+    "SELECT image FROM claims WHERE account = $1 AND digest = $2";
+
+/// The columns of `column::key_use`.
+pub(crate) const KEY_USES: &str = "SELECT key_id, used_at FROM key_uses WHERE account = $1";
+
+/// The newest position; 0 when there is none.
+pub(crate) const LOG_HEAD: &str = "SELECT coalesce(max(global_position), 0) FROM event_log";
+
+/// The columns of `column::clear_verifiers_of`, which a migration wraps.
+pub(crate) const CLEAR_VERIFIERS: &str = "SELECT key_id, secret_sha256, signing_sha1 FROM keys";
+
+/// As of which sequence the image view shows an image.
+pub(crate) const SHOWN_SEQUENCE: &str = "SELECT sequence FROM image_view WHERE image = $1";
+
+/// How many rows a view has that is being built.
+pub(crate) const REBUILT_ROWS: &str = "SELECT count(*) FROM image_view_rebuilt";
+
+/// Ends every log-in.
+pub(crate) const END_ALL_FAMILIES: &str = "DELETE FROM token_families";
+
+/// One secret.
+pub(crate) const SECRET: &str = "SELECT name, version, wrapped FROM secrets WHERE name = $1";
+
+/// The same secret under another master key.
+pub(crate) const WRAP_SECRET_ANEW: &str = "UPDATE secrets SET wrapped = $2 WHERE name = $1";
+
+/// Another value of the installation.
+pub(crate) const SET_INSTALLATION_VALUE: &str =
+    "UPDATE installation SET value = $2 WHERE name = $1";
+
+/// A value of the installation.
+pub(crate) const INSTALLATION_VALUE: &str = "SELECT value FROM installation WHERE name = $1";
+
+/// A value that the installation has not had yet.
+pub(crate) const NEW_INSTALLATION_VALUE: &str =
+    "INSERT INTO installation (name, value) VALUES ($1, $2)";
+
+/// Every secret.
+pub(crate) const ALL_SECRETS: &str = "SELECT name, version, wrapped FROM secrets ORDER BY name";
+
+/// Ends one log-in of a key.
+pub(crate) const END_FAMILY: &str = "DELETE FROM token_families WHERE family = $1 AND key_id = $2";
+
+/// The columns that `column::key_record` reads.
+pub(crate) const KEYS: &str = "
+    SELECT key_id, account, signing_key_logged, scopes, wrapped, expires_at, status, reason
+    FROM keys JOIN accounts USING (account)
+    LEFT JOIN secrets ON secrets.name = 'key/' || keys.key_id";
+
+/// The columns that `column::account_record` reads.
+pub(crate) const ACCOUNTS: &str = "
+    SELECT account, accounts.name, image_limit, status, reason, created_at, coalesce(images, 0)
+    FROM accounts LEFT JOIN image_counts USING (account) ORDER BY created_at, account";
+
+/// Of the image view: whether an image may be seen by its public link.
+pub(crate) const IS_PUBLIC: &str = "NOT EXISTS
+    (SELECT 1 FROM accounts WHERE account = image_view.account AND status = 'closed')";
+
+/// Puts a secret in its place; `$4` says whether one that is there gives way.
+pub(crate) const PUT_SECRET: &str = "
+    INSERT INTO secrets AS kept (name, version, wrapped) VALUES ($1, $2, $3)
+    ON CONFLICT (name) DO UPDATE
+    SET version = kept.version + 1, wrapped = excluded.wrapped WHERE $4";
+
+/// The image that a public link shows, unless its account is closed.
+pub(crate) const PUBLIC_IMAGE: &str = "
+    SELECT image, sequence, created_position, state FROM image_view
+    WHERE public_id = $1 AND NOT EXISTS
+      (SELECT 1 FROM accounts WHERE account = image_view.account AND status = 'closed')";

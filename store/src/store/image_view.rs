@@ -1,0 +1,153 @@
+//! Both sides of the image view: the rows a projection writes, the questions the API asks.
+
+use std::time::Duration;
+
+use photolog_domain::{ContentHash, ImageId, PublicId};
+
+use super::{Store, on_backend};
+use crate::append::Appended;
+use crate::backend::ImageTables;
+use crate::chain::Position;
+use crate::error::StoreError;
+use crate::read_model::{Bookmark, CheckpointMove, ImageRow, PublicImage};
+
+/// How often a waiter looks for itself, should the projector live in another process or its
+/// message be lost.
+const LOOK: Duration = Duration::from_millis(200);
+
+impl Store {
+    /// The image behind a public link, unless its account is closed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn public_image(
+        &self,
+        public_id: &PublicId,
+    ) -> Result<Option<PublicImage>, StoreError> {
+        let row = on_backend!(&self.backend, image_row_by_public_id(public_id))?;
+        Ok(row.map(PublicImage::from))
+    }
+
+    /// Whether the image view has an image that shows this master, of an account that is not closed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_master(&self, digest: &ContentHash) -> Result<bool, StoreError> {
+        on_backend!(&self.backend, is_master(digest))
+    }
+
+    /// Waits until the image view shows an append; `false` when `timeout` ran out first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wait_until_visible(
+        &self,
+        appended: &Appended,
+        timeout: Duration,
+    ) -> Result<bool, StoreError> {
+        let deadline = tokio::time::Instant::now() + timeout;
+        let image = ImageId::new(appended.stream);
+        let mut shown = self.visibility.watch(image);
+        loop {
+            let look = deadline.min(tokio::time::Instant::now() + LOOK);
+            let told = tokio::time::timeout_at(look, shown.reaches(appended.sequence)).await;
+            if told.is_ok() {
+                return Ok(true);
+            }
+            // The table may be locked for longer, while a view that was built anew takes its place.
+            let end = deadline.max(tokio::time::Instant::now() + LOOK);
+            let seen = tokio::time::timeout_at(end, self.visible_sequence(image)).await;
+            let Ok(seen) = seen else {
+                return Ok(false);
+            };
+            if seen? >= appended.sequence {
+                // Nobody said so, or will a moment later.
+                self.visibility.changed();
+                return Ok(true);
+            }
+            if look == deadline {
+                return Ok(false);
+            }
+        }
+    }
+
+    async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError> {
+        on_backend!(&self.backend, visible_sequence(image))
+    }
+
+    /// How far a projection has come; 0 when it never ran or ran with another `version`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn checkpoint(&self, projection: &str, version: u32) -> Result<Position, StoreError> {
+        on_backend!(&self.backend, checkpoint(projection, version))
+    }
+
+    /// Where something stopped that follows the log and keeps no rows here; at the beginning when it
+    /// has never run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bookmark(&self, follower: &str) -> Result<Bookmark, StoreError> {
+        on_backend!(&self.backend, bookmark(follower))
+    }
+
+    /// Keeps where it stopped.
+    ///
+    /// # Errors
+    /// When the database fails, or this process does not lead.
+    pub async fn set_bookmark(&self, follower: &str, at: Bookmark) -> Result<(), StoreError> {
+        on_backend!(&self.backend, set_bookmark(follower, at))
+    }
+
+    /// The rows of these images, in no order; missing ones are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError> {
+        on_backend!(&self.backend, image_rows(images))
+    }
+
+    /// Writes rows and moves the projection's checkpoint from `from` to `to` in one transaction.
+    /// `false`, and nothing written, when another projector moved it first, or this process does not
+    /// lead.
+    ///
+    /// The first save of another `version` (with `from` = 0) empties the table before it writes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn save_image_rows(
+        &self,
+        projection: &str,
+        version: u32,
+        from: Position,
+        to: Position,
+        rows: &[ImageRow],
+    ) -> Result<bool, StoreError> {
+        let step = CheckpointMove {
+            projection,
+            version,
+            from,
+            to,
+        };
+        let saved = on_backend!(&self.backend, save_image_rows(&step, rows))?;
+        if saved {
+            self.visibility
+                .show(rows.iter().map(|row| (row.image, row.sequence)));
+        }
+        Ok(saved)
+    }
+}
+
+impl Store {
+    /// A number that differs whenever the image view of this process has changed: what was read
+    /// before it changed may be old.
+    pub fn image_view_generation(&self) -> u64 {
+        self.visibility.generation()
+    }
+
+    /// Makes that number another one: an account was closed or reopened, and so were its links.
+    pub fn links_changed(&self) {
+        self.visibility.changed();
+    }
+}

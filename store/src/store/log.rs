@@ -1,0 +1,186 @@
+//! The log, and who gives events their place in it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use photolog_domain::{AccountId, Timestamp};
+use tokio::time::{Instant, sleep};
+
+use super::{Backend, Store, on_backend};
+use crate::backend::EventTables;
+use crate::chain::Position;
+use crate::compute::compute;
+use crate::error::StoreError;
+use crate::log_entry::{LogEntry, LogRow};
+use crate::postgres::PostgresLeadership;
+
+/// How often to look whether an event has its place in the log.
+const SEQUENCING_POLL: Duration = Duration::from_millis(50);
+
+impl Store {
+    /// At most `limit` entries after `after`, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_log(&self, after: Position, limit: u32) -> Result<Vec<LogEntry>, StoreError> {
+        let known = match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => postgres.sequenced_here(after, limit),
+        };
+        let Some(rows) = known else {
+            let entries = self.log_rows(None, after, limit, LogRow::into_entry);
+            return entries.await;
+        };
+        compute(rows.len(), move || {
+            rows.into_iter().map(LogRow::into_entry).collect()
+        })
+        .await
+    }
+
+    /// At most `limit` entries of an account after `after`, in order: its images' events and its
+    /// own.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_log_of(
+        &self,
+        account: AccountId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.log_rows(Some(account), after, limit, LogRow::into_entry)
+            .await
+    }
+
+    /// What `read` makes of the rows, in order.
+    pub(crate) async fn log_rows<T: Send + 'static>(
+        &self,
+        of: Option<AccountId>,
+        after: Position,
+        limit: u32,
+        read: impl FnMut(LogRow) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        on_backend!(&self.backend, log_rows(of, after, limit, read))
+    }
+
+    /// The position of the newest entry; 0 when the log is empty.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_head(&self) -> Result<Position, StoreError> {
+        on_backend!(&self.backend, log_head())
+    }
+
+    /// Whether every committed event has its place in the log; on SQLite always.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_is_complete(&self) -> Result<bool, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(true),
+            Backend::Postgres(postgres) => postgres.log_is_complete().await,
+        }
+    }
+
+    /// Waits until every event that is committed now has its place in the log, on SQLite not at all.
+    /// Whether that came to pass within `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wait_until_sequenced(&self, limit: Duration) -> Result<bool, StoreError> {
+        let Backend::Postgres(postgres) = &self.backend else {
+            return Ok(true);
+        };
+        let Some(last) = postgres.last_unsequenced().await? else {
+            return Ok(true);
+        };
+        let deadline = Instant::now() + limit;
+        while !postgres.is_sequenced_up_to(last).await? {
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            sleep(SEQUENCING_POLL).await;
+        }
+        Ok(true)
+    }
+
+    /// When the oldest event happened that has no place in the log yet; on SQLite there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn oldest_unsequenced(&self) -> Result<Option<Timestamp>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(None),
+            Backend::Postgres(postgres) => postgres.oldest_unsequenced().await,
+        }
+    }
+
+    /// Waits until no other process leads, then leads. On SQLite there is only one process, and it
+    /// always leads.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lead(&self) -> Result<Leadership, StoreError> {
+        Ok(Leadership(match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => Some(postgres.lead().await?),
+        }))
+    }
+
+    /// Whether any process leads; on SQLite the one that serves always does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_lead(&self) -> Result<bool, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(true),
+            Backend::Postgres(postgres) => postgres.has_lead().await,
+        }
+    }
+
+    /// Lets another process lead at once, where this one led.
+    ///
+    /// # Errors
+    /// When the database fails: then the others wait for the end of the lease.
+    pub async fn resign_lead(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(postgres) => postgres.resign().await,
+        }
+    }
+
+    /// The newest position that this process knows of; the log may reach further.
+    pub fn known_log_head(&self) -> Position {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.head.known(),
+            Backend::Postgres(postgres) => postgres.head.known(),
+        }
+    }
+
+    /// Returns once the log may have grown beyond `after`, at the latest after a short poll interval.
+    pub async fn log_grew(&self, after: Position) {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.head.grew(after).await,
+            Backend::Postgres(postgres) => postgres.head.grew(after).await,
+        }
+    }
+}
+
+/// The lead among all processes of one database: who holds it sequences, projects and relays. Given up
+/// when dropped; another process may lead some seconds later, or after [`Store::resign_lead`].
+#[derive(Debug)]
+pub struct Leadership(Option<PostgresLeadership>);
+
+impl Leadership {
+    /// Gives committed events their place in the log until the lead is lost. On SQLite there is
+    /// nothing to do: the append does it.
+    ///
+    /// # Errors
+    /// When the lead is lost, or the connection to the database.
+    pub async fn sequence(&mut self) -> Result<Infallible, StoreError> {
+        match &mut self.0 {
+            None => std::future::pending().await,
+            Some(postgres) => postgres.sequence().await,
+        }
+    }
+}

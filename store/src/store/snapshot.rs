@@ -1,0 +1,143 @@
+//! The database as `photolog verify` looks at it: one moment of all tables, through a connection that
+//! can write nothing.
+//!
+//! One transaction sees the log, what follows from it and the checkpoints as of the same commit, so a
+//! server that works meanwhile is never seen half way. It is short enough for that: it ends before any
+//! picture is read.
+
+use cqrs_es::persist::SerializedEvent;
+
+use super::{Backend, on_backend};
+use crate::backend::SnapshotTransaction;
+use crate::chain::Position;
+use crate::config::StoreConfig;
+use crate::error::StoreError;
+use crate::log_entry::LogRow;
+use crate::master_key::{MasterKey, MasterKeyFile};
+use crate::postgres::PostgresSnapshot;
+use crate::secrets::{WrappedSecret, key_of, open_verifiers};
+use crate::snapshot::{Columns, GuardFault, KeptSecret, LoggedEvent, Misplaced, Table, columns};
+use crate::sqlite::SqliteSnapshot;
+
+/// One moment of the database.
+#[derive(Debug)]
+pub struct Snapshot {
+    backend: Backend<SqliteSnapshot, PostgresSnapshot>,
+    master_key: MasterKey,
+}
+
+impl Snapshot {
+    /// Opens the database to read; makes, migrates and changes nothing.
+    ///
+    /// # Errors
+    /// When there is no database, it cannot be read, is older or newer than this program, or has
+    /// another master key.
+    pub async fn open(config: &StoreConfig, master_key: MasterKeyFile) -> Result<Self, StoreError> {
+        let mut snapshot = Self {
+            backend: match config {
+                StoreConfig::Sqlite { path } => Backend::Sqlite(SqliteSnapshot::open(path).await?),
+                StoreConfig::Postgres { url, .. } => {
+                    Backend::Postgres(PostgresSnapshot::open(url).await?)
+                }
+            },
+            master_key: MasterKey::new(master_key),
+        };
+        let check = on_backend!(&mut snapshot.backend, master_key_check())?;
+        snapshot.master_key.of_check(&check)?;
+        Ok(snapshot)
+    }
+
+    /// Ends the transaction. `false` when a server has begun to write meanwhile in a way that may have
+    /// been seen half way: then what was read counts for nothing.
+    pub async fn close(self) -> bool {
+        on_backend!(self.backend, close())
+    }
+
+    /// At most `limit` entries of the log after `after`, in order; those without an event are left
+    /// out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log(
+        &mut self,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<LoggedEvent>, StoreError> {
+        let rows = on_backend!(&mut self.backend, log(after, limit))?;
+        let logged = |row: LogRow| LoggedEvent {
+            account: row.account.clone(),
+            event: row.into(),
+        };
+        Ok(rows.into_iter().map(logged).collect())
+    }
+
+    /// Events that wait for their place in the log, in the order in which they came; on SQLite none do.
+    ///
+    /// # Errors
+    /// When the database fails, or an event is no JSON.
+    pub async fn waiting(&mut self) -> Result<Vec<SerializedEvent>, StoreError> {
+        let waiting = on_backend!(&mut self.backend, waiting())?;
+        waiting.iter().map(|event| event.serialized()).collect()
+    }
+
+    /// Events and places that do not belong together, at most a thousand.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn misplaced(&mut self) -> Result<Vec<Misplaced>, StoreError> {
+        on_backend!(&mut self.backend, misplaced())
+    }
+
+    /// Shows every row of a table, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn each_row(
+        &mut self,
+        table: Table,
+        mut see: impl FnMut(Columns),
+    ) -> Result<(), StoreError> {
+        let mut read = |text: &str| {
+            see(columns(text)?);
+            Ok(())
+        };
+        on_backend!(&mut self.backend, each_row(table, &mut read))
+    }
+
+    /// Every secret.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn secrets(&mut self) -> Result<Vec<KeptSecret>, StoreError> {
+        let wrapped = on_backend!(&mut self.backend, wrapped_secrets())?;
+        Ok(wrapped
+            .into_iter()
+            .map(|secret| self.kept(secret))
+            .collect())
+    }
+
+    fn kept(&self, secret: WrappedSecret) -> KeptSecret {
+        let verifiers = key_of(&secret.name).and_then(|key_id| {
+            let verifiers = open_verifiers(&self.master_key, &key_id, &secret.wrapped);
+            Some((key_id, verifiers.ok()?))
+        });
+        KeptSecret {
+            opens: verifiers.is_some()
+                || self
+                    .master_key
+                    .unwrap(&secret.name, &secret.wrapped)
+                    .is_ok(),
+            name: secret.name,
+            version: secret.version,
+            verifiers,
+        }
+    }
+
+    /// What guards the tables and is not as the migrations made it: triggers, keys, rights.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn guard_faults(&mut self) -> Result<Vec<GuardFault>, StoreError> {
+        on_backend!(&mut self.backend, guard_faults())
+    }
+}

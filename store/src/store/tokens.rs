@@ -1,0 +1,55 @@
+//! Token families.
+
+use photolog_domain::KeyId;
+use uuid::Uuid;
+
+use super::{Store, on_backend};
+use crate::backend::TokenTables;
+use crate::error::StoreError;
+use crate::tokens::{NewTokenFamily, Refreshed, TokenFamily};
+
+impl Store {
+    /// Begins a family, and makes room for it; `None` when the key does not work (any longer).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_token_family(
+        &self,
+        new: &NewTokenFamily,
+    ) -> Result<Option<TokenFamily>, StoreError> {
+        on_backend!(&self.backend, begin_token_family(new))
+    }
+
+    /// The family, unless it has ended or its key was revoked. One indexed query, because every
+    /// request by token needs it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
+        let found = on_backend!(&self.backend, token_family(family));
+        Ok(found?.filter(TokenFamily::is_live))
+    }
+
+    /// Spends the refresh token of this number, or ends the family because it was spent before.
+    /// Of many at once, on whatever nodes, each gets the same successor.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_token_family(
+        &self,
+        family: Uuid,
+        key_id: &KeyId,
+        number: i64,
+    ) -> Result<Refreshed, StoreError> {
+        on_backend!(&self.backend, refresh_token_family(family, key_id, number))
+    }
+
+    /// Ends a family of this key, for good when this returns: all its tokens are refused by every
+    /// node. Nothing happens when there is no such family.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_token_family(&self, family: Uuid, key_id: &KeyId) -> Result<(), StoreError> {
+        on_backend!(&self.backend, end_token_family(family, key_id))
+    }
+}

@@ -1,0 +1,39 @@
+//! The folder of one story: removed when the story passes, kept and named when it fails.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+/// Set to anything, it makes every story print what its programs logged.
+pub const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
+
+/// A temporary folder that outlives a failure.
+#[derive(Debug)]
+pub struct StoryFolder(TempDir);
+
+impl StoryFolder {
+    /// An empty one.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for StoryFolder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.disable_cleanup(true);
+            eprintln!("what the story left is in {}", self.0.path().display());
+        }
+    }
+}
+
+/// Whether what the programs of a story logged is of interest when they end.
+pub fn wants_logs() -> bool {
+    std::thread::panicking() || std::env::var_os(SHOW_LOGS).is_some()
+}

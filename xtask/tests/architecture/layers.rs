@@ -1,0 +1,106 @@
+//! Files import from their own layer and from those below it.
+
+use crate::imports::Imports;
+use crate::workspace;
+
+/// The layers of a crate, the lowest first; a file belongs to the longest path that it begins with.
+type Layers = &'static [&'static [&'static str]];
+
+/// What opens or serves an HTTP API, from the bytes up to the programs.
+const API: Layers = &[
+    &[
+        "auth/",
+        "cli/output.rs",
+        "cli/table.rs",
+        "clock.rs",
+        "config.rs",
+        "edge/push.rs",
+        "error.rs",
+        "feed/events.rs",
+        "feed/live.rs",
+        "health.rs",
+        "http/",
+        "installation.rs",
+        "limits.rs",
+        "operator.rs",
+        "picture/",
+        "unrepeated.rs",
+    ],
+    &["app.rs"],
+    &["executor.rs", "operator_commands.rs", "cli/new_key.rs"],
+    &[
+        "route.rs",
+        "dialect/",
+        "edge/",
+        "feed/",
+        "front_page/",
+        "history/",
+        "openapi/",
+        "ops.rs",
+    ],
+    &["routes.rs"],
+    &["pipeline.rs"],
+    &["serve.rs", "cli/"],
+    &["fuzz.rs", "lib.rs"],
+];
+
+/// Data types, the backends, the store.
+const STORE: Layers = &[
+    &[
+        "append.rs",
+        "blob/",
+        "chain.rs",
+        "column.rs",
+        "compute.rs",
+        "config.rs",
+        "constraints.rs",
+        "derived.rs",
+        "error.rs",
+        "fold_cache.rs",
+        "idempotency.rs",
+        "image_list.rs",
+        "keys.rs",
+        "log_entry.rs",
+        "log_tail.rs",
+        "master_key.rs",
+        "private.rs",
+        "progress.rs",
+        "read_model.rs",
+        "secrets.rs",
+        "snapshot.rs",
+        "sql.rs",
+        "stored_event.rs",
+        "stored_text.rs",
+        "stream.rs",
+        "tokens.rs",
+    ],
+    &["backend.rs"],
+    &["postgres/", "sqlite/"],
+    &["store/"],
+    &["lib.rs"],
+];
+
+#[test]
+fn no_file_imports_from_a_layer_above_its_own() {
+    let mut faults = Vec::new();
+    for (name, layers) in [("api", API), ("store", STORE)] {
+        let root = workspace().join(name).join("src/lib.rs");
+        for (from, imported) in Imports::of(&root).graph() {
+            let Some(own) = layer(layers, &from) else {
+                faults.push(format!("{name}: {from} is in no layer"));
+                continue;
+            };
+            let above = imported.iter().filter(|to| layer(layers, to) > Some(own));
+            faults.extend(above.map(|to| format!("{name}: {from} imports {to}")));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+fn layer(layers: Layers, file: &str) -> Option<usize> {
+    let fits = layers.iter().enumerate().flat_map(|(number, paths)| {
+        let paths = paths.iter().filter(|path| file.starts_with(**path));
+        paths.map(move |path| (path.len(), number))
+    });
+    fits.max().map(|(_, number)| number)
+}
