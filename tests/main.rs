@@ -23,6 +23,7 @@ mod installation;
 mod limits;
 mod liveness;
 mod moov;
+mod newer_events;
 mod operator;
 mod pictures;
 mod rebuild;

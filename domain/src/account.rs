@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{AccountCommand, Dated};
 use crate::error::AccountError;
-use crate::event::AccountEvent;
+use crate::event::{AccountEvent, ForwardCompatible};
 use crate::ids::KeyId;
 use crate::invalid_value::InvalidValue;
 use crate::key::Key;
@@ -34,6 +34,9 @@ pub struct AccountState {
     pub keys: BTreeMap<KeyId, IssuedKey>,
     /// When it was opened.
     pub created_at: Timestamp,
+    /// Whether there are events that only a newer program knows, so that the rest of the state may be
+    /// wrong: its keys are refused.
+    pub has_newer_events: bool,
 }
 
 /// Whether an account's keys and links are taken.
@@ -72,6 +75,8 @@ pub enum KeyState {
     Suspended,
     /// Its account is closed.
     Closed,
+    /// Its account has events that only a newer program knows.
+    Newer,
 }
 
 impl AccountStatus {
@@ -113,6 +118,7 @@ impl KeyState {
             Self::Revoked => "revoked",
             Self::Suspended => "suspended",
             Self::Closed => "closed",
+            Self::Newer => "newer",
         }
     }
 }
@@ -124,6 +130,7 @@ impl AccountState {
         match &self.status {
             _ if key.revoked_at.is_some() => KeyState::Revoked,
             _ if has_expired => KeyState::Expired,
+            _ if self.has_newer_events => KeyState::Newer,
             AccountStatus::Open => KeyState::Works,
             AccountStatus::Suspended(_) => KeyState::Suspended,
             AccountStatus::Closed(_) => KeyState::Closed,
@@ -137,6 +144,9 @@ impl AccountState {
         at: Timestamp,
     ) -> Result<Option<AccountEvent>, AccountError> {
         use AccountStatus::{Closed, Open, Suspended};
+        if self.has_newer_events {
+            return Err(AccountError::WrittenByNewerVersion);
+        }
         Ok(match command {
             AccountCommand::Open { .. } => return Err(AccountError::AlreadyExists),
             AccountCommand::IssueKey { key_id, key } => {
@@ -257,6 +267,7 @@ impl Aggregate for Account {
                     status: AccountStatus::Open,
                     keys: BTreeMap::new(),
                     created_at: at,
+                    has_newer_events: false,
                 });
             }
             (Some(account), AccountEvent::KeyIssued { at, key_id, key }) => {
@@ -292,6 +303,15 @@ impl Aggregate for Account {
             }
             // A stream begins with AccountOpened: `decide` emits nothing else first.
             (None, _) => {}
+        }
+    }
+}
+
+/// From then on the account takes no command, and its keys are refused.
+impl ForwardCompatible for Account {
+    fn apply_newer(&mut self) {
+        if let Some(account) = &mut self.0 {
+            account.has_newer_events = true;
         }
     }
 }

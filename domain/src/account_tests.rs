@@ -265,7 +265,7 @@ fn a_key_that_could_never_work_is_not_issued() {
         ..key()
     };
     let useless = Key {
-        scopes: Scope::ALL.into_iter().take(0).collect(),
+        scopes: [].into(),
         ..key()
     };
     for key in [ended, useless] {
@@ -280,4 +280,22 @@ fn a_key_that_could_never_work_is_not_issued() {
         account.decide(issue(key()), at()),
         Err(AccountError::Closed)
     );
+}
+
+#[test]
+fn an_account_with_newer_events_takes_neither_commands_nor_keys() {
+    let mut account = given([opened(), issued()]);
+    account.apply_newer();
+    account.apply(AccountEvent::AccountResumed { at: at() });
+    for command in [
+        AccountCommand::Rename("Web shop".parse().unwrap()),
+        AccountCommand::Resume,
+        AccountCommand::RevokeKey { key_id: key_id() },
+    ] {
+        let refused = account.decide(command, at());
+        assert_eq!(refused, Err(AccountError::WrittenByNewerVersion));
+    }
+    let state = account.state().unwrap();
+    let issued = &state.keys[&key_id()];
+    assert_eq!(state.key_state(issued, at()), KeyState::Newer);
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::invalid_value::InvalidValue;
+use crate::word::Word;
 
 /// SHA-256 of some bytes: the name under which the blob store keeps them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,7 +99,7 @@ pub struct Content {
     /// SHA-256 of the uploaded bytes; uniqueness within an account is judged by it.
     pub digest: ContentHash,
     /// Decided by the bytes, not by what the client said.
-    pub media_type: MediaType,
+    pub media_type: Word<MediaType>,
     /// Length of the uploaded bytes.
     pub size_bytes: u64,
     /// Pixels, after EXIF orientation.
@@ -115,7 +116,7 @@ pub struct Master {
     /// SHA-256 of the master's bytes.
     pub digest: ContentHash,
     /// The master's own format.
-    pub media_type: MediaType,
+    pub media_type: Word<MediaType>,
     /// Pixels.
     pub width: u32,
     /// Pixels.

@@ -25,6 +25,9 @@ pub enum ImageError {
         /// How many it may.
         limit: usize,
     },
+    /// It has events that this program does not know.
+    #[error("this image was written by a newer version of Photolog: upgrade this server to use it")]
+    WrittenByNewerVersion,
     /// A value under a reserved key breaks that key's own rule.
     #[error(transparent)]
     Invalid(#[from] InvalidValue),
@@ -51,6 +54,11 @@ pub enum AccountError {
     /// What is asked for is not done to a closed account.
     #[error("the account is closed: reopen it first")]
     Closed,
+    /// It has events that this program does not know.
+    #[error(
+        "this account was written by a newer version of Photolog: upgrade this server to use it"
+    )]
+    WrittenByNewerVersion,
     /// A value that no account takes.
     #[error(transparent)]
     Invalid(#[from] InvalidValue),

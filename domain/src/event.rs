@@ -1,9 +1,9 @@
 //! What happened, in the past tense. These are stored for ever: a field may be
 //! added with a default, anything else is a new version with a step in [`crate::upcast`].
 
-use cqrs_es::DomainEvent;
-use serde::de::DeserializeOwned;
+use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::content::{Content, Master};
 use crate::ids::{AccountId, KeyId, PublicId};
@@ -11,7 +11,7 @@ use crate::key::Key;
 use crate::metadata::{Metadata, MetadataKey};
 use crate::name::{Name, Reason};
 use crate::timestamp::Timestamp;
-use crate::upcast::{self, UpcastError};
+use crate::upcast;
 
 /// A fact about one image. `at` repeats the envelope's time, so that a fold needs no envelope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -201,38 +201,92 @@ impl DomainEvent for AccountEvent {
     }
 }
 
-/// Reads a stored event of any version this program knows.
+/// The events of one kind of stream, by the names under which they are stored.
+pub trait NamedEvent: DomainEvent {
+    /// Every name that this program knows. An event under another name is not read.
+    const NAMES: &'static [&'static str];
+}
+
+impl NamedEvent for ImageEvent {
+    const NAMES: &'static [&'static str] = &Self::TYPES;
+}
+
+impl NamedEvent for AccountEvent {
+    const NAMES: &'static [&'static str] = &[
+        "AccountOpened",
+        "KeyIssued",
+        "KeyRevoked",
+        "ImageLimitSet",
+        "AccountRenamed",
+        "AccountSuspended",
+        "AccountResumed",
+        "AccountClosed",
+        "AccountReopened",
+    ];
+}
+
+/// An aggregate that an older program can fold although it does not know all of its events.
+pub trait ForwardCompatible: Aggregate<Event: NamedEvent> {
+    /// Passes over an event that only a newer program knows: it may have changed anything.
+    fn apply_newer(&mut self);
+
+    /// Folds an event as [`decode`] has read it.
+    fn apply_read(&mut self, event: Option<Self::Event>) {
+        match event {
+            Some(event) => self.apply(event),
+            None => self.apply_newer(),
+        }
+    }
+}
+
+/// A stored payload is not the event that its name promises.
+#[derive(Debug, thiserror::Error)]
+#[error("event {event_type} cannot be read")]
+pub struct UnreadableEvent {
+    /// The stored name.
+    event_type: String,
+    /// What the parser said.
+    source: serde_json::Error,
+}
+
+/// Reads a stored event; `None` when its name or its version is one that only a newer program knows.
 ///
 /// # Errors
-/// When the version is newer than this program, or the payload is not an event.
-pub fn decode<E: DeserializeOwned>(
+/// When the payload is not that event.
+pub fn decode<E: NamedEvent>(
     event_type: &str,
     event_version: &str,
-    payload: serde_json::Value,
-) -> Result<E, UpcastError> {
-    let payload = upcast::to_current(upcast::UPGRADES, event_type, event_version, payload)?;
-    serde_json::from_value(payload).map_err(|source| not_an_event(event_type, source))
+    payload: Value,
+) -> Result<Option<E>, UnreadableEvent> {
+    if !E::NAMES.contains(&event_type) {
+        return Ok(None);
+    }
+    upcast::to_current(upcast::UPGRADES, event_type, event_version, payload)
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|source| unreadable(event_type, source))
 }
 
 /// As [`decode`], from the text of a payload; one of the present version is read without a detour.
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_text<E: DeserializeOwned>(
+pub fn decode_text<E: NamedEvent>(
     event_type: &str,
     event_version: &str,
     payload: &str,
-) -> Result<E, UpcastError> {
-    let not_an_event = |source| not_an_event(event_type, source);
-    if event_version.parse() == Ok(upcast::current_version(event_type)) {
-        return serde_json::from_str(payload).map_err(not_an_event);
+) -> Result<Option<E>, UnreadableEvent> {
+    let unreadable = |source| unreadable(event_type, source);
+    let is_known = E::NAMES.contains(&event_type);
+    if is_known && event_version.parse() == Ok(upcast::current_version(event_type)) {
+        return serde_json::from_str(payload).map(Some).map_err(unreadable);
     }
-    let payload = serde_json::from_str(payload).map_err(not_an_event)?;
+    let payload = serde_json::from_str(payload).map_err(unreadable)?;
     decode(event_type, event_version, payload)
 }
 
-fn not_an_event(event_type: &str, source: serde_json::Error) -> UpcastError {
-    UpcastError::Payload {
+fn unreadable(event_type: &str, source: serde_json::Error) -> UnreadableEvent {
+    UnreadableEvent {
         event_type: event_type.to_owned(),
         source,
     }

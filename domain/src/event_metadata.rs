@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::timestamp::Timestamp;
+use crate::word::Word;
 
 /// Through which dialect a command came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ pub struct EventMetadata {
     /// The key id that asked for it; `operator` or `operator:LABEL` on the command line.
     pub actor: String,
     /// The dialect it came through.
-    pub dialect: Dialect,
+    pub dialect: Word<Dialect>,
     /// The request's id, as answered in `x-request-id`.
     pub request_id: String,
     /// What ties several requests together: the client's `x-correlation-id`, else the request id.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{AltTextChange, Dated, ImageCommand};
 use crate::content::{Content, Master};
 use crate::error::ImageError;
-use crate::event::ImageEvent;
+use crate::event::{ForwardCompatible, ImageEvent};
 use crate::ids::{AccountId, PublicId};
 use crate::metadata::{AltText, MAX_KEYS, Metadata, MetadataKey};
 use crate::timestamp::Timestamp;
@@ -40,6 +40,10 @@ pub struct ImageState {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Whether there are events that only a newer program knows, so that the rest of the state may be
+    /// wrong. Not written when there are none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_newer_events: bool,
 }
 
 impl ImageState {
@@ -48,6 +52,17 @@ impl ImageState {
         self.metadata
             .get(MetadataKey::ALT_TEXT)
             .map(|value| value.as_str())
+    }
+
+    /// Refuses a state that is not all that happened to the image: it may have been forbidden to show it.
+    ///
+    /// # Errors
+    /// [`ImageError::WrittenByNewerVersion`].
+    pub fn refuse_newer(&self) -> Result<(), ImageError> {
+        match self.has_newer_events {
+            true => Err(ImageError::WrittenByNewerVersion),
+            false => Ok(()),
+        }
     }
 }
 
@@ -94,6 +109,7 @@ impl Image {
         }
 
         let image = self.0.as_ref().ok_or(ImageError::NotFound)?;
+        image.refuse_newer()?;
         if image.disabled_at.is_some() {
             return match command {
                 ImageCommand::Disable => Ok(vec![]),
@@ -245,6 +261,7 @@ impl Aggregate for Image {
                     disabled_at: None,
                     created_at: at,
                     updated_at: at,
+                    has_newer_events: false,
                 });
             }
             (Some(image), event) => {
@@ -266,6 +283,16 @@ impl Aggregate for Image {
             }
             // A stream begins with Uploaded: `decide` emits nothing else first.
             (None, _) => {}
+        }
+    }
+}
+
+/// From then on the image takes no command. An image that begins with such an event is none that this
+/// program can see.
+impl ForwardCompatible for Image {
+    fn apply_newer(&mut self) {
+        if let Some(image) = &mut self.0 {
+            image.has_newer_events = true;
         }
     }
 }

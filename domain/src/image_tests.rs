@@ -10,7 +10,7 @@ fn at() -> Timestamp {
 fn content(seed: u8) -> Content {
     Content {
         digest: ContentHash::new([seed; 32]),
-        media_type: MediaType::Png,
+        media_type: MediaType::Png.into(),
         size_bytes: 67,
         width: 1,
         height: 1,
@@ -21,7 +21,7 @@ fn content(seed: u8) -> Content {
 fn master(seed: u8) -> Master {
     Master {
         digest: ContentHash::new([seed; 32]),
-        media_type: MediaType::Png,
+        media_type: MediaType::Png.into(),
         width: 1,
         height: 1,
     }
@@ -269,6 +269,26 @@ fn a_disabled_image_takes_no_more_writes() {
             .when(command)
             .then_refused(ImageError::Disabled);
     }
+}
+
+#[test]
+fn an_image_with_newer_events_takes_no_command() {
+    let mut image = given([uploaded()]).0;
+    image.apply_newer();
+    image.apply(metadata_set([("altText", "a cat")]));
+    for command in [
+        ImageCommand::Disable,
+        ImageCommand::DeleteMetadataKey(MetadataKey::alt_text()),
+        replace(1, AltTextChange::Keep),
+    ] {
+        let refused = image.decide(command, at());
+        assert_eq!(refused, Err(ImageError::WrittenByNewerVersion));
+    }
+    let stored = serde_json::to_value(image.state()).unwrap();
+    assert_eq!(stored["has_newer_events"], true);
+    assert_eq!(serde_json::from_value::<Image>(stored).unwrap(), image);
+    let known = serde_json::to_value(given([uploaded()]).0).unwrap();
+    assert_eq!(known.get("has_newer_events"), None);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::content::ContentHash;
 use crate::invalid_value::InvalidValue;
 use crate::name::Name;
 use crate::timestamp::Timestamp;
+use crate::word::Word;
 
 /// An access key as its event describes it. Nobody can act as the key with this alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +25,8 @@ pub struct Key {
     /// requests by them, so no signature of such a key counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logged_verifiers: Option<KeyVerifiers>,
-    /// What the key may do.
-    pub scopes: BTreeSet<Scope>,
+    /// What the key may do. A scope that only a newer program knows grants nothing here.
+    pub scopes: BTreeSet<Word<Scope>>,
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
@@ -43,7 +44,7 @@ impl Key {
         Self {
             verifier_hashes: verifiers.hashes(),
             logged_verifiers: None,
-            scopes: scopes.into_iter().collect(),
+            scopes: scopes.into_iter().map(Word::Known).collect(),
             name: None,
             owner: None,
             expires_at: None,

@@ -13,6 +13,7 @@
 //! | [`event`] | what happened: [`ImageEvent`], [`AccountEvent`], their stored names and versions |
 //! | [`event_metadata`] | who, when and why: what travels with every event |
 //! | [`upcast`] | stored events of older versions turned into today's |
+//! | [`word`] | words of the log, also those that only a newer program knows |
 //! | [`content`] | what an image's bytes are: digest, media type, size |
 //! | [`metadata`] | the customer's keys and values, their alphabet and limits |
 //! | [`ids`], [`timestamp`] | identifiers and time, parsed once |
@@ -38,12 +39,13 @@ pub mod metadata;
 pub mod name;
 pub mod timestamp;
 pub mod upcast;
+pub mod word;
 
 pub use account::{Account, AccountState, AccountStatus, IssuedKey, KeyState};
 pub use command::{AccountCommand, AltTextChange, Dated, ImageCommand};
 pub use content::{Content, ContentHash, Master, MediaType};
 pub use error::{AccountError, ImageError};
-pub use event::{AccountEvent, ImageEvent};
+pub use event::{AccountEvent, ForwardCompatible, ImageEvent};
 pub use event_metadata::{Dialect, EventMetadata};
 pub use ids::{AccountId, ImageId, KeyId, PublicId};
 pub use image::{Image, ImageState};
@@ -52,3 +54,4 @@ pub use key::{Key, KeyVerifiers, Scope, VerifierHashes};
 pub use metadata::{AltText, Metadata, MetadataKey, MetadataValue};
 pub use name::{Name, Reason};
 pub use timestamp::Timestamp;
+pub use word::Word;

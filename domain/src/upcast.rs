@@ -26,30 +26,6 @@ pub const UPGRADES: &[Upgrade] = &[Upgrade {
     upgrade: key::upgrade_issued,
 }];
 
-/// Why a stored event cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum UpcastError {
-    /// Written by a newer program, or not by us.
-    #[error("event {event_type} has version {event_version}, this program knows up to {newest}")]
-    UnknownVersion {
-        /// The stored name.
-        event_type: String,
-        /// The stored version.
-        event_version: String,
-        /// The newest version that this program knows.
-        newest: u32,
-    },
-    /// The payload is not such an event.
-    #[error("event {event_type} cannot be read")]
-    Payload {
-        /// The stored name.
-        event_type: String,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
 /// The version with which an event is written today.
 pub fn current_version(event_type: &str) -> u32 {
     newest(UPGRADES, event_type)
@@ -60,27 +36,18 @@ fn newest(steps: &[Upgrade], event_type: &str) -> u32 {
     of_type.map(|step| step.from_version + 1).fold(1, u32::max)
 }
 
-/// Lifts a payload step by step to the newest version of its event.
-///
-/// # Errors
-/// When the version is no number, or newer than the newest known one.
+/// Lifts a payload step by step to the newest version of its event; `None` when the version is none
+/// that this program knows.
 pub fn to_current(
     steps: &[Upgrade],
     event_type: &str,
     event_version: &str,
     payload: Value,
-) -> Result<Value, UpcastError> {
+) -> Option<Value> {
     let newest = newest(steps, event_type);
-    let unknown = || UpcastError::UnknownVersion {
-        event_type: event_type.to_owned(),
-        event_version: event_version.to_owned(),
-        newest,
-    };
-    let version: u32 = event_version.parse().map_err(|_| unknown())?;
-    if version == 0 || version > newest {
-        return Err(unknown());
-    }
-    Ok((version..newest).fold(payload, |payload, from_version| {
+    let version = event_version.parse().ok();
+    let version: u32 = version.filter(|version| (1..=newest).contains(version))?;
+    Some((version..newest).fold(payload, |payload, from_version| {
         steps
             .iter()
             .find(|step| step.event_type == event_type && step.from_version == from_version)
@@ -93,7 +60,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::event::{AccountEvent, ImageEvent, decode};
+    use crate::event::{AccountEvent, ImageEvent, decode, decode_text};
 
     const RENAMES: &[Upgrade] = &[
         Upgrade {
@@ -145,14 +112,34 @@ mod tests {
     }
 
     #[test]
-    fn an_event_from_a_newer_program_is_refused_by_name() {
-        for version in ["2", "0", "-1", "1.0", "", "99999999999"] {
-            let error = decode::<ImageEvent>("Disabled", version, json!({})).unwrap_err();
-            assert!(
-                matches!(error, UpcastError::UnknownVersion { .. }),
-                "{version}"
-            );
+    fn an_event_that_only_a_newer_program_knows_is_not_read() {
+        for (event_type, version) in [
+            ("Disabled", "2"),
+            ("Disabled", "0"),
+            ("Disabled", "-1"),
+            ("Disabled", "1.0"),
+            ("Disabled", ""),
+            ("Disabled", "99999999999"),
+            ("Sold", "1"),
+            ("AccountClosed", "1"),
+        ] {
+            let read = decode::<ImageEvent>(event_type, version, json!({}));
+            assert_eq!(read.unwrap(), None, "{event_type} {version}");
+            let read = decode_text::<ImageEvent>(event_type, version, "{}");
+            assert_eq!(read.unwrap(), None, "{event_type} {version}");
         }
+        let damaged = decode::<ImageEvent>("Disabled", "1", json!({}));
+        assert!(damaged.is_err());
+    }
+
+    #[test]
+    fn members_that_only_a_newer_program_knows_are_passed_over() {
+        let at = "2026-11-21T04:36:26.000Z";
+        let stored = json!({"type": "Disabled", "at": at, "by": {"law": 7}});
+        let event = ImageEvent::Disabled {
+            at: at.parse().unwrap(),
+        };
+        assert_eq!(decode("Disabled", "1", stored).unwrap(), Some(event));
     }
 
     /// A stored event as this program reads it, written again.
@@ -161,9 +148,17 @@ mod tests {
         let (event_type, version) = (text("event_type"), text("event_version"));
         let payload = envelope["payload"].clone();
         let written_again = if text("aggregate_type") == "Image" {
-            serde_json::to_value(decode::<ImageEvent>(&event_type, &version, payload).unwrap())
+            serde_json::to_value(
+                decode::<ImageEvent>(&event_type, &version, payload)
+                    .unwrap()
+                    .unwrap(),
+            )
         } else {
-            serde_json::to_value(decode::<AccountEvent>(&event_type, &version, payload).unwrap())
+            serde_json::to_value(
+                decode::<AccountEvent>(&event_type, &version, payload)
+                    .unwrap()
+                    .unwrap(),
+            )
         };
         written_again.unwrap()
     }
@@ -188,6 +183,31 @@ mod tests {
             }
         }
         assert_eq!(stored.len(), 9);
+    }
+
+    #[test]
+    fn words_that_only_a_newer_program_knows_are_kept() {
+        let mut stored = golden(include_str!("../golden/events-v1.json"));
+        stored.extend(golden(include_str!("../golden/key-issued-v2.json")));
+        for envelope in &mut stored {
+            let payload = &mut envelope["payload"];
+            if let Some(content) = payload.get_mut("content") {
+                content["media_type"] = json!("image/avif");
+                payload["master"]["media_type"] = json!("image/jxl");
+            } else if let Some(key) = payload.get_mut("key").filter(|key| key.is_object()) {
+                key["scopes"] = json!(["images.read", "images.share"]);
+            }
+            let read = read_again(envelope);
+            for (part, word) in [
+                ("content", "media_type"),
+                ("master", "media_type"),
+                ("key", "scopes"),
+            ] {
+                let words =
+                    |event: &Value| event.get(part).and_then(|part| part.get(word)).cloned();
+                assert_eq!(words(&read), words(&envelope["payload"]), "{part} {read}");
+            }
+        }
     }
 
     #[test]
@@ -220,8 +240,8 @@ mod tests {
                 "type": "KeyIssued", "at": "2026-11-21T04:36:21.000Z",
                 "key_id": "plk_abcdefghijklmnop", "key": key,
             });
-            let error = decode::<AccountEvent>("KeyIssued", "1", payload).unwrap_err();
-            assert!(matches!(error, UpcastError::Payload { .. }), "{key}");
+            let refused = decode::<AccountEvent>("KeyIssued", "1", payload);
+            assert!(refused.is_err(), "{key}");
         }
     }
 }

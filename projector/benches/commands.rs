@@ -169,7 +169,7 @@ fn uploaded(account: AccountId, image: ImageId) -> ImageEvent {
         public_id: random[11..32].parse().unwrap(),
         content: Content {
             digest,
-            media_type: MediaType::Jpeg,
+            media_type: MediaType::Jpeg.into(),
             size_bytes: 1,
             width: 1,
             height: 1,
@@ -177,7 +177,7 @@ fn uploaded(account: AccountId, image: ImageId) -> ImageEvent {
         },
         master: Master {
             digest,
-            media_type: MediaType::Jpeg,
+            media_type: MediaType::Jpeg.into(),
             width: 1,
             height: 1,
         },
@@ -189,7 +189,7 @@ fn metadata() -> EventMetadata {
         event_id: Uuid::now_v7(),
         occurred_at: at(),
         actor: "plk_abcdefghijklmnop".into(),
-        dialect: Dialect::Moov,
+        dialect: Dialect::Moov.into(),
         request_id: "0190f7c2-1111-7aaa-8bbb-123456789abc".into(),
         correlation_id: "0190f7c2-1111-7aaa-8bbb-123456789abc".into(),
         causation_id: Uuid::now_v7(),

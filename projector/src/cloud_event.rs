@@ -4,7 +4,7 @@
 //! `docs/events.md` explains it, `docs/asyncapi.json` describes it; a test holds the latter against
 //! this file.
 
-use photolog_domain::{AccountId, Dialect, Name, Timestamp};
+use photolog_domain::{AccountId, Dialect, Name, Timestamp, Word};
 use photolog_store::{LogEntry, Position};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -40,7 +40,7 @@ struct Data {
     actor: String,
     #[serde(rename = "actorName", skip_serializing_if = "Option::is_none")]
     actor_name: Option<Name>,
-    dialect: Dialect,
+    dialect: Word<Dialect>,
     #[serde(rename = "requestID")]
     request_id: String,
     #[serde(rename = "correlationID")]
@@ -120,5 +120,58 @@ impl CloudEvent {
     pub fn nats_subject(&self, prefix: &str) -> String {
         let Data { account, image, .. } = &self.data;
         format!("{prefix}.{account}.{image}.{}", self.event_type())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use photolog_domain::EventMetadata;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn entry(event_type: &str, event_version: &str, payload: &str) -> LogEntry {
+        let metadata = json!({
+            "event_id": Uuid::nil(), "occurred_at": "2026-11-21T04:36:26.000Z",
+            "actor": "plk_abcdefghijklmnop", "dialect": "imgix", "request_id": "r",
+            "correlation_id": "r", "causation_id": Uuid::nil(), "labels": ["new"],
+        });
+        LogEntry {
+            position: 7,
+            account: AccountId::new(Uuid::nil()),
+            aggregate_type: PUBLISHED.to_owned(),
+            aggregate_id: Uuid::nil().to_string(),
+            sequence: 2,
+            event_type: event_type.to_owned(),
+            event_version: event_version.to_owned(),
+            payload: RawValue::from_string(payload.to_owned()).unwrap(),
+            metadata: serde_json::from_value::<EventMetadata>(metadata).unwrap(),
+            hash: [0; 32],
+        }
+    }
+
+    #[test]
+    fn a_type_has_the_version_of_its_event_alone() {
+        for (event_type, version, kind) in [
+            ("Disabled", "1", "photolog.v1.Disabled"),
+            ("Uploaded", "2", "photolog.v2.Uploaded"),
+            ("Sold", "9", "photolog.v9.Sold"),
+        ] {
+            let event = CloudEvent::of(entry(event_type, version, "{}")).unwrap();
+            let subject = event.nats_subject("photolog.v1");
+            assert!(subject.starts_with("photolog.v1."), "{subject}");
+            assert!(subject.ends_with(event_type), "{subject}");
+            assert_eq!(serde_json::to_value(&event).unwrap()["type"], kind);
+        }
+    }
+
+    #[test]
+    fn what_only_a_newer_program_knows_is_passed_on_as_it_is_stored() {
+        let payload = r#"{ "type":"Sold",  "price":1.50, "a":{"b":[1]} }"#;
+        let event = CloudEvent::of(entry("Sold", "9", payload)).unwrap();
+        let text = serde_json::to_string(&event).unwrap();
+        assert!(text.contains(payload), "{text}");
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(event["data"]["dialect"], "imgix");
     }
 }

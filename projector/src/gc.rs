@@ -9,7 +9,6 @@
 //! back. An upload whose event comes later finds its blob gone and puts it again
 //! ([`photolog_store::Kept::confirm`]).
 
-use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use futures::TryStreamExt;
@@ -17,7 +16,7 @@ use photolog_domain::ContentHash;
 use photolog_store::{BlobError, Blobs, Position, Store, StoreError};
 use tokio::time::sleep;
 
-use crate::named_blobs;
+use crate::named_blobs::NamedBlobs;
 
 /// Events in one read.
 const BATCH: u32 = 5_000;
@@ -53,6 +52,12 @@ pub enum GcError {
         "events have been waiting for their place in the log for a minute: start `photolog projector`"
     )]
     Unsequenced,
+    /// Only a newer program knows which blobs are named.
+    #[error(
+        "the event at position {0} of the log was written by a newer version of Photolog and may name \
+         any picture: run `photolog gc` of that version"
+    )]
+    NewerEvent(Position),
     /// The blob store failed.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -61,24 +66,30 @@ pub enum GcError {
 /// Every blob that the log names, as far as it was read.
 #[derive(Default)]
 struct Named {
-    digests: HashSet<ContentHash>,
+    blobs: NamedBlobs,
     position: Position,
 }
 
 impl Named {
     /// Reads the log to its end.
-    async fn catch_up(&mut self, store: &Store) -> Result<(), StoreError> {
+    async fn catch_up(&mut self, store: &Store) -> Result<(), GcError> {
         loop {
             let events = store.archived_events(self.position, BATCH).await?;
             let Some(last) = events.last() else {
-                return Ok(());
+                return match self.blobs.first_newer {
+                    Some(position) => Err(GcError::NewerEvent(position)),
+                    None => Ok(()),
+                };
             };
             self.position = last.position;
             for event in &events {
-                self.digests
-                    .extend(named_blobs::of_archived(event)?.into_iter().flatten());
+                self.blobs.take(event)?;
             }
         }
+    }
+
+    fn has(&self, digest: &ContentHash) -> bool {
+        self.blobs.digests.contains(digest)
     }
 }
 
@@ -96,8 +107,9 @@ pub struct Collection {
 /// Finds garbage and removes it. The service may run meanwhile.
 ///
 /// # Errors
-/// When another process is at it, or the database or the blob store fails: what was removed until
-/// then is gone, and what is in quarantine is judged the next time.
+/// When another process is at it, the log holds an event that only a newer program knows, or the
+/// database or the blob store fails: what was removed until then is gone, and what is in quarantine is
+/// judged the next time.
 pub async fn collect_garbage(
     store: &Store,
     blobs: &Blobs,
@@ -116,7 +128,7 @@ pub async fn collect_garbage(
     let mut listing = blobs.list();
     while let Some(blob) = listing.try_next().await? {
         collected.blobs += 1;
-        if named.digests.contains(&blob.digest) {
+        if named.has(&blob.digest) {
             continue;
         }
         if blob.stored_at >= young_since {
@@ -136,7 +148,7 @@ pub async fn collect_garbage(
     }
     named.catch_up(store).await?;
     for blob in garbage {
-        let is_named = named.digests.contains(&blob.digest);
+        let is_named = named.has(&blob.digest);
         match (is_named, collection.dry_run) {
             (true, true) => continue,
             (true, false) => {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
-use photolog_domain::{Image, ImageEvent, ImageId, ImageState};
+use photolog_domain::{ForwardCompatible, Image, ImageEvent, ImageId, ImageState};
 use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError, StoredAggregate};
 
 /// Most images kept in memory between steps, and the most bytes of one; a row is commonly below 1 KB.
@@ -112,18 +112,29 @@ impl ImageView {
             .map(|entry| Ok((image_of(&entry)?, entry)))
             .collect::<Result<Vec<_>, StoreError>>()?;
         let mut folds: BTreeMap<ImageId, Fold> = BTreeMap::new();
-        let mut unknown = Vec::new();
+        let mut unknown = BTreeMap::new();
         for (image, entry) in &entries {
             match self.known.get(image) {
                 Some(fold) => _ = folds.insert(*image, fold.clone()),
                 // Its first event: there is no row yet.
                 None if entry.sequence == 1 => {}
-                None => unknown.push(*image),
+                None => _ = unknown.entry(*image).or_insert(entry.sequence - 1),
             }
         }
         if !unknown.is_empty() {
-            for row in self.store.image_rows(&unknown).await? {
+            let images: Vec<_> = unknown.keys().copied().collect();
+            for row in self.store.image_rows(&images).await? {
+                unknown.remove(&row.image);
                 folds.insert(row.image, row.into());
+            }
+        }
+        for (image, sequence) in unknown {
+            if self.begins_newer(image).await? {
+                let hidden = Fold {
+                    sequence,
+                    ..Fold::default()
+                };
+                folds.insert(image, hidden);
             }
         }
         let mut bytes = 0;
@@ -134,10 +145,20 @@ impl ImageView {
                 tokio::task::yield_now().await;
             }
             let event = entry.event()?;
+            if event.is_none() {
+                let (position, event_type) = (entry.position, &entry.event_type);
+                tracing::warn!(%image, position, event_type, "an event of a newer version of Photolog");
+            }
             let fold = folds.entry(image).or_default();
             fold.apply(entry.position, entry.sequence, event)?;
         }
         Ok(folds)
+    }
+
+    /// Whether an image has no row because only a newer program knows its first event.
+    async fn begins_newer(&self, image: ImageId) -> Result<bool, StoreError> {
+        let first = self.store.image_events(image, 0, 1).await?.pop();
+        Ok(first.is_some_and(|first| first.event.known().is_none()))
     }
 }
 
@@ -157,12 +178,13 @@ pub(crate) struct Fold {
 }
 
 impl Fold {
-    /// Takes the next event; one that is in already changes nothing.
+    /// Takes the next event, `None` for one that only a newer program knows; one that is in already
+    /// changes nothing.
     pub(crate) fn apply(
         &mut self,
         position: Position,
         sequence: u64,
-        event: ImageEvent,
+        event: Option<ImageEvent>,
     ) -> Result<(), StoreError> {
         if sequence <= self.sequence {
             return Ok(());
@@ -173,7 +195,7 @@ impl Fold {
                 "position {position}: sequence {sequence} follows {before}"
             )));
         }
-        self.image.apply(event);
+        self.image.apply_read(event);
         self.sequence = sequence;
         if self.created_position == 0 {
             self.created_position = position;

@@ -1,9 +1,11 @@
 //! Which blobs an event names: what must be there for as long as the event is, which is for ever.
 
+use std::collections::BTreeSet;
+
 use cqrs_es::Aggregate;
 use photolog_domain::event::decode_text;
-use photolog_domain::{ContentHash, Image, ImageEvent};
-use photolog_store::{ArchivedEvent, StoreError};
+use photolog_domain::{Account, AccountEvent, ContentHash, Image, ImageEvent};
+use photolog_store::{ArchivedEvent, Position, StoreError};
 
 /// The original and the master, where the event brings them.
 pub(crate) fn of_event(event: &ImageEvent) -> Option<[ContentHash; 2]> {
@@ -20,11 +22,32 @@ pub(crate) fn of_event(event: &ImageEvent) -> Option<[ContentHash; 2]> {
     }
 }
 
-/// The same of an event as it is stored.
-pub(crate) fn of_archived(event: &ArchivedEvent) -> Result<Option<[ContentHash; 2]>, StoreError> {
-    if event.aggregate_type != Image::TYPE {
-        return Ok(None);
+/// What stored events name.
+#[derive(Debug, Default)]
+pub(crate) struct NamedBlobs {
+    /// By the events that this program knows.
+    pub(crate) digests: BTreeSet<ContentHash>,
+    /// The position of the first event that only a newer program knows. It may name any blob.
+    pub(crate) first_newer: Option<Position>,
+}
+
+impl NamedBlobs {
+    /// Takes the next event.
+    pub(crate) fn take(&mut self, event: &ArchivedEvent) -> Result<(), StoreError> {
+        let (name, version, payload) = (&event.event_type, &event.event_version, &event.payload);
+        let is_known = match event.aggregate_type.as_str() {
+            Image::TYPE => {
+                let known: Option<ImageEvent> = decode_text(name, version, payload)?;
+                let named = known.as_ref().and_then(of_event);
+                self.digests.extend(named.into_iter().flatten());
+                known.is_some()
+            }
+            Account::TYPE => decode_text::<AccountEvent>(name, version, payload)?.is_some(),
+            _ => false,
+        };
+        if !is_known {
+            self.first_newer.get_or_insert(event.position);
+        }
+        Ok(())
     }
-    let event: ImageEvent = decode_text(&event.event_type, &event.event_version, &event.payload)?;
-    Ok(of_event(&event))
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cqrs_es::Aggregate;
-use photolog_domain::{Image, ImageEvent, ImageId};
+use photolog_domain::{Image, ImageId};
 use photolog_store::{ImageRow, LogEntry, Position, RebuiltView, Store, StoreError, Swapped};
 
 use crate::image_view::{Fold, ImageView, image_of};
@@ -87,7 +87,7 @@ impl Folds {
             return Ok(());
         }
         let image = image_of(&entry)?;
-        let event: ImageEvent = entry.event()?;
+        let event = entry.event()?;
         let fold = self.images.entry(image).or_default();
         self.touched.insert(image);
         fold.apply(entry.position, entry.sequence, event)

@@ -1,7 +1,7 @@
 //! The loops behind the log: sequence, project, relay; by one process at a time.
 //!
 //! An entry that cannot be projected stops the projection: it is told in the log and in
-//! [`Status`], and tried again with growing pauses, for a newer program may be able to read it.
+//! [`Status`], and tried again with growing pauses, for the database may be mended.
 //! It is never skipped, because everything after it may depend on it.
 
 use std::time::Duration;

@@ -118,7 +118,7 @@ fn uploaded(image: ImageId, digest: ContentHash) -> ImageEvent {
         public_id: random[11..32].parse().unwrap(),
         content: Content {
             digest,
-            media_type: MediaType::Png,
+            media_type: MediaType::Png.into(),
             size_bytes: 8,
             width: 1,
             height: 1,
@@ -126,7 +126,7 @@ fn uploaded(image: ImageId, digest: ContentHash) -> ImageEvent {
         },
         master: Master {
             digest,
-            media_type: MediaType::Png,
+            media_type: MediaType::Png.into(),
             width: 1,
             height: 1,
         },
@@ -138,7 +138,7 @@ fn metadata() -> EventMetadata {
         event_id: Uuid::now_v7(),
         occurred_at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
         actor: "operator".into(),
-        dialect: Dialect::Cli,
+        dialect: Dialect::Cli.into(),
         request_id: "1".into(),
         correlation_id: "1".into(),
         causation_id: Uuid::now_v7(),

@@ -9,8 +9,9 @@ use photolog_domain::{
     AccountId, Content, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
 };
 use photolog_projector::settings::RelaySettings;
-use photolog_projector::{Finding, ImageView, Projector, Status, verify};
+use photolog_projector::{Finding, ImageView, Kind, Projector, Status, rebuild, verify};
 use photolog_store::{Appended, BlobConfig, Blobs, Conditions, MasterKeyFile, Store, StoreConfig};
+use photolog_tests::newer::NewerEvent;
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -43,22 +44,13 @@ impl World {
         }
     }
 
-    /// Somebody with the database's own tools.
-    async fn tamper(&self, sql: &str) {
-        let pool = SqlitePool::connect(&format!("sqlite:{}", self.path.display()))
-            .await
-            .unwrap();
-        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-        pool.close().await;
-    }
-
     async fn append(&self, image: ImageId, expected_sequence: u64, event: ImageEvent) -> Appended {
         let at = "2026-11-21T04:36:26.000Z".parse().unwrap();
         let metadata = EventMetadata {
             event_id: Uuid::now_v7(),
             occurred_at: at,
             actor: "operator".into(),
-            dialect: Dialect::Cli,
+            dialect: Dialect::Cli.into(),
             request_id: "1".into(),
             correlation_id: "1".into(),
             causation_id: Uuid::now_v7(),
@@ -87,7 +79,7 @@ impl World {
             public_id: random[11..32].parse().unwrap(),
             content: Content {
                 digest,
-                media_type: MediaType::Png,
+                media_type: MediaType::Png.into(),
                 size_bytes: bytes.len() as u64,
                 width: 1,
                 height: 1,
@@ -95,7 +87,7 @@ impl World {
             },
             master: Master {
                 digest,
-                media_type: MediaType::Png,
+                media_type: MediaType::Png.into(),
                 width: 1,
                 height: 1,
             },
@@ -175,19 +167,79 @@ async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
     assert_eq!(world.findings().await, []);
 }
 
+/// An event that only a newer program knows, behind an image's stream.
+fn sold(image: &str) -> NewerEvent<'_> {
+    NewerEvent {
+        aggregate_type: "Image",
+        stream: image,
+        event_type: "Sold",
+        event_version: "9",
+        payload: r#"{"type":"Sold"}"#,
+    }
+}
+
+#[tokio::test]
+async fn the_projection_goes_on_past_events_that_only_a_newer_program_knows() {
+    let world = World::new().await;
+    let (image, _) = world.upload(account(), b"one").await;
+    sold(&image.to_string()).write_to_sqlite(&world.path).await;
+    world.append(image, 2, set("late")).await;
+    let (other, _) = world.upload(account(), b"two").await;
+    // A stream that begins with such an event.
+    let hidden = ImageId::new(Uuid::now_v7());
+    let pool = SqlitePool::connect(&format!("sqlite:{}", world.path.display())).await;
+    let begun = format!(
+        "INSERT INTO event_log SELECT 5, 'Image', '{hidden}', 1, account, zeroblob(32)
+         FROM event_log WHERE global_position = 1;
+         INSERT INTO events SELECT 'Image', '{hidden}', 1, 'Uploaded', '9', '{{}}', metadata
+         FROM events WHERE sequence = 1 LIMIT 1"
+    );
+    sqlx::raw_sql(&begun).execute(&pool.unwrap()).await.unwrap();
+    for limit in [1, 1, 1, 1, 1, 1] {
+        let mut view = ImageView::new(world.store.clone());
+        view.advance(limit).await.unwrap();
+    }
+    world.append(hidden, 1, set("late")).await;
+    let rows = async || world.store.image_rows(&[image, other, hidden]).await;
+    for is_rebuilt in [false, true] {
+        match is_rebuilt {
+            false => {
+                _ = ImageView::new(world.store.clone())
+                    .advance(9)
+                    .await
+                    .unwrap()
+            }
+            true => rebuild(&world.store, |_| ()).await.unwrap(),
+        }
+        assert_eq!(world.store.checkpoint("image_view", 1).await.unwrap(), 6);
+        let rows = rows().await.unwrap();
+        assert_eq!(rows.len(), 2);
+        for row in rows {
+            let is_newer = row.image == image;
+            assert_eq!(row.state.has_newer_events, is_newer);
+            assert_eq!(row.sequence, if is_newer { 3 } else { 1 });
+        }
+        let found = world.findings().await;
+        let kinds: Vec<_> = found.iter().map(|finding| finding.kind).collect();
+        // The last one was inserted without its hash.
+        assert_eq!(
+            kinds,
+            [Kind::NewerEvent, Kind::Chain, Kind::NewerEvent],
+            "{found:#?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
     let world = World::new().await;
     let (image, _) = world.upload(account(), b"one").await;
-    // As a newer program would write it.
-    world
-        .tamper(
-            "INSERT INTO event_log SELECT 2, aggregate_type, aggregate_id, 2, account, zeroblob(32)
-             FROM event_log;
-             INSERT INTO events SELECT aggregate_type, aggregate_id, 2, 'Sold', '9', '{}', metadata
-             FROM events",
-        )
-        .await;
+    let damaged = NewerEvent {
+        event_type: "Disabled",
+        event_version: "1",
+        ..sold(&image.to_string())
+    };
+    damaged.write_to_sqlite(&world.path).await;
     let (healthy, _) = world.upload(account(), b"two").await;
     let (stop, stops) = watch::channel(false);
     let projector = Projector::new(world.store.clone(), RelaySettings::default());
@@ -202,7 +254,7 @@ async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
     .unwrap()
     .clone();
     assert!(
-        matches!(&stopped, Status::Stopped { after: 1, problem } if problem.contains("Sold")),
+        matches!(&stopped, Status::Stopped { after: 1, problem } if problem.contains("Disabled")),
         "{stopped:?}"
     );
     // What came before is there, what comes after is not: the order is never broken.

@@ -84,7 +84,7 @@ pub(crate) trait ImageTables {
         public_id: &PublicId,
     ) -> Result<Option<ImageRow>, StoreError>;
 
-    /// Whether an image of an account that is not closed shows this master.
+    /// Whether an image of an account that is not closed shows this master, and has no newer events.
     async fn is_master(&self, digest: &ContentHash) -> Result<bool, StoreError>;
 
     /// The sequence as of which the view shows an image; 0 when it does not.

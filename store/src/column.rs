@@ -11,7 +11,7 @@ use crate::stored_text::parse;
 use crate::{
     AccountRecord, Bookmark, ImageRow, KeyRecord, Misplaced, Misplacement, StoreError, TokenFamily,
 };
-use photolog_domain::{AccountStatus, KeyId, KeyVerifiers, Scope, Timestamp};
+use photolog_domain::{AccountStatus, KeyId, KeyVerifiers, Scope, Timestamp, Word};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -151,9 +151,11 @@ where
             .map(|wrapped| open_verifiers(master_key, &key_id, wrapped))
             .transpose()?,
         key_id,
-        scopes: scopes_from_text(row.try_get(3)?)?,
+        scopes: known_scopes(row.try_get(3)?),
         expires_at: expires_at.map(moment).transpose()?,
         account_status: status(row, 6)?,
+        account_sequence: row.try_get::<i64, _>(8)?.unsigned_abs(),
+        has_newer_events: false,
     })
 }
 
@@ -178,7 +180,7 @@ where
 }
 
 /// `family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at`, the present
-/// moment, the version of the secret, `status, reason`.
+/// moment, the version of the secret, `status, reason`, the sequence of the account's stream.
 pub(crate) fn token_family<R>(row: &R) -> Result<TokenFamily, StoreError>
 where
     R: Row,
@@ -191,7 +193,7 @@ where
         family: parsed(row, 0)?,
         key_id: parsed(row, 1)?,
         account: parsed(row, 2)?,
-        key_scopes: scopes_from_text(row.try_get(3)?)?,
+        key_scopes: known_scopes(row.try_get(3)?),
         scope: row.try_get(4)?,
         expires_at: row.try_get(5)?,
         refresh_number: row.try_get(6)?,
@@ -199,6 +201,8 @@ where
         now: row.try_get(8)?,
         secret_version: row.try_get(9)?,
         account_status: status(row, 10)?,
+        account_sequence: row.try_get::<i64, _>(12)?.unsigned_abs(),
+        has_newer_events: false,
     })
 }
 
@@ -224,19 +228,15 @@ where
     })
 }
 
-fn scopes_from_text(text: &str) -> Result<BTreeSet<Scope>, StoreError> {
-    text.split_ascii_whitespace()
-        .map(|scope| {
-            scope
-                .parse()
-                .map_err(|error| StoreError::Corrupt(format!("scope {scope:?}: {error}")))
-        })
-        .collect()
+/// Without those that only a newer program knows: they grant nothing here.
+fn known_scopes(text: &str) -> BTreeSet<Scope> {
+    let scopes = text.split_ascii_whitespace();
+    scopes.filter_map(|scope| scope.parse().ok()).collect()
 }
 
 /// Scopes as OAuth writes them: separated by spaces.
-pub(crate) fn scopes_to_text(scopes: &BTreeSet<Scope>) -> String {
-    let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+pub(crate) fn scopes_to_text(scopes: &BTreeSet<Word<Scope>>) -> String {
+    let names: Vec<_> = scopes.iter().map(Word::to_string).collect();
     names.join(" ")
 }
 

@@ -10,8 +10,8 @@ use cqrs_es::Aggregate;
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::event::decode;
 use photolog_domain::{
-    Account, AccountEvent, AccountId, AccountStatus, ContentHash, Image, ImageEvent, ImageId, Key,
-    KeyId, KeyVerifiers, Timestamp,
+    Account, AccountEvent, AccountId, AccountStatus, ContentHash, ForwardCompatible, Image,
+    ImageEvent, ImageId, Key, KeyId, KeyVerifiers, Timestamp,
 };
 use uuid::Uuid;
 
@@ -103,7 +103,7 @@ impl Change {
 }
 
 /// An aggregate whose events this store keeps: `Image` and `Account`.
-pub trait StoredAggregate: Aggregate<Services = ()> + Clone + 'static {
+pub trait StoredAggregate: ForwardCompatible + Aggregate<Services = ()> + Clone + 'static {
     /// What an event of this stream changes in the inline tables.
     fn change(stream: Uuid, event: &Self::Event) -> Option<Change>;
 
@@ -111,7 +111,8 @@ pub trait StoredAggregate: Aggregate<Services = ()> + Clone + 'static {
     fn size_bytes(&self) -> usize;
 }
 
-/// The changes that follow from serialised events of one stream.
+/// The changes that follow from serialised events of one stream. From an event that only a newer program
+/// knows none does.
 pub(crate) fn changes(events: &[SerializedEvent]) -> Result<Vec<Change>, StoreError> {
     events
         .iter()
@@ -129,8 +130,8 @@ fn change_of<A: StoredAggregate>(event: &SerializedEvent) -> Result<Option<Chang
     let stream = Uuid::parse_str(&event.aggregate_id)
         .map_err(|error| StoreError::Corrupt(format!("{}: {error}", event.aggregate_id)))?;
     let payload = event.payload.clone();
-    let fact = decode(&event.event_type, &event.event_version, payload)?;
-    Ok(A::change(stream, &fact))
+    let fact: Option<A::Event> = decode(&event.event_type, &event.event_version, payload)?;
+    Ok(fact.and_then(|fact| A::change(stream, &fact)))
 }
 
 impl StoredAggregate for Image {

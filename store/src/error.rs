@@ -1,8 +1,8 @@
 //! What can go wrong in the store, in the words of its callers.
 
 use cqrs_es::persist::PersistenceError;
-use photolog_domain::ImageId;
-use photolog_domain::upcast::UpcastError;
+use photolog_domain::event::UnreadableEvent;
+use photolog_domain::{ImageError, ImageId};
 use std::io;
 use std::path::PathBuf;
 
@@ -69,9 +69,12 @@ pub enum StoreError {
     /// The master key is missing, or is not the one that wrapped the database's secrets.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
-    /// A stored event cannot be read by this program.
+    /// The payload of a stored event is damaged.
     #[error(transparent)]
-    Event(#[from] UpcastError),
+    Event(#[from] UnreadableEvent),
+    /// The image has events that only a newer program knows.
+    #[error("{}", ImageError::WrittenByNewerVersion)]
+    WrittenByNewerVersion,
     /// A stored row is not what it should be.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),

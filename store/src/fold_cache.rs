@@ -52,24 +52,30 @@ pub(crate) struct FoldCache(Mutex<Generations>);
 impl FoldCache {
     /// The fold of a stream as far as it was known last, or the empty one.
     pub(crate) fn get<A: StoredAggregate>(&self, stream: Uuid) -> Loaded<A> {
-        let key = (A::TYPE, stream);
-        let entry = {
-            let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = generations.young.get(&key).cloned();
-            found.or_else(|| {
-                let entry = generations.old.remove(&key)?;
-                generations.insert(key, entry.clone());
-                Some(entry)
-            })
-        };
-        let known = entry.and_then(|entry| {
-            Some(Loaded {
-                aggregate: A::clone(&*entry.aggregate.downcast::<A>().ok()?),
-                sequence: entry.sequence,
-                last_at: entry.last_at,
-            })
+        let known = self.entry::<A>(stream).map(|(aggregate, entry)| Loaded {
+            aggregate: A::clone(&aggregate),
+            sequence: entry.sequence,
+            last_at: entry.last_at,
         });
         known.unwrap_or_default()
+    }
+
+    /// The same without a copy, where it is known up to `sequence` at least.
+    pub(crate) fn shared<A: StoredAggregate>(&self, stream: Uuid, sequence: u64) -> Option<Arc<A>> {
+        let (aggregate, entry) = self.entry::<A>(stream)?;
+        (entry.sequence >= sequence).then_some(aggregate)
+    }
+
+    fn entry<A: StoredAggregate>(&self, stream: Uuid) -> Option<(Arc<A>, Entry)> {
+        let key = (A::TYPE, stream);
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = generations.young.get(&key).cloned();
+        let entry = found.or_else(|| {
+            let entry = generations.old.remove(&key)?;
+            generations.insert(key, entry.clone());
+            Some(entry)
+        })?;
+        Some((entry.aggregate.clone().downcast().ok()?, entry))
     }
 
     /// Remembers a fold.

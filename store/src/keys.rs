@@ -25,6 +25,11 @@ pub struct KeyRecord {
     pub expires_at: Option<Timestamp>,
     /// Whether the tenant's keys are taken.
     pub account_status: AccountStatus,
+    /// The sequence of the tenant's stream.
+    pub(crate) account_sequence: u64,
+    /// Whether that stream has events that only a newer program knows, so that its keys are refused
+    /// whatever the status is.
+    pub has_newer_events: bool,
 }
 
 /// An account, for the operator's list.

@@ -74,5 +74,5 @@ pub use read_model::{Bookmark, ImageRow, PublicImage, Swapped};
 pub use secrets::{TokenSecret, WrappedSecrets};
 pub use snapshot::{Columns, GuardFault, KeptSecret, LoggedEvent, Misplaced, Misplacement, Table};
 pub use store::{CollectionLock, Import, Leadership, RebuiltView, Snapshot, Store};
-pub use stream::{Loaded, Recorded};
+pub use stream::{Fact, Loaded, Recorded};
 pub use tokens::{NewTokenFamily, Refreshed, TokenFamily};

@@ -1,9 +1,8 @@
 //! One event at its place in the log: as readers take it, as the database has it, as a backup keeps it.
 
 use cqrs_es::persist::SerializedEvent;
-use photolog_domain::event::decode_text;
+use photolog_domain::event::{NamedEvent, decode_text};
 use photolog_domain::{AccountId, EventMetadata};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -38,11 +37,11 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    /// The fact, lifted to today's shape.
+    /// The fact, lifted to today's shape; `None` when only a newer program knows it.
     ///
     /// # Errors
-    /// When this program cannot read it.
-    pub fn event<E: DeserializeOwned>(&self) -> Result<E, StoreError> {
+    /// When it is damaged.
+    pub fn event<E: NamedEvent>(&self) -> Result<Option<E>, StoreError> {
         Ok(decode_text(
             &self.event_type,
             &self.event_version,

@@ -1,7 +1,9 @@
 //! The image view: its rows, and how far those who follow the log have come.
 
 use crate::chain::Position;
+use crate::error::StoreError;
 use photolog_domain::{ImageId, ImageState, Master};
+
 /// One image as the read model has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageRow {
@@ -35,13 +37,18 @@ pub struct PublicImage {
     pub has_alpha: bool,
 }
 
-impl From<ImageRow> for PublicImage {
-    fn from(row: ImageRow) -> Self {
-        Self {
+impl TryFrom<ImageRow> for PublicImage {
+    type Error = StoreError;
+
+    fn try_from(row: ImageRow) -> Result<Self, StoreError> {
+        if row.state.has_newer_events {
+            return Err(StoreError::WrittenByNewerVersion);
+        }
+        Ok(Self {
             image: row.image,
             master: row.state.master,
             has_alpha: row.state.content.has_alpha,
-        }
+        })
     }
 }
 

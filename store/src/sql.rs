@@ -68,11 +68,22 @@ pub(crate) const ALL_SECRETS: &str = "SELECT name, version, wrapped FROM secrets
 /// Ends one log-in of a key.
 pub(crate) const END_FAMILY: &str = "DELETE FROM token_families WHERE family = $1 AND key_id = $2";
 
+/// How far the stream of `account` has come; the end of an index.
+macro_rules! account_sequence {
+    () => {
+        "(SELECT coalesce(max(sequence), 0) FROM events
+          WHERE aggregate_type = 'Account' AND aggregate_id = account)"
+    };
+}
+pub(crate) use account_sequence;
+
 /// The columns that `column::key_record` reads.
-pub(crate) const KEYS: &str = "
-    SELECT key_id, account, signing_key_logged, scopes, wrapped, expires_at, status, reason
-    FROM keys JOIN accounts USING (account)
-    LEFT JOIN secrets ON secrets.name = 'key/' || keys.key_id";
+pub(crate) const KEYS: &str = concat!(
+    "SELECT key_id, account, signing_key_logged, scopes, wrapped, expires_at, status, reason, ",
+    account_sequence!(),
+    " FROM keys JOIN accounts USING (account)
+      LEFT JOIN secrets ON secrets.name = 'key/' || keys.key_id"
+);
 
 /// The columns that `column::account_record` reads.
 pub(crate) const ACCOUNTS: &str = "

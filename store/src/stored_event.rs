@@ -1,9 +1,10 @@
 //! An event as a row of the `events` table: texts, before or after they mean anything.
 
 use crate::error::StoreError;
+use crate::stream::Fact;
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::EventMetadata;
-use photolog_domain::event::decode_text;
+use photolog_domain::event::{NamedEvent, decode_text};
 use serde::de::DeserializeOwned;
 
 /// One row of `events`. Payload and metadata stay the exact texts that the hash chain covers.
@@ -19,13 +20,16 @@ pub(crate) struct StoredEvent {
 }
 
 impl StoredEvent {
-    /// The fact, lifted to today's shape.
-    pub(crate) fn event<E: DeserializeOwned>(&self) -> Result<E, StoreError> {
-        Ok(decode_text(
-            &self.event_type,
-            &self.event_version,
-            &self.payload,
-        )?)
+    /// The fact, lifted to today's shape, or as it is stored.
+    pub(crate) fn fact<E: NamedEvent>(self) -> Result<Fact<E>, StoreError> {
+        let known = decode_text(&self.event_type, &self.event_version, &self.payload)?;
+        Ok(match known {
+            Some(event) => Fact::Known(event),
+            None => Fact::Newer {
+                payload: self.json("payload", &self.payload)?,
+                event_type: self.event_type,
+            },
+        })
     }
 
     /// Who, when and why.

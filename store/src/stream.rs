@@ -1,9 +1,9 @@
 //! A stream as it is loaded: the fold of its events, or the events with their envelopes.
 
-use cqrs_es::Aggregate;
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::event::decode;
-use photolog_domain::{EventMetadata, Timestamp};
+use photolog_domain::{EventMetadata, ForwardCompatible, Timestamp};
+use serde_json::value::RawValue;
 
 use crate::chain::Position;
 use crate::error::StoreError;
@@ -29,8 +29,8 @@ impl<A: Default> Default for Loaded<A> {
     }
 }
 
-impl<A: Aggregate> Loaded<A> {
-    /// Folds the events that follow.
+impl<A: ForwardCompatible> Loaded<A> {
+    /// Folds the events that follow, also past those that only a newer program knows.
     pub(crate) fn fold(mut self, events: Vec<SerializedEvent>) -> Result<Self, StoreError> {
         for event in events {
             if event.sequence as u64 != self.sequence + 1 {
@@ -39,8 +39,8 @@ impl<A: Aggregate> Loaded<A> {
                     event.aggregate_type, event.aggregate_id, event.sequence, self.sequence
                 )));
             }
-            let fact = decode(&event.event_type, &event.event_version, event.payload)?;
-            self.aggregate.apply(fact);
+            let event_read = decode(&event.event_type, &event.event_version, event.payload)?;
+            self.aggregate.apply_read(event_read);
             self.sequence += 1;
             let at = event.metadata.get("occurred_at");
             self.last_at = at.and_then(|at| at.as_str()?.parse().ok()).or(self.last_at);
@@ -49,15 +49,39 @@ impl<A: Aggregate> Loaded<A> {
     }
 }
 
+/// What an event of a stream says.
+#[derive(Clone, Debug)]
+pub enum Fact<E> {
+    /// One that this program knows.
+    Known(E),
+    /// One that only a newer program knows.
+    Newer {
+        /// The stored name.
+        event_type: String,
+        /// The stored payload, as it is.
+        payload: Box<RawValue>,
+    },
+}
+
+impl<E> Fact<E> {
+    /// The event, if this program knows it.
+    pub fn known(self) -> Option<E> {
+        match self {
+            Self::Known(event) => Some(event),
+            Self::Newer { .. } => None,
+        }
+    }
+}
+
 /// One event of a stream with its envelope.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Recorded<E> {
     /// Its place in the stream, from 1.
     pub sequence: u64,
     /// Its place in the log; `None` while a Postgres sequencer has not come to it yet.
     pub position: Option<Position>,
     /// The fact.
-    pub event: E,
+    pub event: Fact<E>,
     /// Who, when and why.
     pub metadata: EventMetadata,
 }

@@ -59,6 +59,11 @@ pub struct TokenFamily {
     pub secret_version: i64,
     /// Whether the tenant's keys are taken.
     pub account_status: AccountStatus,
+    /// The sequence of the tenant's stream.
+    pub(crate) account_sequence: u64,
+    /// Whether that stream has events that only a newer program knows, so that its keys are refused
+    /// whatever the status is.
+    pub has_newer_events: bool,
 }
 
 /// What becomes of a request to refresh.
@@ -124,6 +129,8 @@ mod tests {
             now,
             secret_version: 1,
             account_status: AccountStatus::Open,
+            account_sequence: 1,
+            has_newer_events: false,
         };
         let soon = family(7, 1_000 + REPEAT_MILLIS - 1);
         assert_eq!(soon.step(7), RefreshStep::Advance);

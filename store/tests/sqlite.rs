@@ -32,7 +32,7 @@ async fn open_an_account(store: &Store) -> Result<(), StoreError> {
         event_id: Uuid::now_v7(),
         occurred_at: at,
         actor: "operator".into(),
-        dialect: Dialect::Cli,
+        dialect: Dialect::Cli.into(),
         request_id: "1".into(),
         correlation_id: "1".into(),
         causation_id: Uuid::now_v7(),

@@ -6,6 +6,7 @@
 //! | [`scaled`] | API nodes and projectors over one PostgreSQL and one NATS server |
 //! | [`process`] | a program as a child, killed and started again |
 //! | [`nats`] | NATS servers with JetStream |
+//! | [`newer`] | events of a newer version of the program |
 //! | [`browser`] | Chromium without a window |
 //! | [`edge`] | the edge in workerd before an origin |
 //! | [`figure`] | what benchmarks measure, and their table |
@@ -33,6 +34,7 @@ pub mod hostile_pictures;
 pub mod http2;
 pub mod link;
 pub mod nats;
+pub mod newer;
 pub mod peer;
 pub mod pgbench;
 pub mod pictures;

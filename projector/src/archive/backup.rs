@@ -8,7 +8,7 @@ use photolog_store::{BlobConfig, Blobs, Position, Store, private};
 use serde::Serialize;
 
 use super::log_file::LogWriter;
-use super::{ArchiveError, FORMAT, Manifest, SECRETS, at, copy_missing, on_disk};
+use super::{ArchiveError, FORMAT, Manifest, SECRETS, at, copy_missing, on_disk, with_unknown};
 
 /// What a backup consists of.
 const OURS: &[&str] = &["blobs", "log.ndjson", "manifest.json", SECRETS];
@@ -62,7 +62,8 @@ pub async fn backup(
     log.sync().await?;
 
     // Blobs are there before the event that names them, and stay.
-    copy_missing(blobs, &copies, &log.named).await?;
+    let named = with_unknown(log.named, blobs).await?;
+    copy_missing(blobs, &copies, &named).await?;
 
     // After the log, so that every key in it has its verifiers here, unless it was revoked since.
     let secrets = match secrets {
@@ -74,7 +75,7 @@ pub async fn backup(
         format: FORMAT,
         position: log.tail.position,
         hash: log.tail.hash,
-        blobs: log.named.len() as u64,
+        blobs: named.len() as u64,
     };
     keep(folder.join("manifest.json"), Some(&manifest)).await?;
     Ok(Backup {

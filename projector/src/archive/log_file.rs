@@ -1,15 +1,13 @@
 //! The log as a file: one event a line, in order.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use photolog_domain::ContentHash;
 use photolog_store::{ArchivedEvent, LogTail, Position, private};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, BufWriter, SeekFrom};
 
 use super::{ArchiveError, at, on_disk};
-use crate::named_blobs;
+use crate::named_blobs::NamedBlobs;
 
 /// Reads the file line by line, and checks the chain.
 pub(super) struct LogReader {
@@ -97,7 +95,7 @@ pub(super) struct LogWriter {
     /// The end of what is in it.
     pub(super) tail: LogTail,
     /// Every blob that an event in it names.
-    pub(super) named: BTreeSet<ContentHash>,
+    pub(super) named: NamedBlobs,
 }
 
 impl LogWriter {
@@ -107,10 +105,10 @@ impl LogWriter {
         let opened = path.clone();
         let file = on_disk(move || private::open_or_create(&opened)).await;
         let mut file = File::from(file.map_err(at(&path))?);
-        let mut named = BTreeSet::new();
+        let mut named = NamedBlobs::default();
         let mut reader = LogReader::open(folder).await?;
         while let Some(event) = reader.next().await? {
-            named.extend(named_blobs::of_archived(&event)?.into_iter().flatten());
+            named.take(&event)?;
         }
         file.set_len(reader.length).await.map_err(at(&path))?;
         file.seek(SeekFrom::End(0)).await.map_err(at(&path))?;
@@ -124,8 +122,7 @@ impl LogWriter {
 
     pub(super) async fn append(&mut self, event: &ArchivedEvent) -> Result<(), ArchiveError> {
         self.tail.advance(event)?;
-        self.named
-            .extend(named_blobs::of_archived(event)?.into_iter().flatten());
+        self.named.take(event)?;
         let mut line = serde_json::to_vec(event)
             .map_err(std::io::Error::from)
             .map_err(at(&self.path))?;

@@ -4,7 +4,7 @@
 //! | in the folder | what it is |
 //! | --- | --- |
 //! | `log.ndjson` | the log, an event a line: its place, its hash, and the texts that the hash covers |
-//! | `blobs/` | every blob that an event names, as a directory of blobs |
+//! | `blobs/` | every blob that an event names, as a directory of blobs; all when a newer program's event may name any |
 //! | `secrets.json` | the wrapped secrets as they are now, worth nothing without the master key; rewritten as a whole |
 //! | `manifest.json` | up to which place and hash the two are complete; written last |
 //!
@@ -25,6 +25,8 @@ use photolog_domain::ContentHash;
 use photolog_store::chain::Hash;
 use photolog_store::{BlobError, Blobs, LogTail, Position, StoreError, private};
 use serde::{Deserialize, Serialize};
+
+use crate::named_blobs::NamedBlobs;
 
 pub use backup::{Backup, backup};
 pub(crate) use reader::BackupReader;
@@ -118,6 +120,15 @@ async fn on_disk<T: Send + 'static>(
 ) -> io::Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// The blobs to copy: those that events name, and all there are when a newer program's event may name any.
+async fn with_unknown(named: NamedBlobs, from: &Blobs) -> Result<BTreeSet<ContentHash>, BlobError> {
+    let mut digests = named.digests;
+    if named.first_newer.is_some() {
+        digests.extend(lengths(from).await?.into_keys());
+    }
+    Ok(digests)
 }
 
 /// Copies the blobs that are not there yet, or have another length than ours; each digest is checked

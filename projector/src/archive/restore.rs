@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use photolog_domain::{ContentHash, KeyId};
+use photolog_domain::KeyId;
 use photolog_store::{BlobConfig, Blobs, Import, Store, StoreError};
 
 use super::log_file::LogReader;
 use super::reader::{read_manifest, read_secrets};
-use super::{ArchiveError, Manifest, copy_missing};
-use crate::named_blobs;
+use super::{ArchiveError, Manifest, copy_missing, with_unknown};
+use crate::named_blobs::NamedBlobs;
 
 /// Events in one write.
 const BATCH: usize = 2_000;
@@ -56,6 +56,7 @@ pub async fn restore(
     let named = check_log(folder, &manifest).await?;
     let path = folder.join("blobs");
     let copies = Blobs::open_to_read(&BlobConfig::Directory { path }).await?;
+    let named = with_unknown(named, &copies).await?;
     copy_missing(&copies, blobs, &named).await?;
 
     let mut import = store.import().await?;
@@ -91,19 +92,16 @@ async fn take_secrets(import: &mut Import, folder: &Path) -> Result<RestoredSecr
 
 /// Reads the whole log once before anything is written: does it lead to the hash that the manifest
 /// promises, and which blobs does it name?
-async fn check_log(
-    folder: &Path,
-    manifest: &Manifest,
-) -> Result<BTreeSet<ContentHash>, ArchiveError> {
+async fn check_log(folder: &Path, manifest: &Manifest) -> Result<NamedBlobs, ArchiveError> {
     let mut log = LogReader::open(folder).await?;
-    let mut named = BTreeSet::new();
+    let mut named = NamedBlobs::default();
     loop {
         let events = log.batch(manifest.position, BATCH).await?;
         if events.is_empty() {
             break;
         }
         for event in &events {
-            named.extend(named_blobs::of_archived(event)?.into_iter().flatten());
+            named.take(event)?;
         }
     }
     if log.tail == manifest.tail() {

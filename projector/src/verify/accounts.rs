@@ -23,7 +23,7 @@ pub(super) async fn compare(
     findings: &mut Vec<Finding>,
 ) -> Result<(), StoreError> {
     let (mut accounts, mut keys, mut claims) = (Rows::new(), Rows::new(), Rows::new());
-    for (account, state) in log.accounts() {
+    for (account, state) in known_accounts(log) {
         accounts.insert(account.to_string(), derived::account(account, state));
         for (key_id, key) in not_revoked(state) {
             keys.insert(key_id.to_string(), derived::key(account, key_id, key));
@@ -32,15 +32,18 @@ pub(super) async fn compare(
     let mut images: BTreeMap<AccountId, u64> = BTreeMap::new();
     for (image, fold) in &log.images {
         if let Some(state) = fold.state().filter(|state| state.disabled_at.is_none()) {
-            let claim = derived::claim(*image, state.account, &state.content.digest);
-            claims.insert(image.to_string(), claim);
             *images.entry(state.account).or_default() += 1;
+            if log.knows(&image.to_string()) && log.knows(&state.account.to_string()) {
+                let claim = derived::claim(*image, state.account, &state.content.digest);
+                claims.insert(image.to_string(), claim);
+            }
         }
     }
     let count = |(account, images): (AccountId, u64)| {
         (account.to_string(), derived::image_count(account, images))
     };
-    let counts = images.into_iter().map(count).collect();
+    let counts = images.into_iter().map(count);
+    let counts = counts.filter(|(account, _)| log.counts(account)).collect();
 
     for (table, kind, key, expected) in [
         (Table::Accounts, Kind::Account, "account", accounts),
@@ -52,6 +55,12 @@ pub(super) async fn compare(
     }
     compare_secrets(secrets, log, findings);
     Ok(())
+}
+
+/// The accounts of which all that follows from their events is known.
+fn known_accounts(log: &Log) -> impl Iterator<Item = (AccountId, &AccountState)> {
+    let accounts = log.accounts();
+    accounts.filter(|(account, _)| log.knows(&account.to_string()))
 }
 
 /// The keys that have a record and a secret.
@@ -70,16 +79,17 @@ async fn compare_rows(
     findings: &mut Vec<Finding>,
 ) -> Result<(), StoreError> {
     let see = |row: Columns| {
-        let subject = row
-            .get(key)
-            .and_then(|key| key.as_str())
-            .unwrap_or_default()
-            .to_owned();
+        let text = |column: &str| row.get(column).and_then(|value| value.as_str());
+        let subject = text(key).unwrap_or_default().to_owned();
+        let account = text("account").unwrap_or_default();
+        let is_known = log.knows(&subject)
+            && log.knows(account)
+            && (kind != Kind::Count || log.counts(account));
         let expected = expected.remove(&subject);
         // An account that has had images keeps its row.
         let is_empty =
             kind == Kind::Count && row.get("images") == Some(&0.into()) && log.had_images(&subject);
-        if log.knows(&subject) && !(is_empty && expected.is_none()) {
+        if is_known && !(is_empty && expected.is_none()) {
             let expected = expected.as_ref();
             findings.extend(Finding::of_row(kind, subject, expected, Some(&row), ADVICE));
         }
@@ -94,11 +104,16 @@ async fn compare_rows(
 /// Whether each key has the verifiers that its event speaks of, and every secret opens.
 fn compare_secrets(secrets: &[KeptSecret], log: &Log, findings: &mut Vec<Finding>) {
     let mut keys: BTreeMap<&KeyId, _> = BTreeMap::new();
-    for (_, state) in log.accounts() {
+    for (_, state) in known_accounts(log) {
         keys.extend(not_revoked(state));
     }
+    let knows_all_keys = log.knows_all_keys();
     for secret in secrets {
         let name = &secret.name;
+        let is_unknown = |key_id: KeyId| !keys.contains_key(&key_id);
+        if !knows_all_keys && secret.key_id().is_some_and(is_unknown) {
+            continue;
+        }
         if !secret.opens || secret.version < 1 {
             let sentence = match secret.key_id() {
                 _ if secret.signs_tokens() => {

@@ -101,11 +101,12 @@ pub(super) async fn requests(
     for (account, state) in log.accounts() {
         keys.extend(state.keys.keys().map(|key_id| (key_id.as_str(), account)));
     }
+    let knows_all_keys = log.knows_all_keys();
     let mut log_ins = 0;
     let see = |row: Columns| {
         log_ins += 1;
         let key_id = text(&row, "key_id");
-        let is_possible = keys.contains_key(key_id)
+        let is_possible = (keys.contains_key(key_id) || !knows_all_keys)
             && text(&row, "family").parse::<Uuid>().is_ok()
             && has_been(&row, "began_at")
             && has_been(&row, "refreshed_at")

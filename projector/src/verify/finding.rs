@@ -39,6 +39,8 @@ pub enum Kind {
     Place,
     /// An event that cannot be read, or does not follow.
     Event,
+    /// An event that only a newer program knows.
+    NewerEvent,
     /// Whose stream the log says an event is of.
     LogAccount,
     /// A row of the image view.

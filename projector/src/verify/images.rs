@@ -24,7 +24,7 @@ pub(super) async fn compare(
             .unwrap_or_default();
         let image: Option<ImageId> = subject.parse().ok();
         seen.extend(image);
-        if log.knows(subject) {
+        if log.folds(subject) {
             let expected = image.and_then(|image| expected(log, image));
             let expected = expected.as_ref();
             findings.extend(Finding::of_row(
@@ -39,7 +39,7 @@ pub(super) async fn compare(
     snapshot.each_row(Table::ImageView, see).await?;
     for image in log.images.keys().filter(|image| !seen.contains(image)) {
         let subject = image.to_string();
-        if log.knows(&subject) {
+        if log.folds(&subject) {
             let expected = expected(log, *image);
             let expected = expected.as_ref();
             findings.extend(Finding::of_row(

@@ -7,7 +7,8 @@ use cqrs_es::Aggregate;
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::event::decode;
 use photolog_domain::{
-    Account, AccountId, AccountState, ContentHash, EventMetadata, Image, ImageEvent, ImageId,
+    Account, AccountId, AccountState, ContentHash, EventMetadata, ForwardCompatible, Image,
+    ImageEvent, ImageId,
 };
 use photolog_store::{LoggedEvent, Misplaced, Misplacement, Position};
 
@@ -25,6 +26,10 @@ pub(super) struct Log {
     sequences: BTreeMap<String, u64>,
     /// Streams with an event that cannot be folded: what follows from them cannot be known.
     broken: BTreeSet<String>,
+    /// Streams with an event that only a newer program knows, which changed tables as it knows.
+    newer: BTreeSet<String>,
+    /// Accounts of which images are among them.
+    uncounted: BTreeSet<String>,
     /// Every blob that an event names: how long it is, where the event says so.
     pub(super) blobs: BTreeMap<ContentHash, Option<u64>>,
 }
@@ -37,6 +42,9 @@ impl Log {
             Ok(event) => {
                 self.take(Some(position), &event, findings);
                 self.check_account(position, &entry.account, &event, findings);
+                if self.newer.contains(&event.aggregate_id) {
+                    self.uncounted.insert(entry.account.clone());
+                }
             }
             Err(error) => {
                 self.unreadable(Some(position), &entry.event.aggregate_id, &error, findings)
@@ -61,12 +69,19 @@ impl Log {
             return self.unreadable(position, stream, &problem, findings);
         }
         *sequence += 1;
-        if let Err(problem) = self.fold(position.unwrap_or(Position::MAX), event) {
-            self.unreadable(position, stream, &problem, findings);
+        match self.fold(position.unwrap_or(Position::MAX), event) {
+            Ok(true) => {}
+            Ok(false) => {
+                if self.newer.insert(stream.clone()) {
+                    findings.push(of_newer(position, event));
+                }
+            }
+            Err(problem) => self.unreadable(position, stream, &problem, findings),
         }
     }
 
-    fn fold(&mut self, position: Position, event: &SerializedEvent) -> Result<(), String> {
+    /// Whether this program knows the event.
+    fn fold(&mut self, position: Position, event: &SerializedEvent) -> Result<bool, String> {
         let payload = event.payload.clone();
         let unreadable = |problem: &dyn std::fmt::Display| problem.to_string();
         serde_json::from_value::<EventMetadata>(event.metadata.clone())
@@ -74,24 +89,29 @@ impl Log {
         match event.aggregate_type.as_str() {
             Image::TYPE => {
                 let image: ImageId = event.aggregate_id.parse().map_err(|e| unreadable(&e))?;
-                let fact: ImageEvent = decode(&event.event_type, &event.event_version, payload)
+                let fact = decode(&event.event_type, &event.event_version, payload)
                     .map_err(|error| unreadable(&error))?;
-                self.name_blobs(&fact);
-                if let ImageEvent::Uploaded { account, .. } = &fact {
+                if let Some(fact) = &fact {
+                    self.name_blobs(fact);
+                }
+                if let Some(ImageEvent::Uploaded { account, .. }) = &fact {
                     self.owners.insert(*account);
                 }
+                let is_known = fact.is_some();
                 let fold = self.images.entry(image).or_default();
                 fold.apply(position, event.sequence as u64, fact)
-                    .map_err(|error| unreadable(&error))
+                    .map_err(|error| unreadable(&error))?;
+                Ok(is_known)
             }
             Account::TYPE => {
                 let account: AccountId = event.aggregate_id.parse().map_err(|e| unreadable(&e))?;
                 let fact = decode(&event.event_type, &event.event_version, payload)
                     .map_err(|error| unreadable(&error))?;
-                self.accounts.entry(account).or_default().apply(fact);
-                Ok(())
+                let is_known = fact.is_some();
+                self.accounts.entry(account).or_default().apply_read(fact);
+                Ok(is_known)
             }
-            other => Err(format!("no such aggregate: {other}")),
+            _ => Ok(false),
         }
     }
 
@@ -117,8 +137,8 @@ impl Log {
             None => format!("an event of stream {stream} that waits for its place"),
         };
         let sentence = format!(
-            "{place} cannot be folded ({problem}): the projection stops before it. A newer program \
-             may be able to read it; else restore a backup from before"
+            "{place} cannot be folded ({problem}): the projection stops before it. Restore a backup \
+             from before"
         );
         let subject = position.map_or_else(|| stream.to_owned(), |position| position.to_string());
         findings.push(Finding::new(Kind::Event, subject, sentence).found(problem));
@@ -149,9 +169,25 @@ impl Log {
         }
     }
 
-    /// Whether what follows from a stream is known.
-    pub(super) fn knows(&self, stream: &str) -> bool {
+    /// Whether the fold of a stream is known, which passes over events that only a newer program knows.
+    pub(super) fn folds(&self, stream: &str) -> bool {
         !self.broken.contains(stream)
+    }
+
+    /// Whether all that follows from a stream is known.
+    pub(super) fn knows(&self, stream: &str) -> bool {
+        self.folds(stream) && !self.newer.contains(stream)
+    }
+
+    /// Whether the number of an account's images is known.
+    pub(super) fn counts(&self, account: &str) -> bool {
+        self.knows(account) && !self.uncounted.contains(account)
+    }
+
+    /// Whether all keys that there ever were are known.
+    pub(super) fn knows_all_keys(&self) -> bool {
+        let mut accounts = self.accounts.keys();
+        accounts.all(|account| self.knows(&account.to_string()))
     }
 
     /// Whether an account has ever had an image.
@@ -170,6 +206,32 @@ impl Log {
         let states = self.accounts.iter();
         states.filter_map(|(account, folded)| Some((*account, folded.state()?)))
     }
+}
+
+/// A stream's first event that only a newer program knows.
+fn of_newer(position: Option<Position>, event: &SerializedEvent) -> Finding {
+    let SerializedEvent {
+        aggregate_id,
+        aggregate_type,
+        event_type,
+        event_version,
+        ..
+    } = event;
+    let consequence = match aggregate_type.as_str() {
+        Image::TYPE => "takes no writes, and its public link is 503",
+        Account::TYPE => "has its keys refused, and takes no changes",
+        _ => "is not used",
+    };
+    let stream = aggregate_type.to_lowercase();
+    let place = match position {
+        Some(position) => format!("at position {position} of the log"),
+        None => "that waits for its place in the log".to_owned(),
+    };
+    let sentence = format!(
+        "the event {event_type} (version {event_version}) {place} was written by a newer version of \
+         Photolog: until this program is upgraded, {stream} {aggregate_id} {consequence}"
+    );
+    Finding::new(Kind::NewerEvent, aggregate_id, sentence)
 }
 
 /// Events and places that do not belong together.

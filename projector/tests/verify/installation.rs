@@ -216,7 +216,7 @@ async fn append_if<A: StoredAggregate>(
         event_id: Uuid::now_v7(),
         occurred_at: at(),
         actor: "operator".into(),
-        dialect: Dialect::Cli,
+        dialect: Dialect::Cli.into(),
         request_id: "1".into(),
         correlation_id: "1".into(),
         causation_id: Uuid::now_v7(),
@@ -270,7 +270,7 @@ pub(crate) async fn upload(
         public_id: random[11..32].parse().unwrap(),
         content: Content {
             digest,
-            media_type: MediaType::Png,
+            media_type: MediaType::Png.into(),
             size_bytes: bytes.len() as u64,
             width: 1,
             height: 1,
@@ -278,7 +278,7 @@ pub(crate) async fn upload(
         },
         master: Master {
             digest,
-            media_type: MediaType::Png,
+            media_type: MediaType::Png.into(),
             width: 1,
             height: 1,
         },

@@ -104,8 +104,10 @@ impl ImageTables for Postgres {
     }
 
     async fn is_master(&self, digest: &ContentHash) -> Result<bool, StoreError> {
-        let query =
-            format!("SELECT EXISTS (SELECT 1 FROM image_view WHERE master = $1 AND {IS_PUBLIC})");
+        let query = format!(
+            "SELECT EXISTS (SELECT 1 FROM image_view WHERE master = $1
+               AND state::json ->> 'has_newer_events' IS NULL AND {IS_PUBLIC})"
+        );
         let query = sqlx::query(&query).bind(digest.to_string());
         self.pool
             .ask(async |connection| Ok(query.fetch_one(connection).await?.try_get(0)?))

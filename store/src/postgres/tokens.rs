@@ -29,8 +29,9 @@ macro_rules! family {
             "SELECT family, key_id, account, scopes, scope, token_families.expires_at,
                     refresh_number, refreshed_at, ",
             now!(),
-            ", (SELECT version FROM secrets WHERE name = 'token_secret'), status, reason
-             FROM token_families JOIN keys USING (key_id) JOIN accounts USING (account)
+            ", (SELECT version FROM secrets WHERE name = 'token_secret'), status, reason, ",
+            sql::account_sequence!(),
+            " FROM token_families JOIN keys USING (key_id) JOIN accounts USING (account)
              WHERE family = $1"
         )
     };

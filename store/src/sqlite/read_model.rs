@@ -92,7 +92,8 @@ impl ImageTables for Sqlite {
     async fn is_master(&self, digest: &ContentHash) -> Result<bool, StoreError> {
         let query = format!(
             "SELECT EXISTS (SELECT 1 FROM image_view
-             WHERE state ->> '$.master.digest' = ?1 AND {IS_PUBLIC})"
+             WHERE state ->> '$.master.digest' = ?1
+               AND state ->> '$.has_newer_events' IS NULL AND {IS_PUBLIC})"
         );
         let row = sqlx::query(&query)
             .bind(digest.to_string())

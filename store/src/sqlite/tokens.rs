@@ -18,12 +18,14 @@ use crate::tokens::{
 };
 
 /// Needs `family`.
-const FAMILY: &str = "
-    SELECT family, key_id, account, scopes, scope, token_families.expires_at, refresh_number,
-           refreshed_at, CAST(unixepoch('subsec') * 1000 AS INTEGER),
-           (SELECT version FROM secrets WHERE name = 'token_secret'), status, reason
-    FROM token_families JOIN keys USING (key_id) JOIN accounts USING (account)
-    WHERE family = ?1";
+const FAMILY: &str = concat!(
+    "SELECT family, key_id, account, scopes, scope, token_families.expires_at, refresh_number,
+            refreshed_at, CAST(unixepoch('subsec') * 1000 AS INTEGER),
+            (SELECT version FROM secrets WHERE name = 'token_secret'), status, reason, ",
+    sql::account_sequence!(),
+    " FROM token_families JOIN keys USING (key_id) JOIN accounts USING (account)
+      WHERE family = ?1"
+);
 
 const REMOVE_ENDED: &str = "
     DELETE FROM token_families WHERE family IN

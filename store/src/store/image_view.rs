@@ -19,16 +19,18 @@ impl Store {
     /// The image behind a public link, unless its account is closed.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`StoreError::WrittenByNewerVersion`] when only a newer program knows whether it may be shown, and
+    /// when the database fails.
     pub async fn public_image(
         &self,
         public_id: &PublicId,
     ) -> Result<Option<PublicImage>, StoreError> {
         let row = on_backend!(&self.backend, image_row_by_public_id(public_id))?;
-        Ok(row.map(PublicImage::from))
+        row.map(PublicImage::try_from).transpose()
     }
 
-    /// Whether the image view has an image that shows this master, of an account that is not closed.
+    /// Whether the image view has an image that shows this master, of an account that is not closed, and
+    /// without events that only a newer program knows.
     ///
     /// # Errors
     /// When the database fails.

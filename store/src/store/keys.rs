@@ -15,7 +15,27 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        on_backend!(&self.backend, key(key_id))
+        let mut key = on_backend!(&self.backend, key(key_id))?;
+        if let Some(key) = &mut key {
+            let newer = self.has_newer_events(key.account, key.account_sequence);
+            key.has_newer_events = newer.await?;
+        }
+        Ok(key)
+    }
+
+    /// Whether an account has events that only a newer program knows, up to this sequence of its
+    /// stream. The fold says so, which is in memory from the account's first request on: no table does,
+    /// for the program that appended the event may not have known of this one.
+    pub(super) async fn has_newer_events(
+        &self,
+        account: AccountId,
+        sequence: u64,
+    ) -> Result<bool, StoreError> {
+        let has = |account: &Account| account.state().is_some_and(|state| state.has_newer_events);
+        match self.folds.shared::<Account>(account.uuid(), sequence) {
+            Some(known) => Ok(has(&known)),
+            None => Ok(has(&self.load::<Account>(account.uuid()).await?.aggregate)),
+        }
     }
 
     /// The enabled image of an account that holds these bytes.

@@ -88,8 +88,8 @@ impl Store {
             Ok(Recorded {
                 sequence: row.sequence(),
                 position,
-                event: row.event()?,
                 metadata: row.metadata()?,
+                event: row.fact()?,
             })
         };
         on_backend!(

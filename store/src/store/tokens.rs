@@ -26,8 +26,13 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
-        let found = on_backend!(&self.backend, token_family(family));
-        Ok(found?.filter(TokenFamily::is_live))
+        let found = on_backend!(&self.backend, token_family(family))?;
+        let mut live = found.filter(TokenFamily::is_live);
+        if let Some(family) = &mut live {
+            let newer = self.has_newer_events(family.account, family.account_sequence);
+            family.has_newer_events = newer.await?;
+        }
+        Ok(live)
     }
 
     /// Spends the refresh token of this number, or ends the family because it was spent before.

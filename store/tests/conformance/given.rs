@@ -10,6 +10,7 @@ use photolog_store::{
     Appended, ArchivedEvent, Bookmark, Columns, Conditions, LogTail, MasterKeyFile, Snapshot,
     Store, StoreConfig, StoreError, Table,
 };
+use photolog_tests::newer::NewerEvent;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
@@ -70,6 +71,21 @@ impl Database {
                 let mut connection = PgConnection::connect(url).await.unwrap();
                 connection.execute(statement).await.unwrap();
             }
+        }
+    }
+
+    /// Writes an event behind a stream as only a newer program does.
+    pub(crate) async fn write_newer(&self, aggregate_type: &str, stream: Uuid, payload: &str) {
+        let event = NewerEvent {
+            aggregate_type,
+            stream: &stream.to_string(),
+            event_type: "Sold",
+            event_version: "9",
+            payload,
+        };
+        match &self.config {
+            StoreConfig::Sqlite { path } => event.write_to_sqlite(path).await,
+            StoreConfig::Postgres { url, .. } => event.write_to_postgres(url).await,
         }
     }
 
@@ -197,7 +213,7 @@ pub(crate) fn metadata() -> EventMetadata {
         event_id: Uuid::now_v7(),
         occurred_at: at(),
         actor: "plk_abcdefghijklmnop".into(),
-        dialect: Dialect::Moov,
+        dialect: Dialect::Moov.into(),
         request_id: "request-1".into(),
         correlation_id: "request-1".into(),
         causation_id: Uuid::now_v7(),
@@ -208,7 +224,7 @@ pub(crate) fn metadata() -> EventMetadata {
 fn content(digest: ContentHash) -> Content {
     Content {
         digest,
-        media_type: MediaType::Png,
+        media_type: MediaType::Png.into(),
         size_bytes: 68,
         width: 1,
         height: 1,
@@ -219,7 +235,7 @@ fn content(digest: ContentHash) -> Content {
 fn master(digest: ContentHash) -> Master {
     Master {
         digest,
-        media_type: MediaType::Png,
+        media_type: MediaType::Png.into(),
         width: 1,
         height: 1,
     }

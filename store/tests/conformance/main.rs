@@ -6,6 +6,7 @@ mod given;
 mod idempotency;
 mod keys;
 mod log;
+mod newer;
 mod postgres;
 mod streams;
 mod tokens;
@@ -90,6 +91,12 @@ conformance! {
         the_log_is_read_in_pages,
         an_account_has_a_log_of_its_own,
         a_sleeping_reader_is_woken;
+    newer:
+        an_event_that_only_a_newer_program_knows_is_shown_and_folded_past,
+        an_account_with_such_an_event_has_its_keys_refused,
+        an_image_with_such_an_event_is_not_shown,
+        unknown_scopes_are_kept_and_grant_nothing,
+        a_log_with_such_events_can_be_imported;
     view:
         rows_and_checkpoint_move_together,
         a_row_never_goes_back,
