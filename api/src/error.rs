@@ -168,6 +168,12 @@ impl ApiError {
         Self::new(Kind::Unavailable { retry_after }, message)
     }
 
+    /// [`Kind::Unavailable`] until an operator has upgraded the server.
+    fn newer(message: String) -> Self {
+        let retry_after = Duration::from_secs(60);
+        Self::new(Kind::Unavailable { retry_after }, message)
+    }
+
     /// [`Kind::Internal`]: the client learns nothing, the log everything.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Kind::Internal, "something went wrong on our side").caused_by(source)
@@ -214,6 +220,7 @@ impl From<ImageError> for ApiError {
         match error {
             ImageError::NotFound | ImageError::KeyNotFound(_) => Self::not_found(message),
             ImageError::AlreadyExists | ImageError::Disabled => Self::conflict(message),
+            ImageError::WrittenByNewerVersion => Self::newer(message),
             ImageError::TooManyKeys { .. } => Self::new(Kind::QuotaExceeded, message),
             ImageError::Invalid(value) => value.into(),
         }
@@ -229,6 +236,7 @@ impl From<AccountError> for ApiError {
             | AccountError::KeyExists(_)
             | AccountError::Suspended
             | AccountError::Closed => Self::conflict(message),
+            AccountError::WrittenByNewerVersion => Self::newer(message),
             AccountError::Invalid(value) => value.into(),
         }
     }
@@ -260,6 +268,7 @@ impl From<StoreError> for ApiError {
             StoreError::Unavailable(_) | StoreError::FileGone => {
                 Self::busy("the database is unavailable").caused_by(error)
             }
+            StoreError::WrittenByNewerVersion => ImageError::WrittenByNewerVersion.into(),
             StoreError::MasterKey(_) => {
                 Self::busy("the secrets in the database cannot be opened").caused_by(error)
             }

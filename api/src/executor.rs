@@ -178,7 +178,7 @@ pub async fn write(
 /// An image of the caller's account as it is now: its stream's sequence and its state.
 ///
 /// # Errors
-/// `NotFound` when it is not there, or another's.
+/// `NotFound` when it is not there, or another's; `Unavailable` when only a newer program knows how it is.
 pub async fn present(
     app: &App,
     request: &Request,
@@ -186,12 +186,11 @@ pub async fn present(
 ) -> Result<(u64, ImageState), ApiError> {
     let loaded: Loaded<Image> = app.store.load(image.uuid()).await?;
     let account = request.caller()?.account;
-    loaded
-        .aggregate
-        .state()
-        .filter(|state| state.account == account)
-        .map(|state| (loaded.sequence, state.clone()))
-        .ok_or_else(|| ImageError::NotFound.into())
+    let state = loaded.aggregate.into_state();
+    let state = state.filter(|state| state.account == account);
+    let state = state.ok_or(ImageError::NotFound)?;
+    state.refuse_newer()?;
+    Ok((loaded.sequence, state))
 }
 
 async fn wait(app: &SharedApp, appended: &Appended) -> bool {
@@ -321,7 +320,7 @@ where
             event_id: Uuid::now_v7(),
             occurred_at: at,
             actor: context.actor.clone(),
-            dialect: context.dialect,
+            dialect: context.dialect.into(),
             request_id: context.request_id.clone(),
             correlation_id: context.correlation_id.clone(),
             causation_id,
@@ -398,7 +397,7 @@ mod tests {
             event_id: Uuid::now_v7(),
             occurred_at: ahead,
             actor: context.actor.clone(),
-            dialect: context.dialect,
+            dialect: context.dialect.into(),
             request_id: context.request_id.clone(),
             correlation_id: context.correlation_id.clone(),
             causation_id: Uuid::now_v7(),

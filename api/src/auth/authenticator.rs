@@ -8,7 +8,7 @@ use http::HeaderMap;
 use photolog_domain::{KeyId, KeyVerifiers};
 use photolog_store::Store;
 
-use super::caller::{Caller, check_status};
+use super::caller::{Caller, check_account};
 use super::issuer::TokenIssuer;
 use super::key_uses::KeyUses;
 use super::rate::RateLimiter;
@@ -92,19 +92,20 @@ impl Authenticator {
         if caller.checked_at.elapsed() < FRESH {
             return Ok(());
         }
-        let status = match caller.family {
+        let account = match caller.family {
             Some(family) => {
                 let family = self.store.token_family(family).await?;
-                family.map(|family| family.account_status)
+                family.map(|family| (family.account_status, family.has_newer_events))
             }
             None => {
                 let key = self.store.key(&caller.key_id).await?;
                 key.filter(|key| key.verifiers.is_some())
-                    .map(|key| key.account_status)
+                    .map(|key| (key.account_status, key.has_newer_events))
             }
         };
-        let status = status.ok_or_else(|| ApiError::unauthenticated().because("revoked"))?;
-        check_status(&status)
+        let revoked = || ApiError::unauthenticated().because("revoked");
+        let (status, has_newer_events) = account.ok_or_else(revoked)?;
+        check_account(&status, has_newer_events)
     }
 
     /// Checks the secret of a key that logs in, and counts the request against the key's rate: a log-in

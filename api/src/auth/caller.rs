@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use photolog_domain::{AccountId, AccountStatus, KeyId, Scope};
+use photolog_domain::{AccountError, AccountId, AccountStatus, KeyId, Scope};
 use photolog_store::KeyRecord;
 use uuid::Uuid;
 
@@ -30,9 +30,9 @@ impl Caller {
     /// The owner of a key that has proved it.
     ///
     /// # Errors
-    /// `Forbidden` when the key's account is not open.
+    /// As [`check_account`].
     pub fn of_key(key: KeyRecord) -> Result<Self, ApiError> {
-        check_status(&key.account_status)?;
+        check_account(&key.account_status, key.has_newer_events)?;
         Ok(Self {
             account: key.account,
             key_id: key.key_id,
@@ -70,11 +70,15 @@ impl Caller {
     }
 }
 
-/// Refuses the keys of an account that is suspended or closed, once they have proved to be its own.
+/// Refuses the keys of an account that is suspended, closed or has events that only a newer program
+/// knows, once they have proved to be its own.
 ///
 /// # Errors
-/// `Forbidden`, with the operator's reason.
-pub fn check_status(status: &AccountStatus) -> Result<(), ApiError> {
+/// `Forbidden`, with the operator's reason, or `Unavailable`.
+pub fn check_account(status: &AccountStatus, has_newer_events: bool) -> Result<(), ApiError> {
+    if has_newer_events {
+        return Err(AccountError::WrittenByNewerVersion.into());
+    }
     match status {
         AccountStatus::Open => Ok(()),
         AccountStatus::Suspended(_) | AccountStatus::Closed(_) => {

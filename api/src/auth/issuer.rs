@@ -12,7 +12,7 @@ use photolog_domain::{KeyId, Scope};
 use photolog_store::{NewTokenFamily, Refreshed, Store, TokenFamily};
 use uuid::Uuid;
 
-use super::caller::{Caller, check_status};
+use super::caller::{Caller, check_account};
 use super::secret::random;
 use super::token::{ACCESS_MILLIS, Token, TokenKind, TokenSigner, Unverified};
 use crate::error::ApiError;
@@ -158,7 +158,7 @@ impl TokenIssuer {
         }) else {
             return Ok(None);
         };
-        check_status(&family.account_status)?;
+        check_account(&family.account_status, family.has_newer_events)?;
         let left = token.expires_at.min(family.expires_at) - family.now;
         let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
         let caller = Caller {

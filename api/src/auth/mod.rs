@@ -22,4 +22,4 @@ pub mod secret;
 pub mod token;
 
 pub use authenticator::{Authenticator, decode_basic};
-pub use caller::{Caller, check_status};
+pub use caller::{Caller, check_account};

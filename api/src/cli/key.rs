@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use photolog_domain::{
     Account, AccountCommand, AccountError, AccountId, IssuedKey, KeyId, Name, Scope, Timestamp,
+    Word,
 };
 use photolog_store::{Conditions, Store};
 use serde_json::json;
@@ -197,7 +198,7 @@ async fn list(store: &Store, account: AccountId, format: ListFormat) -> anyhow::
     ]);
     for (key_id, issued) in keys {
         let key = &issued.key;
-        let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+        let scopes: Vec<_> = key.scopes.iter().map(Word::to_string).collect();
         let scopes = scopes.join(",");
         let note = match key.logged_verifiers {
             None => "",

@@ -8,7 +8,6 @@ use crate::app::SharedApp;
 use crate::error::ApiError;
 use crate::http::response::{empty, json, set, with_body};
 use crate::http::{Request, Response};
-use crate::picture::to_rendition;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderValue, StatusCode};
 use photolog_domain::ContentHash;
@@ -36,7 +35,8 @@ struct Pointer {
 /// 401 without the secret, 404 for an unknown link.
 pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let public_id = request.id_of("image")?;
-    let image = app.pictures.shown(&app.store, &public_id).await?;
+    let shown = app.pictures.shown_at_edge(&app.store, &public_id);
+    let (image, info) = shown.await?;
     let master = &image.master;
     let etag = format!("\"{}\"", master.digest);
     let mut response = if request.knows(&etag) {
@@ -46,7 +46,7 @@ pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiEr
             StatusCode::OK,
             &Pointer {
                 digest: master.digest,
-                media_type: to_rendition(master.media_type).as_str(),
+                media_type: info.media_type.as_str(),
                 width: master.width,
                 height: master.height,
                 has_alpha: image.has_alpha,

@@ -2,17 +2,19 @@
 
 use cqrs_es::Aggregate;
 use photolog_domain::{
-    Dialect, Image, ImageEvent, ImageState, Metadata, MetadataKey, Name, Timestamp,
+    Dialect, ForwardCompatible, Image, ImageEvent, ImageState, Metadata, MetadataKey, Name,
+    Timestamp, Word,
 };
-use photolog_store::{ActorNames, Recorded};
+use photolog_store::{ActorNames, Fact, Recorded};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::error::ApiError;
 
 /// One event of the audit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Its place in the image's stream, from 1.
@@ -22,7 +24,7 @@ pub struct Entry {
     pub position: Option<i64>,
     /// What happened.
     #[serde(rename = "type")]
-    pub event_type: &'static str,
+    pub event_type: String,
     /// When.
     pub at: Timestamp,
     /// The key id that asked for it; `operator` or `operator:LABEL` for the command line.
@@ -31,7 +33,7 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_name: Option<Name>,
     /// Through which dialect.
-    pub dialect: Dialect,
+    pub dialect: Word<Dialect>,
     /// Why, when the client said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -47,10 +49,14 @@ pub struct Entry {
     /// The event itself.
     #[serde(rename = "eventID")]
     pub event_id: Uuid,
-    /// What changed, as it was; `null` where there was nothing.
+    /// What changed, as it was; `null` where there was nothing, and behind an event that only a newer
+    /// program knows.
     pub before: Value,
-    /// What changed, as it became.
+    /// What changed, as it became; `null` for an event that only a newer program knows.
     pub after: Value,
+    /// Such an event as it is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Box<RawValue>>,
 }
 
 /// Walks through events and says what each one changed, and who did it; `image` is as it was before them, and
@@ -61,14 +67,27 @@ pub fn entries(
     names: &ActorNames,
 ) -> impl Iterator<Item = Entry> {
     events.into_iter().map(move |recorded| {
-        let before = changed(&recorded.event, image.state());
-        let event = recorded.event.clone();
-        image.apply(recorded.event);
+        let (event_type, before, after, data) = match recorded.event {
+            Fact::Known(event) => {
+                let name = event.name().to_owned();
+                let before = image.state().filter(|state| !state.has_newer_events);
+                let before = changed(&event, before);
+                image.apply(event.clone());
+                (name, before, changed(&event, image.state()), None)
+            }
+            Fact::Newer {
+                event_type,
+                payload,
+            } => {
+                image.apply_newer();
+                (event_type, Value::Null, Value::Null, Some(payload))
+            }
+        };
         Entry {
             sequence: recorded.sequence,
             position: recorded.position,
-            event_type: event.name(),
-            at: event.at(),
+            event_type,
+            at: recorded.metadata.occurred_at,
             actor_name: names.get(&recorded.metadata.actor).cloned(),
             actor: recorded.metadata.actor,
             dialect: recorded.metadata.dialect,
@@ -77,8 +96,9 @@ pub fn entries(
             correlation_id: recorded.metadata.correlation_id,
             causation_id: recorded.metadata.causation_id,
             event_id: recorded.metadata.event_id,
-            after: changed(&event, image.state()),
             before,
+            after,
+            data,
         }
     })
 }
@@ -145,6 +165,7 @@ pub fn csv_head() -> Result<Vec<u8>, ApiError> {
         "eventID",
         "before",
         "after",
+        "data",
     ])
 }
 
@@ -159,11 +180,11 @@ pub fn csv_row(entry: &Entry) -> Result<Vec<u8>, ApiError> {
             .position
             .map(|place| place.to_string())
             .unwrap_or_default(),
-        entry.event_type.to_owned(),
+        harmless(&entry.event_type),
         entry.at.to_string(),
         harmless(&entry.actor),
         harmless(entry.actor_name.as_ref().map_or("", Name::as_str)),
-        entry.dialect.to_string(),
+        harmless(&entry.dialect.to_string()),
         harmless(entry.reason.as_deref().unwrap_or_default()),
         harmless(&entry.request_id),
         harmless(&entry.correlation_id),
@@ -171,6 +192,7 @@ pub fn csv_row(entry: &Entry) -> Result<Vec<u8>, ApiError> {
         entry.event_id.to_string(),
         entry.before.to_string(),
         entry.after.to_string(),
+        harmless(entry.data.as_ref().map_or("", |data| data.get())),
     ])
 }
 
@@ -202,12 +224,12 @@ mod tests {
         Recorded {
             sequence,
             position: Some(40 + sequence as i64),
-            event: serde_json::from_value(event).unwrap(),
+            event: Fact::Known(serde_json::from_value(event).unwrap()),
             metadata: EventMetadata {
                 event_id: Uuid::nil(),
                 occurred_at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
                 actor: "plk_abcdefghijklmnop".into(),
-                dialect: Dialect::Moov,
+                dialect: Dialect::Moov.into(),
                 request_id: "r-1".into(),
                 correlation_id: "r-1".into(),
                 causation_id: Uuid::nil(),
@@ -273,6 +295,33 @@ mod tests {
         assert_eq!(
             entries[4].after,
             json!({"disabledOn": "2026-11-21T04:36:26.000Z"})
+        );
+    }
+
+    #[test]
+    fn behind_an_event_that_only_a_newer_program_knows_nobody_knows_what_stood_there() {
+        let mut stream = stream();
+        let payload = r#"{"type": "Sold", "price": 1.50}"#;
+        stream[2].event = Fact::Newer {
+            event_type: "Sold".to_owned(),
+            payload: RawValue::from_string(payload.to_owned()).unwrap(),
+        };
+        let entries: Vec<_> =
+            entries(&mut Image::default(), stream, &ActorNames::default()).collect();
+        let sold = &entries[2];
+        assert_eq!(sold.event_type, "Sold");
+        assert_eq!((&sold.before, &sold.after), (&Value::Null, &Value::Null));
+        let line = String::from_utf8(json_line(sold).unwrap()).unwrap();
+        assert!(line.contains(&format!("\"data\":{payload}")), "{line}");
+        let row = String::from_utf8(csv_row(sold).unwrap()).unwrap();
+        assert!(row.contains("\"\"price\"\": 1.50"), "{row}");
+        let deleted = &entries[3];
+        assert_eq!(deleted.before, Value::Null);
+        assert_eq!(deleted.after, json!({"metadata": {"a": null}}));
+        assert!(
+            entries
+                .iter()
+                .all(|entry| entry.data.is_some() == (entry.sequence == 3))
         );
     }
 

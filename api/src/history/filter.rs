@@ -57,7 +57,7 @@ impl Filter {
 
     pub(super) fn wants(&self, entry: &Entry) -> bool {
         entry.sequence > self.after
-            && (self.types.is_empty() || self.types.contains(&entry.event_type))
+            && (self.types.is_empty() || self.types.contains(entry.event_type.as_str()))
             && self.from.is_none_or(|from| entry.at >= from)
             && self.to.is_none_or(|to| entry.at < to)
     }

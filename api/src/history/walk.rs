@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use cqrs_es::Aggregate;
-use photolog_domain::{AccountId, Image, ImageError, ImageEvent, ImageId, ImageState};
-use photolog_store::{Recorded, Store};
+use photolog_domain::{
+    AccountId, ForwardCompatible, Image, ImageError, ImageEvent, ImageId, ImageState,
+};
+use photolog_store::{Fact, Recorded, Store};
 
 use super::entry::{Entry, csv_head, csv_row, entries, json_line};
 use super::filter::{BATCH, Filter, Format};
@@ -53,7 +54,9 @@ impl Walk {
         };
         walk.read().await?;
         match walk.batch.first().map(|first| &first.event) {
-            Some(ImageEvent::Uploaded { account: owner, .. }) if *owner == account => Ok(walk),
+            Some(Fact::Known(ImageEvent::Uploaded { account: owner, .. })) if *owner == account => {
+                Ok(walk)
+            }
             _ => Err(ImageError::NotFound.into()),
         }
     }
@@ -70,7 +73,7 @@ impl Walk {
     /// The image as it was while `reached` held, with its sequence.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When only a newer program knows how it was, or the database fails.
     pub async fn fold_while(
         mut self,
         reached: impl Fn(&Recorded<ImageEvent>) -> bool,
@@ -79,14 +82,22 @@ impl Walk {
         while !self.batch.is_empty() {
             for recorded in mem::take(&mut self.batch) {
                 if !reached(&recorded) {
-                    return Ok(self.state.state().map(|state| (sequence, state.clone())));
+                    return self.folded(sequence);
                 }
                 sequence = recorded.sequence;
-                self.state.apply(recorded.event);
+                self.state.apply_read(recorded.event.known());
             }
             self.read().await?;
         }
-        Ok(self.state.state().map(|state| (sequence, state.clone())))
+        self.folded(sequence)
+    }
+
+    fn folded(self, sequence: u64) -> Result<Option<(u64, ImageState)>, ApiError> {
+        let Some(state) = self.state.into_state() else {
+            return Ok(None);
+        };
+        state.refuse_newer()?;
+        Ok(Some((sequence, state)))
     }
 
     /// The wanted ones of the next events, written by `write`; empty at the end of the stream.

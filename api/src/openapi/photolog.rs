@@ -176,7 +176,7 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "sequence": { "type": "integer", "description": "The image's version after it." },
                 "position": { "type": "integer", "description": "Its place in the log." },
-                "type": { "enum": ImageEvent::TYPES },
+                "type": { "type": "string", "description": "One of the events of docs/events.md, or one that only a newer version of Photolog knows." },
                 "at": { "type": "string", "format": "date-time" },
                 "actor": { "type": "string", "description": "A key id; `operator` or `operator:LABEL` for the command line." },
                 "actorName": { "type": "string", "maxLength": 200, "description": "What the key is called, when it has a name." },
@@ -188,6 +188,7 @@ pub(super) fn schemas() -> Value {
                 "eventID": text,
                 "before": { "description": "What stood there; `null` where there was nothing." },
                 "after": {},
+                "data": { "type": "object", "description": "An event that only a newer version knows, as it is stored." },
             },
         },
         "EdgePointer": {

@@ -55,14 +55,14 @@ impl Pictures {
         let master_blob = self.blobs.put(Bytes::from(made.bytes)).await?;
         let master = Master {
             digest: master_blob.digest(),
-            media_type: to_domain(made.media_type),
+            media_type: to_domain(made.media_type).into(),
             width: made.dimensions.width,
             height: made.dimensions.height,
         };
         let content_blob = spool.keep().await?;
         let content = Content {
             digest: content_blob.digest(),
-            media_type: to_domain(inspection.media_type),
+            media_type: to_domain(inspection.media_type).into(),
             size_bytes,
             width: made.original_dimensions.width,
             height: made.original_dimensions.height,
@@ -93,7 +93,9 @@ impl Pictures {
 
     /// The first look at a new picture is at the default size: have it ready.
     async fn render_default(self: Arc<Self>, master: Master, has_alpha: bool, holder: Holder) {
-        let info = master_info(&master, has_alpha);
+        let Ok(info) = master_info(&master, has_alpha) else {
+            return;
+        };
         let Some(media_type) = rendition::negotiate(None, &info) else {
             return;
         };

@@ -1,10 +1,12 @@
 //! Media types and masters: the domain's as the renderer takes them.
 
-use photolog_domain::{Master, MediaType};
+use photolog_domain::{ImageError, Master, MediaType};
 use photolog_rendition as rendition;
 
+use crate::error::ApiError;
+
 /// The renderer's word for a media type: the renderer knows nothing of our domain.
-pub fn to_rendition(media_type: MediaType) -> rendition::MediaType {
+fn to_rendition(media_type: MediaType) -> rendition::MediaType {
     match media_type {
         MediaType::Png => rendition::MediaType::Png,
         MediaType::Jpeg => rendition::MediaType::Jpeg,
@@ -22,13 +24,18 @@ pub fn to_domain(media_type: rendition::MediaType) -> MediaType {
 }
 
 /// What the renderer needs to know of a master.
-pub fn master_info(master: &Master, has_alpha: bool) -> rendition::MasterInfo {
-    rendition::MasterInfo {
-        media_type: to_rendition(master.media_type),
+///
+/// # Errors
+/// `Unavailable` when only a newer program knows the master's media type.
+pub fn master_info(master: &Master, has_alpha: bool) -> Result<rendition::MasterInfo, ApiError> {
+    let media_type = master.media_type.known();
+    let media_type = media_type.ok_or(ImageError::WrittenByNewerVersion)?;
+    Ok(rendition::MasterInfo {
+        media_type: to_rendition(*media_type),
         dimensions: rendition::Dimensions {
             width: master.width,
             height: master.height,
         },
         has_alpha,
-    }
+    })
 }

@@ -20,5 +20,5 @@ pub mod pointers;
 pub mod rendition_key;
 pub mod renditions;
 
-pub use media::{master_info, to_domain, to_rendition};
+pub use media::{master_info, to_domain};
 pub use pictures::{PictureLimits, Pictures};

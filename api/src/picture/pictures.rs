@@ -7,12 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use moka::future::Cache;
 use photolog_domain::PublicId;
-use photolog_store::{Blobs, PublicImage, Store};
+use photolog_rendition::MasterInfo;
+use photolog_store::{Blobs, PublicImage, Store, StoreError};
 use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 use crate::http::fair_queue::{FairQueue, QueueLimits};
 use crate::picture::disk_cache::DiskCache;
+use crate::picture::media::master_info;
 use crate::picture::pointers::Pointers;
 use crate::picture::rendition_key::RenditionKey;
 
@@ -93,7 +95,7 @@ impl Pictures {
     /// The image behind a public link.
     ///
     /// # Errors
-    /// 404 when there is none.
+    /// 404 when there is none, 503 when only a newer program knows whether it may be shown.
     pub async fn shown(
         &self,
         store: &Store,
@@ -101,5 +103,25 @@ impl Pictures {
     ) -> Result<PublicImage, ApiError> {
         let image = self.pointers.find(store, public_id).await?;
         image.ok_or_else(|| ApiError::not_found("image not found"))
+    }
+
+    /// The same for an edge: 404 as well for an image that only a newer program can show, because an
+    /// edge answers a 503 with the picture that it showed last.
+    ///
+    /// # Errors
+    /// 404 when there is none to be shown.
+    pub async fn shown_at_edge(
+        &self,
+        store: &Store,
+        public_id: &PublicId,
+    ) -> Result<(PublicImage, MasterInfo), ApiError> {
+        let missing = || ApiError::not_found("image not found");
+        let image = match self.pointers.find(store, public_id).await {
+            Err(StoreError::WrittenByNewerVersion) => None,
+            found => found?,
+        };
+        let image = image.ok_or_else(missing)?;
+        let info = master_info(&image.master, image.has_alpha).map_err(|_| missing())?;
+        Ok((image, info))
     }
 }

@@ -98,7 +98,7 @@ impl Pictures {
         spec: RenditionSpec,
         viewer: Viewer<'_>,
     ) -> Result<(Bytes, Option<Room>), ApiError> {
-        let own = master_info(master, has_alpha);
+        let own = master_info(master, has_alpha)?;
         let is_master = spec.dimensions == own.dimensions && spec.media_type == own.media_type;
         let name = key.file_name();
         if !is_master && let Some(length) = self.disk.length(&name) {

@@ -1,16 +1,21 @@
 //! What an event changed, as a sentence without its subject.
 
 use cqrs_es::Aggregate;
-use photolog_domain::{AccountEvent, Content, Image, ImageEvent, Key, KeyId, Reason};
-use photolog_store::{LogEntry, StoreError};
+use photolog_domain::{AccountEvent, Content, Image, ImageEvent, Key, KeyId, Reason, Word};
+use photolog_store::LogEntry;
 
 /// What an entry of the log says.
 pub(super) fn of(entry: &LogEntry) -> String {
     let words = match entry.aggregate_type == Image::TYPE {
-        true => entry.event().map(|event| of_image(&event)),
-        false => entry.event().map(|event| of_account(&event)),
+        true => entry.event().map(|event| event.as_ref().map(of_image)),
+        false => entry.event().map(|event| event.as_ref().map(of_account)),
     };
-    words.unwrap_or_else(|error: StoreError| format!("{}: {error}", entry.event_type))
+    let name = &entry.event_type;
+    match words {
+        Ok(Some(words)) => words,
+        Ok(None) => format!("{name}, which a newer version of Photolog wrote"),
+        Err(error) => format!("{name}: {error}"),
+    }
 }
 
 fn of_image(event: &ImageEvent) -> String {
@@ -66,7 +71,7 @@ fn issued(key_id: &KeyId, key: &Key) -> String {
     if let Some(owner) = &key.owner {
         words += &format!(" to \"{owner}\"");
     }
-    let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+    let scopes: Vec<_> = key.scopes.iter().map(Word::to_string).collect();
     words += &format!(" for {}", scopes.join(", "));
     if let Some(end) = &key.expires_at {
         words += &format!(" until {end}");

@@ -183,9 +183,11 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
             let time: Timestamp = time
                 .parse()
                 .map_err(|problem| ApiError::malformed(format!("as_of: {problem}")))?;
-            history::image_at(&app, &request, image, |event| event.event.at() <= time)
-                .await?
-                .ok_or_else(|| ApiError::not_found("the image did not exist then"))?
+            history::image_at(&app, &request, image, |event| {
+                event.metadata.occurred_at <= time
+            })
+            .await?
+            .ok_or_else(|| ApiError::not_found("the image did not exist then"))?
         }
         (Some(_), Some(_)) => {
             return Err(ApiError::malformed("give either version or as_of"));

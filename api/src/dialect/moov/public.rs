@@ -34,7 +34,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     };
     let public_id: PublicId = request.id_of("image")?;
     let image = app.pictures.shown(&app.store, &public_id).await?;
-    let info = master_info(&image.master, image.has_alpha);
+    let info = master_info(&image.master, image.has_alpha)?;
     let media_type = rendition::negotiate(request.header("accept"), &info).ok_or_else(|| {
         ApiError::new(
             Kind::NotAcceptable,

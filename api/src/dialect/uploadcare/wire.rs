@@ -50,7 +50,7 @@ pub fn metadata(metadata: &Metadata) -> Map<String, Value> {
 /// A file's information.
 pub fn file(app: &App, image: ImageId, state: &ImageState) -> Value {
     let content = &state.content;
-    let mime = content.media_type.as_str();
+    let mime = content.media_type.to_string();
     let subtype = mime.trim_start_matches("image/");
     let link = format!("{}/images/{}", app.public_url, state.public_id);
     json!({
