@@ -10,7 +10,7 @@ use photolog_store::{BlobConfig, BlobUrl};
 use photolog_telemetry::ExportSettings;
 
 use crate::auth::edge_secret::EdgeSecret;
-use crate::edge::push::EdgeUrl;
+use crate::edge_push::EdgeUrl;
 use crate::limits::Limits;
 use crate::picture::PictureLimits;
 use crate::unrepeated::unrepeated;

@@ -19,8 +19,8 @@ use crate::auth::Authenticator;
 use crate::auth::secret::NewKey;
 use crate::cli::output::try_to_print;
 use crate::config::{Place, Serving};
-use crate::edge::push;
-use crate::feed::live::LiveFeed;
+use crate::dialect::photolog::openapi;
+use crate::edge_push;
 use crate::health::HealthWatch;
 use crate::http::fair_queue::{FairQueue, QueueLimits};
 use crate::http::memory::Memory;
@@ -28,12 +28,12 @@ use crate::http::places::Places;
 use crate::http::{poll_watch, server};
 use crate::installation::{open_blobs, open_store};
 use crate::limits::Limits;
-use crate::openapi;
+use crate::live_feed::LiveFeed;
 use crate::operator::Operator;
 use crate::operator_commands::open_account;
 use crate::picture::Pictures;
 use crate::pipeline;
-use crate::routes::ROUTES;
+use crate::routes::{DIALECTS, Dialects};
 
 /// How long to wait for the read models before serving without them.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,7 +90,7 @@ pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Resu
         reads: reads(&serving.limits),
         pictures: Arc::new(pictures),
         health: health.await,
-        openapi: openapi::document(ROUTES, &public_url).to_string().into(),
+        openapi: openapi::document(DIALECTS, &public_url).to_string().into(),
         public_url,
         edge_secret: serving.edge_secret.clone(),
         limits: serving.limits.clone(),
@@ -113,7 +113,7 @@ pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Resu
     };
     let edges = serving.edges.clone();
     let push = (!edges.is_empty()).then(|| {
-        tokio::spawn(push::follow(
+        tokio::spawn(edge_push::follow(
             store.clone(),
             edges,
             serving.edge_secret.clone(),
@@ -129,7 +129,13 @@ pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Resu
         asked.await;
         ending.live_feed.close();
     };
-    server::serve(listener, pipeline::service(app), &serving.limits, shutdown).await;
+    server::serve(
+        listener,
+        pipeline::service(app, Dialects(DIALECTS)),
+        &serving.limits,
+        shutdown,
+    )
+    .await;
     if let Some(push) = push {
         push.abort();
     }

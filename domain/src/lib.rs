@@ -44,7 +44,7 @@ pub use command::{AccountCommand, AltTextChange, Dated, ImageCommand};
 pub use content::{Content, ContentHash, Master, MediaType};
 pub use error::{AccountError, ImageError};
 pub use event::{AccountEvent, ImageEvent};
-pub use event_metadata::{Dialect, EventMetadata};
+pub use event_metadata::{DialectName, EventMetadata};
 pub use ids::{AccountId, ImageId, KeyId, PublicId};
 pub use image::{Image, ImageState};
 pub use invalid_value::InvalidValue;

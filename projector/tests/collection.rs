@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use photolog_domain::{
-    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master,
-    MediaType,
+    AccountId, Content, ContentHash, DialectName, EventMetadata, Image, ImageEvent, ImageId,
+    Master, MediaType,
 };
 use photolog_projector::gc::{Collection, collect_garbage};
 use photolog_store::{
@@ -138,7 +138,7 @@ fn metadata() -> EventMetadata {
         event_id: Uuid::now_v7(),
         occurred_at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
         actor: "operator".into(),
-        dialect: Dialect::Cli,
+        dialect: DialectName::CLI,
         request_id: "1".into(),
         correlation_id: "1".into(),
         causation_id: Uuid::now_v7(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use photolog_domain::{
-    AccountId, Content, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
+    AccountId, Content, DialectName, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
 };
 use photolog_projector::settings::RelaySettings;
 use photolog_projector::{Finding, ImageView, Projector, Status, verify};
@@ -58,7 +58,7 @@ impl World {
             event_id: Uuid::now_v7(),
             occurred_at: at,
             actor: "operator".into(),
-            dialect: Dialect::Cli,
+            dialect: DialectName::CLI,
             request_id: "1".into(),
             correlation_id: "1".into(),
             causation_id: Uuid::now_v7(),

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use photolog_domain::{Account, AccountEvent, Dialect, EventMetadata};
+use photolog_domain::{Account, AccountEvent, DialectName, EventMetadata};
 use photolog_store::{Conditions, MasterKeyFile, Store, StoreConfig, StoreError};
 use sqlx::SqlitePool;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ async fn open_an_account(store: &Store) -> Result<(), StoreError> {
         event_id: Uuid::now_v7(),
         occurred_at: at,
         actor: "operator".into(),
-        dialect: Dialect::Cli,
+        dialect: DialectName::CLI,
         request_id: "1".into(),
         correlation_id: "1".into(),
         causation_id: Uuid::now_v7(),

@@ -11,7 +11,7 @@ use crate::cli::new_key::print_new_key;
 use crate::cli::output::print;
 use crate::cli::table::{ListFormat, ResultFormat, Table, print_json};
 use crate::operator::Operator;
-use crate::operator_commands::{execute, open_account};
+use crate::operator_commands::{execute_on_account, open_account};
 
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
@@ -117,7 +117,7 @@ impl AccountAction {
             Self::Reopen { account } => (account, AccountCommand::Reopen),
         };
         let conditions = Conditions::default();
-        let changed = execute(store, operator, account, command, &conditions).await?;
+        let changed = execute_on_account(store, operator, account, command, conditions).await?;
         let state = changed.state().ok_or(AccountError::NotFound)?;
         print(format_args!(
             "account {account} ({}) is {}, with {}",

@@ -16,7 +16,7 @@ use crate::cli::output::print;
 use crate::cli::table::{ListFormat, NOTHING, ResultFormat, Table, print_json};
 use crate::clock::now;
 use crate::operator::Operator;
-use crate::operator_commands::{execute, issue_key};
+use crate::operator_commands::{execute_on_account, issue_key};
 
 /// What to do with access keys.
 #[derive(Debug, Subcommand)]
@@ -154,7 +154,7 @@ impl KeyAction {
             }
             Self::Revoke { account, key } => {
                 let revoke = AccountCommand::RevokeKey { key_id: key };
-                execute(store, operator, account, revoke, &Conditions::default()).await?;
+                execute_on_account(store, operator, account, revoke, Conditions::default()).await?;
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use photolog_store::{Conditions, Store};
 use super::output::try_to_print;
 use crate::auth::secret::NewKey;
 use crate::operator::Operator;
-use crate::operator_commands::execute;
+use crate::operator_commands::execute_on_account;
 
 /// Prints a new key, which is shown once. One that nobody saw is revoked.
 ///
@@ -25,7 +25,7 @@ pub(crate) async fn print_new_key(
     let revoke = AccountCommand::RevokeKey {
         key_id: new.key_id.clone(),
     };
-    execute(store, operator, account, revoke, &Conditions::default()).await?;
+    execute_on_account(store, operator, account, revoke, Conditions::default()).await?;
     Err(anyhow::Error::from(error).context(format!(
         "the key {} of account {account} could not be printed, and was revoked",
         new.key_id

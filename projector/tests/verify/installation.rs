@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cqrs_es::Aggregate;
 use photolog_domain::{
-    Account, AccountEvent, AccountId, Content, ContentHash, Dialect, EventMetadata, Image,
+    Account, AccountEvent, AccountId, Content, ContentHash, DialectName, EventMetadata, Image,
     ImageEvent, ImageId, Key, KeyVerifiers, Master, MediaType, Scope, Timestamp,
 };
 use photolog_projector::settings::RelaySettings;
@@ -216,7 +216,7 @@ async fn append_if<A: StoredAggregate>(
         event_id: Uuid::now_v7(),
         occurred_at: at(),
         actor: "operator".into(),
-        dialect: Dialect::Cli,
+        dialect: DialectName::CLI,
         request_id: "1".into(),
         correlation_id: "1".into(),
         causation_id: Uuid::now_v7(),

@@ -194,7 +194,7 @@ impl ImageTables for Postgres {
         let epoch = self.sequencing.epoch.load(Ordering::Relaxed);
         if step.from > 0 {
             return self
-                .hot
+                .unpinged
                 .ask(async |connection| move_on(connection, step, rows, epoch).await)
                 .await;
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use photolog_domain::{
-    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master,
-    MediaType, Timestamp,
+    AccountId, Content, ContentHash, DialectName, EventMetadata, Image, ImageEvent, ImageId,
+    Master, MediaType, Timestamp,
 };
 use photolog_store::{
     Appended, ArchivedEvent, Bookmark, Columns, Conditions, LogTail, MasterKeyFile, Snapshot,
@@ -197,7 +197,7 @@ pub(crate) fn metadata() -> EventMetadata {
         event_id: Uuid::now_v7(),
         occurred_at: at(),
         actor: "plk_abcdefghijklmnop".into(),
-        dialect: Dialect::Moov,
+        dialect: DialectName::MOOV,
         request_id: "request-1".into(),
         correlation_id: "request-1".into(),
         causation_id: Uuid::now_v7(),

@@ -6,42 +6,39 @@ use crate::workspace;
 /// The layers of a crate, the lowest first; a file belongs to the longest path that it begins with.
 type Layers = &'static [&'static [&'static str]];
 
-/// What opens or serves an HTTP API, from the bytes up to the programs.
+/// What serves an HTTP API, from the bytes up to the server.
 const API: Layers = &[
     &[
         "auth/",
-        "cli/output.rs",
-        "cli/table.rs",
         "clock.rs",
         "config.rs",
-        "edge/push.rs",
+        "edge_push.rs",
         "error.rs",
-        "feed/events.rs",
-        "feed/live.rs",
         "health.rs",
         "http/",
-        "installation.rs",
         "limits.rs",
+        "live_feed/",
         "operator.rs",
         "picture/",
         "unrepeated.rs",
     ],
     &["app.rs"],
-    &["executor.rs", "operator_commands.rs", "cli/new_key.rs"],
-    &[
-        "route.rs",
-        "dialect/",
-        "edge/",
-        "feed/",
-        "front_page/",
-        "history/",
-        "openapi/",
-        "ops.rs",
-    ],
+    &["past_image.rs"],
+    &["executor.rs"],
+    &["operator_commands.rs", "route.rs"],
+    &["dialect/"],
     &["routes.rs"],
     &["pipeline.rs"],
-    &["serve.rs", "cli/"],
+    &["serve.rs"],
     &["fuzz.rs", "lib.rs"],
+];
+
+/// The program: what an installation is, what it does, and the operator's commands.
+const PHOTOLOG: Layers = &[
+    &["installation.rs", "output.rs"],
+    &["first_start.rs"],
+    &["roles.rs", "cli/"],
+    &["main.rs"],
 ];
 
 /// Data types, the backends, the store.

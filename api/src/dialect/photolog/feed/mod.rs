@@ -3,15 +3,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | the endpoint: pages of JSON, or server-sent events |
-//! | `events` | entries of the log as events of an account |
-//! | [`live`] | one reader of the log for all listeners of this process |
 //! | `listener` | one listener: catches up from the log, then hears what is new |
 //!
 //! Both forms carry [`CloudEvent`]s, as JetStream does; see `docs/events.md`.
 
-pub(crate) mod events;
 mod listener;
-pub mod live;
 
 use crate::app::SharedApp;
 use crate::auth::access::LongAccess;
@@ -21,7 +17,7 @@ use crate::http::memory::Holder;
 use crate::http::response::json;
 use crate::http::{Request, Response};
 use crate::limits::PAGE_BYTES;
-use events::{BATCH, to_events};
+use crate::live_feed::events::{BATCH, to_events};
 use futures::TryStreamExt;
 use http::StatusCode;
 use photolog_domain::{ImageEvent, ImageId};

@@ -3,9 +3,10 @@
 use photolog_domain::ImageEvent;
 use serde_json::{Value, json};
 
-use super::operation::{Operation, schema};
+use crate::dialect::operation::{Operation, schema};
 
-pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
+/// What people must know of a route.
+pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/accounts/{account}/images/{image}/history") => history(),
         ("GET", "/accounts/{account}/events") => feed(),
@@ -125,7 +126,8 @@ fn history() -> Operation {
         )
 }
 
-pub(super) fn schemas() -> Value {
+/// The types of its bodies.
+pub fn schemas() -> Value {
     let text = json!({ "type": "string" });
     json!({
         "History": {

@@ -13,12 +13,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use warp::sse::Event;
 
-use super::events::{BATCH, to_events};
 use super::{BATCH_BYTES, Filter};
 use crate::app::SharedApp;
 use crate::auth::access::LongAccess;
 use crate::error::ApiError;
 use crate::http::memory::Holder;
+use crate::live_feed::events::{BATCH, to_events};
 
 /// Read ahead for one listener, at most so many bytes and one event.
 const KEPT_BYTES: usize = 256 << 10;

@@ -2,7 +2,7 @@
 
 use cqrs_es::Aggregate;
 use photolog_domain::{
-    Dialect, Image, ImageEvent, ImageState, Metadata, MetadataKey, Name, Timestamp,
+    DialectName, Image, ImageEvent, ImageState, Metadata, MetadataKey, Name, Timestamp,
 };
 use photolog_store::{ActorNames, Recorded};
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_name: Option<Name>,
     /// Through which dialect.
-    pub dialect: Dialect,
+    pub dialect: DialectName,
     /// Why, when the client said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -207,7 +207,7 @@ mod tests {
                 event_id: Uuid::nil(),
                 occurred_at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
                 actor: "plk_abcdefghijklmnop".into(),
-                dialect: Dialect::Moov,
+                dialect: DialectName::MOOV,
                 request_id: "r-1".into(),
                 correlation_id: "r-1".into(),
                 causation_id: Uuid::nil(),

@@ -5,10 +5,10 @@ use photolog_projector::CloudEvent;
 use photolog_store::{LogEntry, Store, StoreError};
 
 /// Entries of the log read at once: their events may be large.
-pub(super) const BATCH: u32 = 100;
+pub const BATCH: u32 = 100;
 
 /// An account's entries as its clients see them: those of images, with the names of the keys that wrote.
-pub(super) async fn to_events(
+pub async fn to_events(
     store: &Store,
     account: AccountId,
     entries: Vec<LogEntry>,

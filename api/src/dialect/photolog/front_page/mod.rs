@@ -4,10 +4,9 @@
 //! do, gets the page.
 
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 
 use crate::app::SharedApp;
-use crate::dialect::openstack::versions;
 use crate::error::ApiError;
 use crate::http::response::{set, with_body};
 use crate::http::{Request, Response};
@@ -23,21 +22,7 @@ const PAGE: &str = concat!(
 const PAGE_POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const SAMPLE: &[u8] = include_bytes!("../../../docs/sample.jpg");
-
-/// `GET /`: the page for browsers, OpenStack's versions for everybody else.
-///
-/// # Errors
-/// None.
-pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
-    let mut response = if wants_page(request.header("accept").unwrap_or_default()) {
-        page(&app.public_url)
-    } else {
-        versions::all(app, request).await?
-    };
-    set(&mut response, VARY, "Accept");
-    Ok(response)
-}
+const SAMPLE: &[u8] = include_bytes!("../../../../../docs/sample.jpg");
 
 /// `GET /sample.jpg`: a picture to upload.
 ///
@@ -50,13 +35,19 @@ pub async fn sample(_app: SharedApp, _request: Request) -> Result<Response, ApiE
     Ok(response)
 }
 
-fn page(public_url: &str) -> Response {
+/// The page, for clients that reach us at `public_url`.
+pub fn page(public_url: &str) -> Response {
     let text = PAGE.replace("{url}", &escaped(public_url));
     let mut response = with_body(StatusCode::OK, "text/html; charset=utf-8", text);
     set(&mut response, CONTENT_SECURITY_POLICY, PAGE_POLICY);
     set(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(&mut response, CACHE_CONTROL, "no-store");
     response
+}
+
+/// Whether the client wants to see the page.
+pub fn is_wanted(request: &Request) -> bool {
+    wants_page(request.header("accept").unwrap_or_default())
 }
 
 /// Whether HTML is named, and preferred to JSON where that is named too.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::operation::{Operation, schema};
+use crate::dialect::operation::{Operation, schema};
 
-pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
+/// What people must know of a route.
+pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/v2.1/images/{image}/metadata") => {
             Operation::new("All metadata").answer(200, "All", schema("OpenStackMetadata"))
@@ -99,7 +100,8 @@ fn version(summary: &'static str) -> Operation {
     Operation::new(summary).answer(200, "The version", body)
 }
 
-pub(super) fn schemas() -> Value {
+/// The types of its bodies.
+pub fn schemas() -> Value {
     let text = json!({ "type": "string" });
     let time = json!({ "type": "string", "format": "date-time" });
     let links = json!({ "type": "array", "items": schema("OpenStackLink") });

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use cqrs_es::Aggregate;
-use photolog_domain::{AccountId, Image, ImageError, ImageEvent, ImageId, ImageState};
+use photolog_domain::{AccountId, Image, ImageEvent, ImageId};
 use photolog_store::{Recorded, Store};
 
 use super::entry::{Entry, csv_head, csv_row, entries, json_line};
-use super::filter::{BATCH, Filter, Format};
+use super::filter::{Filter, Format};
 use crate::error::ApiError;
 use crate::http::compute::compute;
 use crate::limits::PAGE_BYTES;
+use crate::past_image::{BATCH, first_events};
 
 /// A stream of events and how far we have come.
 pub struct Walk {
@@ -43,19 +43,15 @@ impl Walk {
         account: AccountId,
         image: ImageId,
     ) -> Result<Self, ApiError> {
-        let mut walk = Self {
+        let batch = first_events(store, account, image).await?;
+        Ok(Self {
             store: store.clone(),
             account,
             image,
             state: Image::default(),
-            batch: Vec::new(),
-            reached: 0,
-        };
-        walk.read().await?;
-        match walk.batch.first().map(|first| &first.event) {
-            Some(ImageEvent::Uploaded { account: owner, .. }) if *owner == account => Ok(walk),
-            _ => Err(ImageError::NotFound.into()),
-        }
+            reached: batch.last().map_or(0, |last| last.sequence),
+            batch,
+        })
     }
 
     async fn read(&mut self) -> Result<(), ApiError> {
@@ -65,28 +61,6 @@ impl Walk {
             self.reached = last.sequence;
         }
         Ok(())
-    }
-
-    /// The image as it was while `reached` held, with its sequence.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn fold_while(
-        mut self,
-        reached: impl Fn(&Recorded<ImageEvent>) -> bool,
-    ) -> Result<Option<(u64, ImageState)>, ApiError> {
-        let mut sequence = 0;
-        while !self.batch.is_empty() {
-            for recorded in mem::take(&mut self.batch) {
-                if !reached(&recorded) {
-                    return Ok(self.state.state().map(|state| (sequence, state.clone())));
-                }
-                sequence = recorded.sequence;
-                self.state.apply(recorded.event);
-            }
-            self.read().await?;
-        }
-        Ok(self.state.state().map(|state| (sequence, state.clone())))
     }
 
     /// The wanted ones of the next events, written by `write`; empty at the end of the stream.

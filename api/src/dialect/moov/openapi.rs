@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::operation::{Operation, schema};
+use crate::dialect::operation::{Operation, schema};
 
-pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
+/// What people must know of a route.
+pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/images/{image}") => public_picture(),
         ("GET", "/accounts/{account}/images") => {
@@ -111,7 +112,8 @@ fn form() -> Value {
     })
 }
 
-pub(super) fn schemas() -> Value {
+/// The types of its bodies.
+pub fn schemas() -> Value {
     let text = json!({ "type": "string" });
     let alt_text =
         json!({ "type": ["string", "null"], "maxLength": 125, "pattern": "^[^\\u0000]*$" });

@@ -4,13 +4,14 @@
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
-use super::filter::{BATCH_BYTES, Filter, Format};
+use super::filter::{Filter, Format};
 use super::walk::{Walk, beginning, line};
 use crate::app::SharedApp;
 use crate::auth::access::LongAccess;
 use crate::error::ApiError;
 use crate::http::answers::{PIECE_BYTES, Reader};
 use crate::http::memory::Holder;
+use crate::past_image::BATCH_BYTES;
 
 /// An export under way.
 pub struct Export {

@@ -8,12 +8,6 @@ use super::entry::Entry;
 use crate::error::ApiError;
 use crate::http::Request;
 
-/// Events of a stream that are in memory at once. One has a quarter of a mebibyte at most.
-pub(super) const BATCH: u32 = 25;
-
-/// What a batch takes in memory: read, folded, with before and after, and written.
-pub(super) const BATCH_BYTES: u64 = 4 * BATCH as u64 * (256 << 10);
-
 /// What the client wants to see.
 #[derive(Clone, Debug)]
 pub struct Filter {

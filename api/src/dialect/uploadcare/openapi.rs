@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::operation::{Operation, schema};
+use crate::dialect::operation::{Operation, schema};
 
-pub(super) fn describe(method: &str, pattern: &str) -> Option<Operation> {
+/// What people must know of a route.
+pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/files") => list(),
         ("GET", "/files/{image}") => {
@@ -67,7 +68,8 @@ fn list() -> Operation {
         .answer(200, "A page", schema("UploadcareList"))
 }
 
-pub(super) fn schemas() -> Value {
+/// The types of its bodies.
+pub fn schemas() -> Value {
     let time = json!({ "type": ["string", "null"], "format": "date-time" });
     let link = json!({ "type": ["string", "null"], "format": "uri" });
     json!({

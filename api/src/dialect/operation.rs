@@ -1,13 +1,35 @@
-//! What is said of one route, and how it is written.
+//! How a dialect and its routes are described in OpenAPI.
 
-use photolog_domain::Dialect;
 use serde_json::{Value, json};
 
-use crate::dialect::uploadcare;
 use crate::route::Route;
 
-/// A description. What follows from the route itself is not in it.
-pub(super) struct Operation {
+/// What the routes of a dialect have in common.
+pub struct Description {
+    /// Its name among the tags.
+    pub tag: &'static str,
+    /// What it is, in a sentence.
+    pub about: &'static str,
+    /// Whether the vendor writes a slash behind each path.
+    pub ends_with_slash: bool,
+    /// The media type of its answers.
+    pub media_type: &'static str,
+    /// The media type of its failures.
+    pub failure_media_type: &'static str,
+    /// The schema of its failures.
+    pub failure: &'static str,
+    /// How a request may prove its key: names of security schemes.
+    pub credentials: &'static [&'static str],
+    /// The security schemes that it brings.
+    pub security_schemes: Value,
+    /// The schemas that it brings.
+    pub schemas: Value,
+    /// Values of paths that are no ids: name and schema.
+    pub parameters: Vec<(&'static str, Value)>,
+}
+
+/// What people must know of a route. What follows from the route itself is not in it.
+pub struct Operation {
     summary: &'static str,
     security: Option<Value>,
     parameters: Vec<Value>,
@@ -17,7 +39,7 @@ pub(super) struct Operation {
 
 impl Operation {
     /// One line for people.
-    pub(super) fn new(summary: &'static str) -> Self {
+    pub fn new(summary: &'static str) -> Self {
         Self {
             summary,
             security: None,
@@ -28,13 +50,13 @@ impl Operation {
     }
 
     /// Credentials that the route's handler checks itself.
-    pub(super) fn guarded_by(mut self, scheme: &'static str) -> Self {
+    pub fn guarded_by(mut self, scheme: &'static str) -> Self {
         self.security = Some(json!([{ scheme: [] }]));
         self
     }
 
     /// A value in the query.
-    pub(super) fn query(mut self, name: &str, description: &str, schema: Value) -> Self {
+    pub fn query(mut self, name: &str, description: &str, schema: Value) -> Self {
         self.parameters.push(json!({
             "name": name, "in": "query", "description": description, "schema": schema,
         }));
@@ -42,7 +64,7 @@ impl Operation {
     }
 
     /// A header of the request.
-    pub(super) fn header(mut self, name: &str, description: &str, schema: Value) -> Self {
+    pub fn header(mut self, name: &str, description: &str, schema: Value) -> Self {
         self.parameters.push(json!({
             "name": name, "in": "header", "description": description, "schema": schema,
         }));
@@ -50,7 +72,7 @@ impl Operation {
     }
 
     /// The headers of every write to an image.
-    pub(super) fn image_write(self) -> Self {
+    pub fn image_write(self) -> Self {
         self.header(
             "If-Match",
             "The `ETag` of an earlier answer; 412 when the image has changed since.",
@@ -64,18 +86,18 @@ impl Operation {
     }
 
     /// A body in JSON.
-    pub(super) fn body(self, schema: Value) -> Self {
+    pub fn body(self, schema: Value) -> Self {
         self.body_as("application/json", json!({ "schema": schema }))
     }
 
     /// A body in another media type.
-    pub(super) fn body_as(mut self, media_type: &'static str, content: Value) -> Self {
+    pub fn body_as(mut self, media_type: &'static str, content: Value) -> Self {
         self.body = Some(json!({ "required": true, "content": { media_type: content } }));
         self
     }
 
     /// The same body as a form.
-    pub(super) fn or_form(mut self) -> Self {
+    pub fn or_form(mut self) -> Self {
         if let Some(body) = &mut self.body {
             let content = body["content"]["application/json"].clone();
             body["content"]["application/x-www-form-urlencoded"] = content;
@@ -84,44 +106,44 @@ impl Operation {
     }
 
     /// An answer in the dialect's JSON.
-    pub(super) fn answer(self, status: u16, description: &str, schema: Value) -> Self {
+    pub fn answer(self, status: u16, description: &str, schema: Value) -> Self {
         let answer = json!({ "description": description, "content": { "": { "schema": schema } } });
         self.other_answer(status, answer)
     }
 
     /// An answer without a body.
-    pub(super) fn empty(self, status: u16, description: &str) -> Self {
+    pub fn empty(self, status: u16, description: &str) -> Self {
         self.other_answer(status, json!({ "description": description }))
     }
 
     /// An answer that is said in full.
-    pub(super) fn other_answer(mut self, status: u16, answer: Value) -> Self {
+    pub fn other_answer(mut self, status: u16, answer: Value) -> Self {
         self.answers.push((status, answer));
         self
     }
 
-    /// The operation object.
-    pub(super) fn write(self, route: &Route) -> Value {
+    /// The operation object of a route.
+    pub fn write(self, route: &Route, dialect: &Description) -> Value {
         let named = route.pattern.split('/').filter_map(|part| {
             let name = part.strip_prefix('{')?.strip_suffix('}')?;
-            Some(path_parameter(route, name))
+            Some(path_parameter(route, dialect, name))
         });
-        let mut responses = json!({ "default": failure(route.dialect) });
+        let mut responses = json!({ "default": failure(dialect) });
         for (status, mut answer) in self.answers {
             // The dialect's own media type takes the empty name's place.
             if let Some(content) = answer.pointer_mut("/content/") {
                 let content = content.take();
-                answer["content"] = json!({ media_type(route.dialect): content });
+                answer["content"] = json!({ dialect.media_type: content });
             }
             responses[status.to_string()] = answer;
         }
         let mut operation = json!({
             "operationId": operation_id(route),
-            "tags": [tag(route.dialect)],
+            "tags": [dialect.tag],
             "summary": self.summary,
             "parameters": named.chain(self.parameters).collect::<Vec<_>>(),
             "responses": responses,
-            "security": self.security.unwrap_or_else(|| security(route)),
+            "security": self.security.unwrap_or_else(|| security(route, dialect)),
         });
         if let Some(scope) = route.scope() {
             operation["description"] = json!(format!("Needs the scope `{scope}`."));
@@ -134,19 +156,19 @@ impl Operation {
 }
 
 /// A reference to a type.
-pub(super) fn schema(name: &str) -> Value {
+pub fn schema(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn path_parameter(route: &Route, name: &str) -> Value {
-    let schema = match name {
-        "key" if route.dialect == Dialect::Uploadcare => schema("UploadcareKey"),
-        "key" => schema("OpenStackKey"),
-        "digest" => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
-        "image" if !route.pattern.contains("/{account}/") && route.scope().is_none() => {
+fn path_parameter(route: &Route, dialect: &Description, name: &str) -> Value {
+    let own = dialect.parameters.iter().find(|(own, _)| *own == name);
+    let is_public = !route.pattern.contains("/{account}/") && route.scope().is_none();
+    let schema = match own {
+        Some((_, schema)) => schema.clone(),
+        None if name == "image" && is_public => {
             json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{21}$" })
         }
-        _ => json!({ "type": "string", "format": "uuid" }),
+        None => json!({ "type": "string", "format": "uuid" }),
     };
     json!({ "name": name, "in": "path", "required": true, "schema": schema })
 }
@@ -166,43 +188,18 @@ fn operation_id(route: &Route) -> String {
     id
 }
 
-fn tag(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Moov => "moov",
-        Dialect::Uploadcare => "uploadcare",
-        Dialect::OpenStack => "openstack",
-        Dialect::Photolog | Dialect::Cli => "photolog",
-    }
-}
-
-fn security(route: &Route) -> Value {
-    match (route.scope(), route.dialect) {
-        (None, _) => json!([]),
-        (Some(_), Dialect::Uploadcare) => json!([{ "uploadcare": [] }]),
-        (Some(_), Dialect::OpenStack) => json!([{ "keystone": [] }]),
-        (Some(_), Dialect::Moov | Dialect::Photolog | Dialect::Cli) => {
-            json!([{ "basic": [] }, { "bearer": [] }])
-        }
-    }
-}
-
-fn media_type(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Uploadcare => uploadcare::MEDIA_TYPE,
-        _ => "application/json",
+fn security(route: &Route, dialect: &Description) -> Value {
+    let names = dialect.credentials.iter();
+    match route.scope() {
+        None => json!([]),
+        Some(_) => names.map(|name| json!({ *name: [] })).collect(),
     }
 }
 
 /// Every failure of a dialect has the same shape.
-fn failure(dialect: Dialect) -> Value {
-    let (media_type, name) = match dialect {
-        Dialect::Moov => ("application/json", "MoovError"),
-        Dialect::Uploadcare => (uploadcare::MEDIA_TYPE, "UploadcareError"),
-        Dialect::OpenStack => ("application/json", "OpenStackFault"),
-        Dialect::Photolog | Dialect::Cli => ("application/problem+json", "Problem"),
-    };
+fn failure(dialect: &Description) -> Value {
     json!({
         "description": "Any failure; 429 and 503 carry `Retry-After`, 405 `Allow`.",
-        "content": { media_type: { "schema": schema(name) } },
+        "content": { dialect.failure_media_type: { "schema": schema(dialect.failure) } },
     })
 }

@@ -1,6 +1,8 @@
 //! One reader of the log for all listeners of this process: thousands that wait cost nothing but
 //! their connections, and an event wakes only those of its account.
 
+pub mod events;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use photolog_telemetry::metric;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 
-use super::events::{BATCH, to_events};
+use events::{BATCH, to_events};
 
 /// Events kept for a listener that is slow; one that is slower reads them from the log.
 const BACKLOG: usize = 64;

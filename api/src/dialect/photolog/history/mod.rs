@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`show`](mod@show) | the endpoint, and an image as it was |
+//! | [`show`](mod@show) | the endpoint |
 //! | [`filter`] | which events, in which form |
 //! | [`entry`] | one event with its before and after |
 //! | [`walk`] | through a stream, some events at a time |
@@ -16,5 +16,4 @@ pub mod filter;
 pub mod show;
 pub mod walk;
 
-pub use filter::{Filter, Format};
-pub use show::{fold_while, image_at, show};
+pub use show::show;

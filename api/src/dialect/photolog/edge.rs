@@ -1,8 +1,6 @@
 //! What an edge asks of the origin: which picture a link shows now, and the master to render it
-//! from. Only for callers that know the shared secret; without one set, there is nothing here. [`push`]
+//! from. Only for callers that know the shared secret; without one set, there is nothing here. [`edge_push`](crate::edge_push)
 //! is the other way: edges are told what has changed.
-
-pub mod push;
 
 use crate::app::SharedApp;
 use crate::error::ApiError;

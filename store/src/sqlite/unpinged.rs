@@ -14,20 +14,20 @@ use crate::StoreError;
 /// A few connections that only read. A question that is given up in the middle leaves nothing
 /// behind: its connection's own thread ends it.
 #[derive(Debug)]
-pub(super) struct HotReaders {
+pub(super) struct UnpingedReaders {
     idle: Mutex<Vec<SqliteConnection>>,
     permits: Semaphore,
 }
 
 /// A connection in use; goes back when dropped.
-pub(super) struct HotReader<'a> {
-    readers: &'a HotReaders,
+pub(super) struct UnpingedReader<'a> {
+    readers: &'a UnpingedReaders,
     /// `None` once closed, and while it goes back.
     connection: Option<SqliteConnection>,
     _permit: SemaphorePermit<'a>,
 }
 
-impl HotReaders {
+impl UnpingedReaders {
     pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, StoreError> {
         let mut idle = Vec::new();
         for _ in 0..READERS {
@@ -42,12 +42,12 @@ impl HotReaders {
     }
 
     /// Waits for a connection.
-    pub(super) async fn take(&self) -> Result<HotReader<'_>, StoreError> {
+    pub(super) async fn take(&self) -> Result<UnpingedReader<'_>, StoreError> {
         let permit = timeout(BUSY_TIMEOUT, self.permits.acquire())
             .await
             .map_err(|_| StoreError::Unavailable(sqlx::Error::PoolTimedOut))?
             .map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed))?;
-        Ok(HotReader {
+        Ok(UnpingedReader {
             readers: self,
             connection: self.lock().pop(),
             _permit: permit,
@@ -70,7 +70,7 @@ impl HotReaders {
     }
 }
 
-impl HotReader<'_> {
+impl UnpingedReader<'_> {
     /// The connection, to ask by.
     pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         let closed = StoreError::Unavailable(sqlx::Error::PoolClosed);
@@ -78,7 +78,7 @@ impl HotReader<'_> {
     }
 }
 
-impl Drop for HotReader<'_> {
+impl Drop for UnpingedReader<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take()
             && !self.readers.permits.is_closed()

@@ -1,12 +1,12 @@
 //! Failures on our own endpoints: problem details (RFC 9457).
 
 use http::StatusCode;
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
+use crate::dialect::answer::Answer;
 use crate::error::{ApiError, Kind};
 use crate::http::Response;
-use crate::http::response::{json_as, set};
+use crate::http::response::json_as;
 
 /// Writes a failure.
 pub fn response(error: &ApiError) -> Response {
@@ -36,22 +36,5 @@ pub fn response(error: &ApiError) -> Response {
         "status": status.as_u16(),
         "detail": error.message,
     });
-    let mut response = json_as(status, "application/problem+json", &body);
-    add_hints(&mut response, error);
-    response
-}
-
-/// Headers that go with a kind of failure in every dialect.
-pub fn add_hints(response: &mut Response, error: &ApiError) {
-    match error.kind {
-        Kind::Unavailable { retry_after } => {
-            let seconds = retry_after.as_secs().max(1).to_string();
-            set(response, RETRY_AFTER, &seconds);
-        }
-        Kind::RateLimited { retry_after } => {
-            set(response, RETRY_AFTER, &retry_after.to_string());
-        }
-        Kind::Unauthenticated => set(response, WWW_AUTHENTICATE, "Basic realm=\"photolog\""),
-        _ => {}
-    }
+    json_as(status, "application/problem+json", &body).with_hints(error)
 }

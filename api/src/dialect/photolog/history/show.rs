@@ -1,16 +1,15 @@
-//! The endpoint, and an image as it was.
+//! The endpoint.
 
 use bytes::Bytes;
 use futures::Stream;
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
-use photolog_domain::{AccountId, ImageEvent, ImageId, ImageState};
-use photolog_store::Recorded;
+use photolog_domain::ImageId;
 use sync_wrapper::SyncStream;
 use warp::Reply;
 
 use super::export::Export;
-use super::filter::{BATCH_BYTES, Filter, Format};
+use super::filter::{Filter, Format};
 use super::walk::Walk;
 use crate::app::{App, SharedApp};
 use crate::auth::access::LongAccess;
@@ -18,6 +17,7 @@ use crate::error::ApiError;
 use crate::http::memory::Holder;
 use crate::http::response::{no_store, set, with_body};
 use crate::http::{Request, Response};
+use crate::past_image::BATCH_BYTES;
 
 const DEFAULT_LIMIT: u64 = 100;
 
@@ -95,34 +95,4 @@ fn next_url(app: &App, request: &Request, cursor: u64) -> String {
         .map(|pair| format!("{pair}&"))
         .collect::<String>();
     format!("{}{path}?{kept}cursor={cursor}", app.public_url)
-}
-
-/// An image of the caller's account as it was while `reached` held.
-///
-/// # Errors
-/// `NotFound` when it is not the caller's.
-pub async fn image_at(
-    app: &App,
-    request: &Request,
-    image: ImageId,
-    reached: impl Fn(&Recorded<ImageEvent>) -> bool,
-) -> Result<Option<(u64, ImageState)>, ApiError> {
-    let account = request.caller()?.account;
-    fold_while(app, account, image, reached).await
-}
-
-/// An image of an account as it was while `reached` held.
-///
-/// # Errors
-/// `NotFound` when it is not the account's.
-pub async fn fold_while(
-    app: &App,
-    account: AccountId,
-    image: ImageId,
-    reached: impl Fn(&Recorded<ImageEvent>) -> bool,
-) -> Result<Option<(u64, ImageState)>, ApiError> {
-    let holder = Holder::Account(account);
-    let _turn = app.reads.turn(holder, BATCH_BYTES).await?;
-    let walk = Walk::begin(&app.store, account, image).await?;
-    walk.fold_while(reached).await
 }
