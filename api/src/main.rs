@@ -90,7 +90,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Key(action) => action.run(&find_store(&place).await?, &operator).await,
         Command::History(history) => history.run(&find_store(&place).await?).await,
-        Command::Rebuild { projection } => cli::rebuild::run(&place, projection).await,
+        Command::Rebuild { projection } => cli::rebuild::run(&place, projection.as_deref()).await,
         Command::Verify(arguments) => return Ok(verify(&place, &arguments).await),
         Command::MasterKey(action) => action.run(&place).await,
         Command::Backup {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use photolog_domain::{AccountId, Scope};
 use photolog_projector::settings::RelaySettings;
-use photolog_projector::{ImageView, Projector};
+use photolog_projector::{Projector, projections};
 use photolog_store::{Store, private};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -105,7 +105,7 @@ pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Resu
             if store.accounts().await?.is_empty() {
                 welcome(place, &store, &app.public_url).await?;
             }
-            let projector = Projector::new(store.clone(), relay);
+            let projector = Projector::new(store.clone(), relay, projections());
             let projector = tokio::spawn(projector.run(stops));
             catch_up(&store).await?;
             Some(projector)
@@ -159,22 +159,21 @@ fn reads(limits: &Limits) -> Arc<FairQueue> {
     FairQueue::new("read", allowed)
 }
 
-/// Lets the projection come to the end of the log, so that the first list after a crash shows
+/// Lets the projections come to the end of the log, so that the first list after a crash shows
 /// everything that was acknowledged before it. A projection that stands still must not keep
 /// writes and single reads from being served, so there is an end to the patience.
 async fn catch_up(store: &Store) -> anyhow::Result<()> {
     let head = store.log_head().await?;
     let started = Instant::now();
-    while store
-        .checkpoint(ImageView::NAME, ImageView::VERSION)
-        .await?
-        < head
-    {
-        if started.elapsed() > PATIENCE {
-            tracing::warn!(head, "serving before the read models have caught up");
-            break;
+    for projection in projections() {
+        let (name, version) = (projection.name(), projection.version());
+        while store.checkpoint(name, version).await? < head {
+            if started.elapsed() > PATIENCE {
+                tracing::warn!(head, name, "serving before the read models have caught up");
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())
 }

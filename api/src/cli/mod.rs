@@ -15,6 +15,7 @@ pub mod verify;
 
 use crate::config::{Place, Serving};
 use crate::operator::Operator;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 pub use command_line::unknown_variables;
 use photolog_projector::settings::RelaySettings;
@@ -93,9 +94,9 @@ pub enum Command {
     MasterKey(master_key::MasterKeyAction),
     /// Build a read model anew from the log, while reads and writes go on
     Rebuild {
-        /// Which
-        #[arg(default_value = "image_view")]
-        projection: rebuild::Projection,
+        /// Which; all of them by default
+        #[arg(value_parser = PossibleValuesParser::new(rebuild::names()))]
+        projection: Option<String>,
     },
     /// Check the log, everything that follows from it, and every picture; changes nothing
     ///

@@ -10,7 +10,7 @@ use photolog_domain::{
     ImageEvent, ImageId, Key, KeyVerifiers, Master, MediaType, Scope, Timestamp,
 };
 use photolog_projector::settings::RelaySettings;
-use photolog_projector::{Head, Projector, Report, VerifyError, verify};
+use photolog_projector::{Head, Projector, Report, VerifyError, projections, verify};
 use photolog_store::{
     BlobConfig, Blobs, Conditions, Idempotency, MasterKeyFile, NewTokenFamily, Store, StoreConfig,
     StoredAggregate,
@@ -74,8 +74,9 @@ impl Installation {
         let store = self.open().await;
         let blobs = Blobs::open(&self.blobs()).await.unwrap();
         let (stop, stops) = watch::channel(false);
-        let projector =
-            tokio::spawn(Projector::new(store.clone(), RelaySettings::default()).run(stops));
+        let projector = tokio::spawn(
+            Projector::new(store.clone(), RelaySettings::default(), projections()).run(stops),
+        );
         let account = open_account(&store, KEY, 7).await;
         open_account(&store, OTHER_KEY, 8).await;
         let first = upload(&store, &blobs, account, b"one").await;

@@ -92,6 +92,7 @@ conformance! {
         a_sleeping_reader_is_woken;
     view:
         rows_and_checkpoint_move_together,
+        a_checkpoint_moves_alone_and_is_forgotten,
         a_row_never_goes_back,
         lists_are_newest_first_and_paged,
         lists_are_filtered_turned_and_resumed,

@@ -9,22 +9,14 @@ use cqrs_es::Aggregate;
 use photolog_domain::{Image, ImageEvent, ImageId};
 use photolog_store::{ImageRow, LogEntry, Position, RebuiltView, Store, StoreError, Swapped};
 
-use crate::image_view::{Fold, ImageView, image_of};
+use super::{Fold, ImageView, image_of};
+use crate::projection::RebuildProgress;
 
 /// Entries in one read.
 const BATCH: u32 = 10_000;
 
 /// Rows in one statement.
 const ROWS: usize = 5_000;
-
-/// How far a rebuild has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// The position that was folded last.
-    pub position: Position,
-    /// Where the log ends.
-    pub head: Position,
-}
 
 /// The images folded so far.
 #[derive(Default)]
@@ -35,16 +27,19 @@ struct Folds {
     position: Position,
 }
 
-/// Rebuilds the image view; says from time to time how far it has come.
+/// Rebuilds the image view, and reports from time to time how far it has come.
 ///
 /// # Errors
 /// When another process rebuilds it, the database fails, or an entry cannot be projected; the view in
 /// use stays as it is.
-pub async fn rebuild(store: &Store, mut tell: impl FnMut(Progress)) -> Result<(), StoreError> {
+pub(super) async fn rebuild(
+    store: &Store,
+    report: &mut (dyn FnMut(RebuildProgress) + Send),
+) -> Result<(), StoreError> {
     let mut view = store.begin_rebuilt_view().await?;
     let mut folds = Folds::default();
     loop {
-        folds.advance(store, &mut tell).await?;
+        folds.advance(store, report).await?;
         folds.write(&mut view).await?;
         let (name, version) = (ImageView::NAME, ImageView::VERSION);
         let swapped = view.swap(name, version, folds.position, folds.rows());
@@ -60,7 +55,7 @@ impl Folds {
     async fn advance(
         &mut self,
         store: &Store,
-        tell: &mut impl FnMut(Progress),
+        report: &mut (dyn FnMut(RebuildProgress) + Send),
     ) -> Result<(), StoreError> {
         let mut entries = store.read_log(self.position, BATCH).await?;
         while let Some(last) = entries.last() {
@@ -74,7 +69,7 @@ impl Folds {
             }
             self.position = position;
             let head = store.log_head().await?;
-            tell(Progress { position, head });
+            report(RebuildProgress { position, head });
             entries = ahead
                 .await
                 .map_err(|error| StoreError::Corrupt(error.to_string()))??;

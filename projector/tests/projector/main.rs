@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::path::PathBuf;
+mod second_projection;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use photolog_domain::{
     AccountId, Content, DialectName, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
 };
 use photolog_projector::settings::RelaySettings;
-use photolog_projector::{Finding, ImageView, Projector, Status, verify};
+use photolog_projector::{Finding, Follower, ImageView, Projector, Stall, projections, verify};
 use photolog_store::{Appended, BlobConfig, Blobs, Conditions, MasterKeyFile, Store, StoreConfig};
+use photolog_tests::postgres;
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -18,34 +21,49 @@ use uuid::Uuid;
 struct World {
     store: Store,
     blobs: Blobs,
-    path: PathBuf,
+    config: StoreConfig,
     folder: tempfile::TempDir,
 }
 
 impl World {
-    async fn new() -> Self {
+    async fn on_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("photolog.db");
+        Self::on(StoreConfig::Sqlite { path }, folder).await
+    }
+
+    async fn on_postgres() -> Self {
+        let config = StoreConfig::Postgres {
+            url: postgres::new_database().await,
+            connections: 4,
+        };
+        Self::on(config, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn on(config: StoreConfig, folder: tempfile::TempDir) -> Self {
+        let blobs = BlobConfig::Directory {
+            path: folder.path().join("blobs"),
+        };
         Self {
-            store: Store::open(
-                &StoreConfig::Sqlite { path: path.clone() },
-                MasterKeyFile::in_data_folder(folder.path()),
-            )
-            .await
-            .unwrap(),
-            blobs: Blobs::open(&BlobConfig::Directory {
-                path: folder.path().join("blobs"),
-            })
-            .await
-            .unwrap(),
-            path,
+            store: open(&config, &folder).await,
+            blobs: Blobs::open(&blobs).await.unwrap(),
+            config,
             folder,
         }
     }
 
+    /// As after a restart of the program.
+    async fn reopen(&mut self) {
+        self.store.close().await;
+        self.store = open(&self.config, &self.folder).await;
+    }
+
     /// Somebody with the database's own tools.
     async fn tamper(&self, sql: &str) {
-        let pool = SqlitePool::connect(&format!("sqlite:{}", self.path.display()))
+        let StoreConfig::Sqlite { path } = &self.config else {
+            panic!("not on PostgreSQL");
+        };
+        let pool = SqlitePool::connect(&format!("sqlite:{}", path.display()))
             .await
             .unwrap();
         sqlx::raw_sql(sql).execute(&pool).await.unwrap();
@@ -104,12 +122,15 @@ impl World {
     }
 
     async fn findings(&self) -> Vec<Finding> {
-        let path = self.path.clone();
-        let config = StoreConfig::Sqlite { path };
         let master_key = MasterKeyFile::in_data_folder(self.folder.path());
-        let report = verify(&config, &master_key, &self.blobs, None).await;
+        let report = verify(&self.config, &master_key, &self.blobs, None).await;
         report.unwrap().findings
     }
+}
+
+async fn open(config: &StoreConfig, folder: &tempfile::TempDir) -> Store {
+    let master_key = MasterKeyFile::in_data_folder(folder.path());
+    Store::open(config, master_key).await.unwrap()
 }
 
 fn set(value: &str) -> ImageEvent {
@@ -125,10 +146,11 @@ fn account() -> AccountId {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_become_visible_while_they_are_made() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (stop, stops) = watch::channel(false);
-    let projector =
-        tokio::spawn(Projector::new(world.store.clone(), RelaySettings::default()).run(stops));
+    let projector = tokio::spawn(
+        Projector::new(world.store.clone(), RelaySettings::default(), projections()).run(stops),
+    );
     let (image, uploaded) = world.upload(account(), b"one").await;
     let wait = Duration::from_secs(5);
     assert!(
@@ -157,7 +179,7 @@ async fn writes_become_visible_while_they_are_made() {
 
 #[tokio::test]
 async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (image, _) = world.upload(account(), b"one").await;
     let (other, _) = world.upload(account(), b"two").await;
     for sequence in 1..20 {
@@ -166,8 +188,8 @@ async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
             .await;
         world.append(other, sequence, set("x")).await;
     }
-    let mut one = ImageView::new(world.store.clone());
-    let mut two = ImageView::new(world.store.clone());
+    let follower = || Follower::new(world.store.clone(), Arc::new(ImageView::default()));
+    let (mut one, mut two) = (follower(), follower());
     for limit in [1, 3, 1, 7, 2, 100, 1, 1] {
         one.advance(limit).await.unwrap();
         two.advance(limit).await.unwrap();
@@ -177,7 +199,7 @@ async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
 
 #[tokio::test]
 async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (image, _) = world.upload(account(), b"one").await;
     // As a newer program would write it.
     world
@@ -190,20 +212,21 @@ async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
         .await;
     let (healthy, _) = world.upload(account(), b"two").await;
     let (stop, stops) = watch::channel(false);
-    let projector = Projector::new(world.store.clone(), RelaySettings::default());
-    let mut status = projector.status();
+    let projector = Projector::new(world.store.clone(), RelaySettings::default(), projections());
+    let mut stalls = projector.stalls();
     let running = tokio::spawn(projector.run(stops));
-    let stopped = tokio::time::timeout(
+    let stalled = tokio::time::timeout(
         Duration::from_secs(5),
-        status.wait_for(|status| *status != Status::Running),
+        stalls.wait_for(|stalls| !stalls.is_empty()),
     )
     .await
     .unwrap()
     .unwrap()
     .clone();
+    let stall = &stalled[ImageView::NAME];
     assert!(
-        matches!(&stopped, Status::Stopped { after: 1, problem } if problem.contains("Sold")),
-        "{stopped:?}"
+        matches!(stall, Stall { after: 1, problem } if problem.contains("Sold")),
+        "{stall:?}"
     );
     // What came before is there, what comes after is not: the order is never broken.
     assert_eq!(world.store.image_rows(&[image]).await.unwrap().len(), 1);

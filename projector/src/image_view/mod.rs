@@ -1,11 +1,18 @@
 //! The image view: one row per image, folded by the domain's own `apply`. Lists and public links
 //! are answered from it.
 
+mod rebuild;
+
 use std::collections::BTreeMap;
 
 use cqrs_es::Aggregate;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use photolog_domain::{Image, ImageEvent, ImageId, ImageState};
 use photolog_store::{ImageRow, LogEntry, Position, Store, StoreError, StoredAggregate};
+use tokio::sync::Mutex;
+
+use crate::projection::{Batch, Projection, ProjectionError, RebuildProgress, Rebuilt};
 
 /// Most images kept in memory between steps, and the most bytes of one; a row is commonly below 1 KB.
 const KNOWN: usize = 1_000;
@@ -14,25 +21,18 @@ const KNOWN_BYTES: usize = 16 << 10;
 /// Bytes of events that are read without a pause for others who wait for the thread.
 const BYTES_AT_ONCE: usize = 128 << 10;
 
-/// The projection and how far it has come.
-#[derive(Debug)]
+/// The projection.
+#[derive(Debug, Default)]
 pub struct ImageView {
-    store: Store,
-    /// `None` until read from the database, and again after another projector moved it.
-    checkpoint: Option<Position>,
-    /// Rows as of the checkpoint, of images that changed lately: they often change again.
-    known: BTreeMap<ImageId, Fold>,
+    known: Mutex<Known>,
 }
 
-/// What one step brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advance {
-    /// As many entries as asked for were projected: the log may hold more.
-    Advanced,
-    /// All entries there were are projected.
-    AtTheEnd,
-    /// Another projector is at work.
-    Outrun,
+/// Rows of images that changed lately: they often change again.
+#[derive(Debug, Default)]
+struct Known {
+    /// The position up to which events are in them.
+    as_of: Position,
+    images: BTreeMap<ImageId, Fold>,
 }
 
 impl ImageView {
@@ -40,81 +40,83 @@ impl ImageView {
     pub const NAME: &'static str = "image_view";
     /// Raised when the shape of a row changes: the view is then built anew.
     pub const VERSION: u32 = 1;
+}
 
-    /// A view that goes on where the last one stopped.
-    pub fn new(store: Store) -> Self {
-        Self {
-            store,
-            checkpoint: None,
-            known: BTreeMap::new(),
+impl Projection for ImageView {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn version(&self) -> u32 {
+        Self::VERSION
+    }
+
+    fn apply<'a>(
+        &'a self,
+        store: &'a Store,
+        batch: Batch<'a>,
+    ) -> BoxFuture<'a, Result<bool, ProjectionError>> {
+        async move { Ok(self.known.lock().await.apply(store, batch).await?) }.boxed()
+    }
+
+    fn rebuild<'a>(
+        &'a self,
+        store: &'a Store,
+        report: &'a mut (dyn FnMut(RebuildProgress) + Send),
+    ) -> BoxFuture<'a, Result<Rebuilt, ProjectionError>> {
+        async move {
+            rebuild::rebuild(store, report).await?;
+            Ok(Rebuilt::InUse)
         }
+        .boxed()
     }
+}
 
-    /// The position up to which the view is known to be complete.
-    pub fn checkpoint(&self) -> Position {
-        self.checkpoint.unwrap_or(0)
-    }
-
-    /// Projects at most `limit` entries.
-    ///
-    /// # Errors
-    /// When the database fails, or an entry cannot be projected; nothing is written then.
-    pub async fn advance(&mut self, limit: u32) -> Result<Advance, StoreError> {
-        let from = match self.checkpoint {
-            Some(checkpoint) => checkpoint,
-            None => *self
-                .checkpoint
-                .insert(self.store.checkpoint(Self::NAME, Self::VERSION).await?),
-        };
-        let entries = self.store.read_log(from, limit).await?;
-        let Some(last) = entries.last() else {
-            return Ok(Advance::AtTheEnd);
-        };
-        let to = last.position;
-        let count = entries.len();
-        let folds = self.fold(entries).await?;
+impl Known {
+    async fn apply(&mut self, store: &Store, batch: Batch<'_>) -> Result<bool, StoreError> {
+        let Batch { from, to, entries } = batch;
+        if self.as_of != from {
+            self.images.clear();
+        }
+        let folds = self.fold(store, entries).await?;
         let rows: Vec<ImageRow> = folds
             .iter()
             .filter_map(|(image, fold)| fold.clone().into_row(*image))
             .collect();
-        let saved = self
-            .store
-            .save_image_rows(Self::NAME, Self::VERSION, from, to, &rows)
-            .await?;
-        if saved {
-            self.checkpoint = Some(to);
-            if self.known.len() >= KNOWN {
-                self.known.clear();
-            }
-            for (image, fold) in folds {
-                if fold.image.size_bytes() <= KNOWN_BYTES {
-                    self.known.insert(image, fold);
-                } else {
-                    self.known.remove(&image);
-                }
-            }
-            Ok(match count < limit as usize {
-                true => Advance::AtTheEnd,
-                false => Advance::Advanced,
-            })
-        } else {
-            self.checkpoint = None;
-            self.known.clear();
-            Ok(Advance::Outrun)
+        let (name, version) = (ImageView::NAME, ImageView::VERSION);
+        let saved = store.save_image_rows(name, version, from, to, &rows);
+        if !saved.await? {
+            return Ok(false);
         }
+        self.as_of = to;
+        if self.images.len() >= KNOWN {
+            self.images.clear();
+        }
+        for (image, fold) in folds {
+            if fold.image.size_bytes() <= KNOWN_BYTES {
+                self.images.insert(image, fold);
+            } else {
+                self.images.remove(&image);
+            }
+        }
+        Ok(true)
     }
 
     /// The images of these entries as they are after them.
-    async fn fold(&self, entries: Vec<LogEntry>) -> Result<BTreeMap<ImageId, Fold>, StoreError> {
+    async fn fold(
+        &self,
+        store: &Store,
+        entries: &[LogEntry],
+    ) -> Result<BTreeMap<ImageId, Fold>, StoreError> {
         let entries = entries
-            .into_iter()
+            .iter()
             .filter(|entry| entry.aggregate_type == Image::TYPE)
-            .map(|entry| Ok((image_of(&entry)?, entry)))
+            .map(|entry| Ok((image_of(entry)?, entry)))
             .collect::<Result<Vec<_>, StoreError>>()?;
         let mut folds: BTreeMap<ImageId, Fold> = BTreeMap::new();
         let mut unknown = Vec::new();
         for (image, entry) in &entries {
-            match self.known.get(image) {
+            match self.images.get(image) {
                 Some(fold) => _ = folds.insert(*image, fold.clone()),
                 // Its first event: there is no row yet.
                 None if entry.sequence == 1 => {}
@@ -122,7 +124,7 @@ impl ImageView {
             }
         }
         if !unknown.is_empty() {
-            for row in self.store.image_rows(&unknown).await? {
+            for row in store.image_rows(&unknown).await? {
                 folds.insert(row.image, row.into());
             }
         }
