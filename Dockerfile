@@ -7,7 +7,7 @@ WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --release --locked -p photolog-api -p photolog-projector \
+    cargo build --release --locked -p photolog -p photolog-projector \
     && mkdir /programs \
     && cp target/release/photolog target/release/photolog-projector /programs/
 

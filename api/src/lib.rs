@@ -32,7 +32,6 @@
 
 pub mod app;
 pub mod auth;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dialect;
@@ -43,7 +42,6 @@ pub mod executor;
 pub mod fuzz;
 pub mod health;
 pub mod http;
-pub mod installation;
 pub mod limits;
 pub mod live_feed;
 pub mod operator;

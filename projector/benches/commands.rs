@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use photolog_domain::{
-    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageCommand, ImageEvent,
+    AccountId, Content, ContentHash, DialectName, EventMetadata, Image, ImageCommand, ImageEvent,
     ImageId, Master, MediaType, Timestamp,
 };
 use photolog_store::{Conditions, MasterKeyFile, Store, StoreConfig};
@@ -189,7 +189,7 @@ fn metadata() -> EventMetadata {
         event_id: Uuid::now_v7(),
         occurred_at: at(),
         actor: "plk_abcdefghijklmnop".into(),
-        dialect: Dialect::Moov,
+        dialect: DialectName::MOOV,
         request_id: "0190f7c2-1111-7aaa-8bbb-123456789abc".into(),
         correlation_id: "0190f7c2-1111-7aaa-8bbb-123456789abc".into(),
         causation_id: Uuid::now_v7(),

@@ -54,7 +54,7 @@ fn measure(what: &str) -> Result<()> {
         "--release",
         "--locked",
         "--package",
-        "photolog-api",
+        "photolog",
         "--package",
         "photolog-projector",
     ]))?;

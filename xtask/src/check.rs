@@ -112,7 +112,7 @@ pub(crate) fn soak_hostile() -> Result<()> {
         "--release",
         "--locked",
         "--package",
-        "photolog-api",
+        "photolog",
     ]))?;
     run(&mut cargo(&[
         "test",

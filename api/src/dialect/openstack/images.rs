@@ -7,8 +7,8 @@ use photolog_store::{ImageFilter, ImageList, ListStart, SortOrder};
 use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
-use crate::dialect::command::current_image;
 use crate::dialect::answer::Answer;
+use crate::dialect::command::current_image;
 use crate::dialect::openstack::wire;
 use crate::dialect::page_memory;
 use crate::error::{ApiError, Kind};

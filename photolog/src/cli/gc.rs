@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use photolog_projector::gc::{Collection, QUARANTINE, collect_garbage};
 
-use crate::cli::output::print;
-use crate::config::Place;
+use crate::installation::Place;
 use crate::installation::{find_blobs, find_store};
+use crate::output::print;
 
 /// What to collect.
 #[derive(Args, Clone, Debug)]

@@ -33,3 +33,10 @@ pub(crate) fn try_to_print(line: impl std::fmt::Display) -> io::Result<()> {
     writeln!(output, "{line}")?;
     output.flush()
 }
+
+/// A line for the person at the terminal, if there is one.
+pub(crate) fn say(text: &str) {
+    if let Err(error) = try_to_print(text) {
+        tracing::debug!(%error, "nobody reads standard output");
+    }
+}

@@ -8,10 +8,10 @@ use photolog_projector::settings::NoInstallation;
 use photolog_projector::{Head, Report, VerifyError, verify, verify_backup};
 use photolog_store::{Blobs, StoreError};
 
-use crate::cli::output::print;
-use crate::config::Place;
+use crate::installation::Place;
 use crate::installation::unusable_blobs;
-use crate::picture::cache_check;
+use crate::output::print;
+use photolog_api::picture::{cache_check, cache_directory};
 
 /// What to check, and how to tell.
 #[derive(Args, Clone, Debug)]
@@ -81,7 +81,7 @@ async fn installation(place: &Place, arguments: &VerifyArguments) -> anyhow::Res
         VerifyError::Blob(error) => anyhow::Error::from(error).context(unusable_blobs(place)),
         error => error.into(),
     })?;
-    let cache = place.cache_directory();
+    let cache = cache_directory(&place.data_dir);
     let deep = arguments.deep.then_some(&blobs);
     let renditions = cache_check::check(&cache, deep, &mut report.findings).await;
     report.checked.renditions =

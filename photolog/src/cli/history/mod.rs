@@ -11,8 +11,8 @@ use photolog_domain::{Account, AccountError, AccountId, Image, ImageError, Image
 use photolog_store::{ActorNames, LogEntry, Store};
 use serde_json::{Value, json};
 
-use crate::cli::output::print;
 use crate::cli::table::Table;
+use crate::output::print;
 
 /// Entries of the log read at once.
 const BATCH: u32 = 500;

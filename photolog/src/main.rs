@@ -1,17 +1,30 @@
 //! The program `photolog`: reads the settings, sets up the log, runs one command.
+//!
+//! | where | what it holds |
+//! | --- | --- |
+//! | [`cli`] | the command line, and the operator's commands |
+//! | [`roles`] | serves: all roles in one process, or the API alone |
+//! | [`first_start`] | the demo account, and the way to use it |
+//! | [`installation`] | where an installation is; opens or finds database and pictures |
+//! | [`output`] | standard output |
+
+pub mod cli;
+pub mod first_start;
+pub mod installation;
+pub mod output;
+pub mod roles;
 
 use std::process::ExitCode;
 
+use cli::verify::VerifyArguments;
+use cli::{Cli, Command};
+use installation::{Place, find_store, open_store};
 use libmimalloc_sys::{mi_option_set, mi_option_t};
 use mimalloc::MiMalloc;
-use photolog_api::cli::verify::VerifyArguments;
-use photolog_api::cli::{self, Cli, Command};
-use photolog_api::config::Place;
-use photolog_api::installation::{find_store, open_store};
-use photolog_api::serve::{self, Roles};
 use photolog_projector::alone;
 use photolog_projector::settings::{exit_code, one_line};
 use photolog_store::private;
+use roles::Roles;
 
 /// It gives back what a burst of large pictures took; the system's keeps it in each thread's arena.
 #[global_allocator]
@@ -76,8 +89,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     let operator = operator.unwrap_or_default();
     let done = match command {
-        Command::Serve(all) => serve::run(&place, &all.serving, Roles::All(all.relay)).await,
-        Command::Api(serving) => serve::run(&place, &serving, Roles::Api).await,
+        Command::Serve(all) => roles::run(&place, &all.serving, Roles::All(all.relay)).await,
+        Command::Api(serving) => roles::run(&place, &serving, Roles::Api).await,
         Command::Projector { relay, .. } => alone::run(&place.database, relay).await,
         Command::Migrate => open_store(&place).await.map(drop),
         Command::Account(action) => {

@@ -8,10 +8,10 @@ use photolog_store::{Conditions, Store};
 use serde_json::json;
 
 use crate::cli::new_key::print_new_key;
-use crate::cli::output::print;
 use crate::cli::table::{ListFormat, ResultFormat, Table, print_json};
-use crate::operator::Operator;
-use crate::operator_commands::{execute_on_account, open_account};
+use crate::output::print;
+use photolog_api::operator::Operator;
+use photolog_api::operator_commands::{execute_on_account, open_account};
 
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]

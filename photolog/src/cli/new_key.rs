@@ -3,10 +3,10 @@
 use photolog_domain::{AccountCommand, AccountId};
 use photolog_store::{Conditions, Store};
 
-use super::output::try_to_print;
-use crate::auth::secret::NewKey;
-use crate::operator::Operator;
-use crate::operator_commands::execute_on_account;
+use crate::output::try_to_print;
+use photolog_api::auth::secret::NewKey;
+use photolog_api::operator::Operator;
+use photolog_api::operator_commands::execute_on_account;
 
 /// Prints a new key, which is shown once. One that nobody saw is revoked.
 ///

@@ -10,13 +10,13 @@ use photolog_domain::{
 use photolog_store::{Conditions, Store};
 use serde_json::json;
 
-use crate::auth::secret::{new_key, random};
 use crate::cli::new_key::print_new_key;
-use crate::cli::output::print;
 use crate::cli::table::{ListFormat, NOTHING, ResultFormat, Table, print_json};
-use crate::clock::now;
-use crate::operator::Operator;
-use crate::operator_commands::{execute_on_account, issue_key};
+use crate::output::print;
+use photolog_api::auth::secret::{new_key, random};
+use photolog_api::clock::now;
+use photolog_api::operator::Operator;
+use photolog_api::operator_commands::{execute_on_account, issue_key};
 
 /// What to do with access keys.
 #[derive(Debug, Subcommand)]

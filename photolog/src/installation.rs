@@ -1,9 +1,57 @@
-//! An installation's database and pictures: made where there is none, or only found.
+//! Where an installation is; its database and pictures, made where there are none or only found.
+
+use std::path::PathBuf;
 
 use anyhow::Context;
-use photolog_store::{BlobUrl, Blobs, Store, private};
+use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use photolog_api::unrepeated::unrepeated;
+use photolog_projector::settings::DatabaseSettings;
+use photolog_store::{BlobConfig, BlobUrl, Blobs, Store, private};
 
-use crate::config::Place;
+/// Where an installation is.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Installation")]
+pub struct Place {
+    /// Folder for everything Photolog keeps: database, pictures, credentials, cache
+    #[arg(
+        long,
+        env = "PHOTOLOG_DATA_DIR",
+        default_value = "./photolog-data",
+        value_parser = PathBufValueParser::new().try_map(std::path::absolute),
+        global = true
+    )]
+    pub data_dir: PathBuf,
+
+    /// Where events and read models are kept.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+
+    /// Where pictures are kept: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or
+    /// file:///path [default: DATA_DIR/blobs]
+    ///
+    /// Credentials and endpoints of a bucket are the usual variables: AWS_ACCESS_KEY_ID,
+    /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; GOOGLE_…; AZURE_….
+    #[arg(long, env = "PHOTOLOG_BLOB_URL", value_parser = unrepeated::<BlobUrl>(), global = true)]
+    pub blob_url: Option<BlobUrl>,
+}
+
+impl Place {
+    /// Where the pictures are.
+    pub fn blobs(&self) -> BlobConfig {
+        match &self.blob_url {
+            None => BlobConfig::Directory {
+                path: self.data_dir.join("blobs"),
+            },
+            Some(BlobUrl::Directory(path)) => BlobConfig::Directory { path: path.clone() },
+            Some(BlobUrl::Bucket(url)) => BlobConfig::Bucket {
+                url: url.clone(),
+                environment: environment(),
+                incoming: self.data_dir.join("incoming"),
+            },
+        }
+    }
+}
 
 /// What Photolog keeps in the data folder.
 const DATA_FOLDER: &[&str] = &[
@@ -79,4 +127,11 @@ pub async fn find_blobs(place: &Place) -> anyhow::Result<Blobs> {
 
 fn unusable_folder(place: &Place) -> String {
     format!("--data-dir {} cannot be used", place.data_dir.display())
+}
+
+/// What is text in our environment; no setting of a bucket is anything else.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

@@ -7,9 +7,9 @@ use photolog_projector::Head;
 use photolog_projector::archive::{self, Backup, RestoredSecrets};
 use photolog_store::BlobConfig;
 
-use crate::cli::output::print;
-use crate::config::Place;
+use crate::installation::Place;
 use crate::installation::{find_blobs, find_store, open_blobs, open_store};
+use crate::output::print;
 
 /// Copies everything that is true into a folder. The server may run meanwhile.
 ///

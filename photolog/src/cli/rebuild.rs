@@ -6,9 +6,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use photolog_projector::{Projection, RebuildProgress, Rebuilt, projections};
 use photolog_store::Store;
 
-use crate::cli::output::print;
-use crate::config::Place;
+use crate::installation::Place;
 use crate::installation::find_store;
+use crate::output::print;
 
 /// The names of what can be built anew from the log.
 pub fn names() -> Vec<&'static str> {

@@ -4,9 +4,9 @@ use anyhow::Context;
 use clap::Subcommand;
 use photolog_store::{MasterKeyFile, Store};
 
-use crate::cli::output::print;
-use crate::config::Place;
+use crate::installation::Place;
 use crate::installation::find_store;
+use crate::output::print;
 
 /// What to do with the master key.
 #[derive(Clone, Copy, Debug, Subcommand)]
