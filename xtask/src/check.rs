@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::edge;
 use crate::setup;
 use crate::step::{Steps, run};
+use crate::worker;
 use crate::workspace::{cargo, python_environment, target};
 
 /// `cargo xtask test`
@@ -16,6 +17,7 @@ pub(crate) fn everything() -> Result<()> {
     steps.take("setup", setup::for_tests)?;
     steps.take("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.take("lints", lints)?;
+    steps.take("edge: modules of the worker", worker::check)?;
     steps.take("documentation", documentation)?;
     steps.take("dependency policy", dependency_policy)?;
     steps.take("build", build)?;
@@ -37,6 +39,7 @@ pub(crate) fn before_a_commit() -> Result<()> {
     steps.take("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.take("lints", lints)?;
     steps.take("unit tests", || unit_tests(None))?;
+    steps.take("edge: modules of the worker", worker::check)?;
     steps.summarize();
     Ok(())
 }
@@ -47,6 +50,10 @@ pub(crate) fn suite(what: &str, name: Option<&str>) -> Result<()> {
         return unit_tests(name);
     }
     setup::for_tests()?;
+    if what == "edge" {
+        // Before the build, which takes minutes.
+        worker::check()?;
+    }
     build()?;
     match what {
         "store" => store_tests(name),

@@ -15,6 +15,7 @@ mod check;
 mod edge;
 mod setup;
 mod step;
+mod worker;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,7 +33,8 @@ struct Arguments {
 enum Task {
     /// Install what tests and benchmarks need; quick when all is there
     Setup,
-    /// What to run before each commit, in under a minute once built: format, lints, unit tests, layers
+    /// What to run before each commit, in under a minute once built: format, lints, unit tests, layers, the
+    /// edge's worker
     Check,
     /// Everything that CI checks; or one suite, or the end-to-end stories of a name, with their logs
     Test {

@@ -19,7 +19,7 @@ pub(crate) fn python_environment() -> PathBuf {
     target().join("tools/venv")
 }
 
-/// The npm packages with the programs that the edge runs in.
+/// The npm packages: the program that the edge runs in, and what checks the worker's types.
 pub(crate) fn runtimes_folder() -> PathBuf {
     target().join("tools/node")
 }
