@@ -5,15 +5,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use photolog_domain::{
-    AccountId, Content, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
-};
+use photolog_domain::fixtures::{self, account, content, event_metadata, set};
+use photolog_domain::{AccountId, Content, Image, ImageEvent, ImageId};
 use photolog_projector::settings::RelaySettings;
 use photolog_projector::{Finding, ImageView, Projector, Status, verify};
 use photolog_store::{Appended, BlobConfig, Blobs, Conditions, MasterKeyFile, Store, StoreConfig};
 use sqlx::SqlitePool;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 struct World {
     store: Store,
@@ -53,18 +51,7 @@ impl World {
     }
 
     async fn append(&self, image: ImageId, expected_sequence: u64, event: ImageEvent) -> Appended {
-        let at = "2026-11-21T04:36:26.000Z".parse().unwrap();
-        let metadata = EventMetadata {
-            event_id: Uuid::now_v7(),
-            occurred_at: at,
-            actor: "operator".into(),
-            dialect: Dialect::Cli,
-            request_id: "1".into(),
-            correlation_id: "1".into(),
-            causation_id: Uuid::now_v7(),
-            reason: None,
-        };
-        let events = vec![(event, metadata)];
+        let events = vec![(event, event_metadata())];
         self.store
             .append::<Image>(
                 image.uuid(),
@@ -79,27 +66,12 @@ impl World {
     /// Uploads a picture of these bytes.
     async fn upload(&self, account: AccountId, bytes: &'static [u8]) -> (ImageId, Appended) {
         let digest = self.blobs.put(bytes.into()).await.unwrap().digest();
-        let image = ImageId::new(Uuid::now_v7());
-        let random = image.uuid().simple().to_string();
-        let uploaded = ImageEvent::Uploaded {
-            at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
-            account,
-            public_id: random[11..32].parse().unwrap(),
-            content: Content {
-                digest,
-                media_type: MediaType::Png,
-                size_bytes: bytes.len() as u64,
-                width: 1,
-                height: 1,
-                has_alpha: false,
-            },
-            master: Master {
-                digest,
-                media_type: MediaType::Png,
-                width: 1,
-                height: 1,
-            },
+        let image = fixtures::image();
+        let content = Content {
+            size_bytes: bytes.len() as u64,
+            ..content(digest)
         };
+        let uploaded = fixtures::uploaded(account, content);
         (image, self.append(image, 0, uploaded).await)
     }
 
@@ -110,17 +82,6 @@ impl World {
         let report = verify(&config, &master_key, &self.blobs, None).await;
         report.unwrap().findings
     }
-}
-
-fn set(value: &str) -> ImageEvent {
-    ImageEvent::MetadataSet {
-        at: "2026-11-21T04:36:27.000Z".parse().unwrap(),
-        entries: [("a".parse().unwrap(), value.parse().unwrap())].into(),
-    }
-}
-
-fn account() -> AccountId {
-    AccountId::new(Uuid::now_v7())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +101,7 @@ async fn writes_become_visible_while_they_are_made() {
     );
     for sequence in 1..100 {
         let appended = world
-            .append(image, sequence, set(&sequence.to_string()))
+            .append(image, sequence, set("a", &sequence.to_string()))
             .await;
         assert!(
             world
@@ -162,9 +123,9 @@ async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
     let (other, _) = world.upload(account(), b"two").await;
     for sequence in 1..20 {
         world
-            .append(image, sequence, set(&sequence.to_string()))
+            .append(image, sequence, set("a", &sequence.to_string()))
             .await;
-        world.append(other, sequence, set("x")).await;
+        world.append(other, sequence, set("a", "x")).await;
     }
     let mut one = ImageView::new(world.store.clone());
     let mut two = ImageView::new(world.store.clone());
