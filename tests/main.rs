@@ -5,9 +5,11 @@
 mod accounts;
 mod archive;
 mod buckets;
+mod caps;
 mod compose;
 mod concurrency;
 mod crash;
+mod deadlines;
 mod differential;
 mod edge;
 mod examples;
