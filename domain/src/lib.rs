@@ -17,6 +17,7 @@
 //! | [`metadata`] | the customer's keys and values, their alphabet and limits |
 //! | [`ids`], [`timestamp`] | identifiers and time, parsed once |
 //! | [`error`], [`invalid_value`] | why a command or a value was refused |
+//! | `fixtures` | the smallest valid events, for tests alone |
 //! | `checked_text` | what all texts with a check have in common |
 //!
 //! Start with `Image::decide` in [`image`].
@@ -30,6 +31,8 @@ pub mod content;
 pub mod error;
 pub mod event;
 pub mod event_metadata;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
 pub mod ids;
 pub mod image;
 pub mod invalid_value;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::edge;
 use crate::setup;
 use crate::step::{Steps, run};
+use crate::test_times::TestTimes;
 use crate::worker;
 use crate::workspace::{cargo, python_environment, target};
 
@@ -21,14 +22,15 @@ pub(crate) fn everything() -> Result<()> {
     steps.take("documentation", documentation)?;
     steps.take("dependency policy", dependency_policy)?;
     steps.take("build", build)?;
-    edge::build_within(&mut steps)?;
-    steps.take("edge, built elsewhere", edge::is_reproducible)?;
+    steps.take("edge, built twice", edge::build_twice)?;
+    let mut times = TestTimes::default();
     steps.take("tests", || {
         let mut tests = cargo(&["test", "--workspace", "--locked"]);
-        run(tests.args(["--", "--skip", ATTACKS]))
+        times.run(tests.arg("--").args(NOT_ATTACKS), TESTS_AT_ONCE)
     })?;
-    steps.take("attacks", attacks)?;
+    steps.take("attacks", || attacks(&mut times))?;
     steps.take("fuzzing", || fuzz(FUZZ_SECONDS, &[]))?;
+    times.summarize();
     steps.summarize();
     Ok(())
 }
@@ -57,7 +59,7 @@ pub(crate) fn suite(what: &str, name: Option<&str>) -> Result<()> {
     build()?;
     match what {
         "store" => store_tests(name),
-        "hostile" => attacks(),
+        "hostile" => attacks(&mut TestTimes::default()),
         "stories" => stories(name.into_iter().chain(NOT_ATTACKS)),
         "edge" => {
             edge::build_within(&mut Steps::default())?;
@@ -106,10 +108,13 @@ const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
 /// Attacks run by themselves.
 const NOT_ATTACKS: [&str; 2] = ["--skip", ATTACKS];
 
-/// One after the other: what an attack costs must not be another story's memory or time.
-fn attacks() -> Result<()> {
-    run(cargo(STORIES).args([ATTACKS, "--test-threads", "1"]))
+/// Without other stories: what an attack costs must not be their memory or time. While one attacks, the
+/// servers of the next start, and those of the last wait for their deadlines.
+fn attacks(times: &mut TestTimes) -> Result<()> {
+    times.run(cargo(STORIES).arg(ATTACKS), ATTACKS_AT_ONCE)
 }
+
+const ATTACKS_AT_ONCE: usize = 4;
 
 /// `cargo xtask soak hostile`: every attack at full size against the release build.
 pub(crate) fn soak_hostile() -> Result<()> {
@@ -163,6 +168,9 @@ const STORIES: &[&str] = &[
     "--",
 ];
 
+/// Tests wait for programs and deadlines more than they compute.
+const TESTS_AT_ONCE: usize = 4;
+
 /// Enough to replay what is kept and to notice what breaks at once.
 const FUZZ_SECONDS: u64 = 5;
 
@@ -212,12 +220,16 @@ fn documentation() -> Result<()> {
     run(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// The stories start the real program, so it is built with the same features as the tests.
+/// The stories start the real program, so it is built with the same features as the tests. Benchmarks are
+/// for [`lints`] to judge.
 fn build() -> Result<()> {
     run(&mut cargo(&[
         "build",
         "--workspace",
-        "--all-targets",
+        "--lib",
+        "--bins",
+        "--examples",
+        "--tests",
         "--locked",
     ]))
 }

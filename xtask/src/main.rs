@@ -15,6 +15,7 @@ mod check;
 mod edge;
 mod setup;
 mod step;
+mod test_times;
 mod worker;
 mod workspace;
 
@@ -135,7 +136,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         } => check::suite(&what, name.as_deref()),
         Task::Deny => check::dependencies(),
         Task::Edge { twice: false } => edge::build(),
-        Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
+        Task::Edge { twice: true } => setup::wasm_target().and_then(|()| edge::build_twice()),
         Task::Fuzz { minutes, targets } => check::fuzz(60 * minutes, &targets),
         Task::Soak {
             what: Soak::Faults,

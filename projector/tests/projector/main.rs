@@ -7,16 +7,14 @@ mod second_projection;
 use std::sync::Arc;
 use std::time::Duration;
 
-use photolog_domain::{
-    AccountId, Content, DialectName, EventMetadata, Image, ImageEvent, ImageId, Master, MediaType,
-};
+use photolog_domain::fixtures::{self, account, content, event_metadata, set};
+use photolog_domain::{AccountId, Content, Image, ImageEvent, ImageId};
 use photolog_projector::settings::RelaySettings;
 use photolog_projector::{Finding, Follower, ImageView, Projector, Stall, projections, verify};
 use photolog_store::{Appended, BlobConfig, Blobs, Conditions, MasterKeyFile, Store, StoreConfig};
 use photolog_tests::postgres;
 use sqlx::SqlitePool;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 struct World {
     store: Store,
@@ -71,18 +69,7 @@ impl World {
     }
 
     async fn append(&self, image: ImageId, expected_sequence: u64, event: ImageEvent) -> Appended {
-        let at = "2026-11-21T04:36:26.000Z".parse().unwrap();
-        let metadata = EventMetadata {
-            event_id: Uuid::now_v7(),
-            occurred_at: at,
-            actor: "operator".into(),
-            dialect: DialectName::CLI,
-            request_id: "1".into(),
-            correlation_id: "1".into(),
-            causation_id: Uuid::now_v7(),
-            reason: None,
-        };
-        let events = vec![(event, metadata)];
+        let events = vec![(event, event_metadata())];
         self.store
             .append::<Image>(
                 image.uuid(),
@@ -97,27 +84,12 @@ impl World {
     /// Uploads a picture of these bytes.
     async fn upload(&self, account: AccountId, bytes: &'static [u8]) -> (ImageId, Appended) {
         let digest = self.blobs.put(bytes.into()).await.unwrap().digest();
-        let image = ImageId::new(Uuid::now_v7());
-        let random = image.uuid().simple().to_string();
-        let uploaded = ImageEvent::Uploaded {
-            at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
-            account,
-            public_id: random[11..32].parse().unwrap(),
-            content: Content {
-                digest,
-                media_type: MediaType::Png,
-                size_bytes: bytes.len() as u64,
-                width: 1,
-                height: 1,
-                has_alpha: false,
-            },
-            master: Master {
-                digest,
-                media_type: MediaType::Png,
-                width: 1,
-                height: 1,
-            },
+        let image = fixtures::image();
+        let content = Content {
+            size_bytes: bytes.len() as u64,
+            ..content(digest)
         };
+        let uploaded = fixtures::uploaded(account, content);
         (image, self.append(image, 0, uploaded).await)
     }
 
@@ -131,17 +103,6 @@ impl World {
 async fn open(config: &StoreConfig, folder: &tempfile::TempDir) -> Store {
     let master_key = MasterKeyFile::in_data_folder(folder.path());
     Store::open(config, master_key).await.unwrap()
-}
-
-fn set(value: &str) -> ImageEvent {
-    ImageEvent::MetadataSet {
-        at: "2026-11-21T04:36:27.000Z".parse().unwrap(),
-        entries: [("a".parse().unwrap(), value.parse().unwrap())].into(),
-    }
-}
-
-fn account() -> AccountId {
-    AccountId::new(Uuid::now_v7())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,7 +123,7 @@ async fn writes_become_visible_while_they_are_made() {
     );
     for sequence in 1..100 {
         let appended = world
-            .append(image, sequence, set(&sequence.to_string()))
+            .append(image, sequence, set("a", &sequence.to_string()))
             .await;
         assert!(
             world
@@ -184,9 +145,9 @@ async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
     let (other, _) = world.upload(account(), b"two").await;
     for sequence in 1..20 {
         world
-            .append(image, sequence, set(&sequence.to_string()))
+            .append(image, sequence, set("a", &sequence.to_string()))
             .await;
-        world.append(other, sequence, set("x")).await;
+        world.append(other, sequence, set("a", "x")).await;
     }
     let follower = || Follower::new(world.store.clone(), Arc::new(ImageView::default()));
     let (mut one, mut two) = (follower(), follower());

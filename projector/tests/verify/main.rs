@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use photolog_domain::{AccountId, Image, ImageEvent};
+use photolog_domain::fixtures::{disabled, set};
+use photolog_domain::{AccountId, Image};
 use photolog_projector::settings::RelaySettings;
 use photolog_projector::{Head, ImageView, Kind, Projection, Projector, VerifyError, projections};
 use photolog_store::{Blobs, Snapshot, StoreConfig, StoreError};
@@ -21,7 +22,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use damages::damages;
-use installation::{Installation, append, at, set, upload};
+use installation::{Installation, append, upload};
 
 async fn finds_every_damage(sound: Installation) {
     let report = sound.verify(None).await.unwrap();
@@ -166,9 +167,8 @@ async fn a_server_at_work_is_never_seen_half_way(installation: Installation) {
                 while !done.load(Ordering::Relaxed) {
                     let account = AccountId::new(Uuid::now_v7());
                     let image = upload(&store, &blobs, account, b"four").await;
-                    append::<Image>(&store, image.uuid(), 1, [set("b")]).await;
-                    let disabled = ImageEvent::Disabled { at: at() };
-                    append::<Image>(&store, image.uuid(), 2, [disabled]).await;
+                    append::<Image>(&store, image.uuid(), 1, [set("a", "b")]).await;
+                    append::<Image>(&store, image.uuid(), 2, [disabled()]).await;
                 }
             })
         })
