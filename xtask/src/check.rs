@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::edge;
 use crate::setup;
 use crate::step::{Steps, run};
-use crate::workspace::{cargo, python_environment, target};
+use crate::workspace::{PROGRAMS_AND_TESTS, cargo, python_environment, target};
 
 /// `cargo xtask test`
 pub(crate) fn everything() -> Result<()> {
@@ -114,20 +114,10 @@ pub(crate) fn soak_hostile() -> Result<()> {
         "--package",
         "photolog-api",
     ]))?;
-    run(&mut cargo(&[
-        "test",
-        "--release",
-        "--locked",
-        "--package",
-        "photolog-tests",
-        "--test",
-        "photolog",
-        "--",
-        "--exact",
-        "hostile_clients::soak",
-        "--ignored",
-        "--nocapture",
-    ]))
+    run(cargo(&["test", "--release", "--locked"])
+        .args(PROGRAMS_AND_TESTS)
+        .args(["--test", "photolog", "--", "--exact"])
+        .args(["hostile_clients::soak", "--ignored", "--nocapture"]))
 }
 
 /// `cargo xtask soak`: the stories about faults, and garbage collection beside uploads, at length.
