@@ -10,7 +10,7 @@ use crate::setup;
 use crate::step::{Steps, run};
 use crate::test_times::TestTimes;
 use crate::worker;
-use crate::workspace::{cargo, python_environment, target};
+use crate::workspace::{PROGRAMS_AND_TESTS, cargo, python_environment, target};
 
 /// `cargo xtask test`
 pub(crate) fn everything() -> Result<()> {
@@ -126,20 +126,10 @@ pub(crate) fn soak_hostile() -> Result<()> {
         "--package",
         "photolog",
     ]))?;
-    run(&mut cargo(&[
-        "test",
-        "--release",
-        "--locked",
-        "--package",
-        "photolog-tests",
-        "--test",
-        "photolog",
-        "--",
-        "--exact",
-        "hostile_clients::soak",
-        "--ignored",
-        "--nocapture",
-    ]))
+    run(cargo(&["test", "--release", "--locked"])
+        .args(PROGRAMS_AND_TESTS)
+        .args(["--test", "photolog", "--", "--exact"])
+        .args(["hostile_clients::soak", "--ignored", "--nocapture"]))
 }
 
 /// `cargo xtask soak`: the stories about faults, and garbage collection beside uploads, at length.

@@ -24,6 +24,18 @@ pub(crate) fn runtimes_folder() -> PathBuf {
     target().join("tools/node")
 }
 
+/// The programs and what measures them. Cargo unites the features of the packages that it is given,
+/// so a command that names all three uses the dependencies that the programs were built with. With
+/// `photolog-tests` alone it would compile a hundred crates a second time.
+pub(crate) const PROGRAMS_AND_TESTS: [&str; 6] = [
+    "--package",
+    "photolog",
+    "--package",
+    "photolog-projector",
+    "--package",
+    "photolog-tests",
+];
+
 /// The cargo that runs us, called at the workspace's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
