@@ -7,7 +7,7 @@ WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --release --locked -p photolog-api -p photolog-projector \
+    cargo build --release --locked -p photolog -p photolog-projector \
     && mkdir /programs \
     && cp target/release/photolog target/release/photolog-projector /programs/
 
@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM node:22.21.1-bookworm-slim AS workerd
 WORKDIR /workerd
 COPY xtask/node/package.json xtask/node/package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund \
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
     && cp node_modules/@cloudflare/workerd-linux-*/bin/workerd /usr/local/bin/workerd
 
 FROM debian:12.12-slim AS edge

@@ -108,6 +108,31 @@ async fn a_restored_installation_is_the_one_that_was_lost() {
     succeeded(&app.command(&["verify"]));
 }
 
+/// Today's program reads what an earlier one wrote, and writes the same again.
+#[test]
+fn a_backup_of_the_first_format_is_restored_with_its_places_and_hashes() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/backup-v1");
+    let log = |folder: &Path| fs::read_to_string(folder.join("log.ndjson")).unwrap();
+    let manifest = fs::read_to_string(golden.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let head = manifest["hash"].as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (data, again) = (folder.path().join("data"), folder.path().join("again"));
+    let photolog = |command: &[&str]| {
+        let photolog = Command::new(program("photolog"))
+            .args(["--data-dir", path(&data)])
+            .args(command)
+            .output();
+        succeeded(&photolog.unwrap())
+    };
+    let restored = photolog(&["restore", path(&golden)]);
+    assert!(restored.trim_end().ends_with(head), "{restored}");
+    let verified = photolog(&["verify"]);
+    assert!(verified.contains(head), "{verified}");
+    photolog(&["backup", path(&again)]);
+    assert_eq!(log(&again), log(&golden));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_goes_on_where_the_last_one_ended_also_under_writes() {
     let app = TestApp::spawn().await;

@@ -88,9 +88,9 @@ async fn an_image_stands_still_and_the_others_go_on(postgres: Option<&str>) {
             TestApp::with(settings).await
         }
     };
-    let sold = app.uploaded(pictures::png(1)).await;
+    let uploaded = app.uploaded(pictures::png(1)).await;
     let other = app.uploaded(pictures::png(2)).await;
-    let (image, link) = (id(&sold, "imageID"), id(&sold, "publicID"));
+    let (image, link) = (id(&uploaded, "imageID"), id(&uploaded, "publicID"));
     let payload = r#"{"type":"Sold",  "at":"2026-11-21T04:36:26.000Z", "price":1.50}"#;
     append(sold(image, payload), &app, postgres).await;
 
@@ -214,16 +214,13 @@ async fn the_keys_of_an_account_are_refused_and_others_work(postgres: Option<&st
     let image = app.uploaded(pictures::png(1)).await;
     let link = id(&image, "publicID");
     let (tenant, (key, secret)) = app.open_account();
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", &app.key.0),
-        ("client_secret", &app.key.1),
-    ];
+    let credentials = json!({ "grant_type": "client_credentials", "client_id": app.key.0,
+        "client_secret": app.key.1 });
     let log_in = async || {
         let request = app
             .client
             .post(format!("{}/oauth2/token", app.url))
-            .form(&form);
+            .json(&credentials);
         request.send().await.unwrap()
     };
     let token: Value = log_in().await.json().await.unwrap();

@@ -2,12 +2,12 @@
 
 use crate::auth::Authenticator;
 use crate::auth::edge_secret::EdgeSecret;
-use crate::feed::live::LiveFeed;
 use crate::health::HealthWatch;
 use crate::http::fair_queue::FairQueue;
 use crate::http::memory::Memory;
 use crate::http::places::Places;
 use crate::limits::Limits;
+use crate::live_feed::LiveFeed;
 use crate::picture::Pictures;
 use bytes::Bytes;
 use photolog_store::{Blobs, Store};

@@ -1,46 +1,15 @@
-//! The settings: each a flag with an environment twin. `photolog --help` is the reference.
+//! How the API serves: each setting a flag with an environment twin. `photolog --help` is the reference.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{PathBufValueParser, TypedValueParser};
-use photolog_projector::settings::DatabaseSettings;
-use photolog_store::{BlobConfig, BlobUrl};
 use photolog_telemetry::ExportSettings;
 
 use crate::auth::edge_secret::EdgeSecret;
-use crate::edge::push::EdgeUrl;
+use crate::edge_push::EdgeUrl;
 use crate::limits::Limits;
 use crate::picture::PictureLimits;
 use crate::unrepeated::unrepeated;
-
-/// Where an installation is.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Installation")]
-pub struct Place {
-    /// Folder for everything Photolog keeps: database, pictures, credentials, cache
-    #[arg(
-        long,
-        env = "PHOTOLOG_DATA_DIR",
-        default_value = "./photolog-data",
-        value_parser = PathBufValueParser::new().try_map(std::path::absolute),
-        global = true
-    )]
-    pub data_dir: PathBuf,
-
-    /// Where events and read models are kept.
-    #[command(flatten)]
-    pub database: DatabaseSettings,
-
-    /// Where pictures are kept: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or
-    /// file:///path [default: DATA_DIR/blobs]
-    ///
-    /// Credentials and endpoints of a bucket are the usual variables: AWS_ACCESS_KEY_ID,
-    /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; GOOGLE_…; AZURE_….
-    #[arg(long, env = "PHOTOLOG_BLOB_URL", value_parser = unrepeated::<BlobUrl>(), global = true)]
-    pub blob_url: Option<BlobUrl>,
-}
 
 /// How the API serves.
 #[derive(Args, Clone, Debug)]
@@ -98,28 +67,6 @@ pub struct Serving {
     pub exports: ExportSettings,
 }
 
-impl Place {
-    /// Where the pictures are.
-    pub fn blobs(&self) -> BlobConfig {
-        match &self.blob_url {
-            None => BlobConfig::Directory {
-                path: self.data_dir.join("blobs"),
-            },
-            Some(BlobUrl::Directory(path)) => BlobConfig::Directory { path: path.clone() },
-            Some(BlobUrl::Bucket(url)) => BlobConfig::Bucket {
-                url: url.clone(),
-                environment: environment(),
-                incoming: self.data_dir.join("incoming"),
-            },
-        }
-    }
-
-    /// Where renditions are kept; may be emptied at any time.
-    pub fn cache_directory(&self) -> PathBuf {
-        self.data_dir.join("renditions")
-    }
-}
-
 impl Serving {
     /// Limits of the picture work.
     pub fn picture_limits(&self) -> PictureLimits {
@@ -139,11 +86,4 @@ impl Serving {
             None => format!("http://{bound}"),
         }
     }
-}
-
-/// What is text in our environment; no setting of a bucket is anything else.
-fn environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }

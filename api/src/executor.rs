@@ -1,17 +1,18 @@
-//! Runs a command: load the stream, check the expected version, decide, append, wait until
-//! the lists show it.
-//!
-//! The work is spawned, so that a client that hangs up cannot cut a commit from its consequences.
+//! Runs commands: load the stream, check what the writer expects, decide, append, wait until lists
+//! show it.
 
 use std::time::Duration;
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use photolog_domain::{
-    AccountId, Dated, Dialect, EventMetadata, Image, ImageCommand, ImageError, ImageId, ImageState,
+    AccountId, Dated, DialectName, EventMetadata, Image, ImageCommand, ImageError, ImageId,
+    ImageState,
 };
-use photolog_store::{Appended, Conditions, Loaded, Store, StoreError, StoredAggregate};
-use photolog_telemetry::{metric, trace};
+use photolog_store::{
+    Appended, Conditions, Idempotency, Loaded, Store, StoreError, StoredAggregate,
+};
+use photolog_telemetry::metric;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -19,26 +20,43 @@ use crate::app::{App, SharedApp};
 use crate::auth::Caller;
 use crate::clock::now;
 use crate::error::ApiError;
-use crate::http::Request;
 use crate::http::conditional::IfMatch;
 use crate::http::poll_watch::watched;
 use crate::http::request::Held;
 use crate::operator::Operator;
+use crate::past_image::fold_while;
 
 /// How often a lost race is run again before the client is told to come back.
 const ATTEMPTS: u32 = 20;
 
-/// Who asks, and why: what goes into the metadata of every event.
+/// A command on a stream, and what must hold for it to be taken.
+#[derive(Clone, Debug)]
+pub struct CommandRequest<C> {
+    /// The account in whose name it is sent; an image of another account is "not found".
+    pub account: AccountId,
+    /// The image, or the account itself.
+    pub stream: Uuid,
+    /// What to do.
+    pub command: C,
+    /// The versions of an image that the writer accepts.
+    pub if_match: IfMatch,
+    /// What must hold across streams.
+    pub conditions: Conditions,
+    /// Who sends it, and why.
+    pub context: CommandContext,
+}
+
+/// Who sends a command, and why: what goes into the metadata of every event.
 #[derive(Clone, Debug)]
 pub struct CommandContext {
     /// Key id, or the [`Operator`].
     pub actor: String,
     /// The dialect.
-    pub dialect: Dialect,
+    pub dialect: DialectName,
     /// The request's id.
     pub request_id: String,
-    /// What ties several requests together: `X-Correlation-Id`, else the trace of a
-    /// `traceparent`, else the request's own id.
+    /// What ties several requests together: `X-Correlation-Id`, or the trace of a `traceparent`, or
+    /// the request's own id.
     pub correlation_id: String,
     /// Why, in the client's words.
     pub reason: Option<String>,
@@ -49,46 +67,12 @@ pub struct CommandContext {
 }
 
 impl CommandContext {
-    const MAX_REASON_CHARACTERS: usize = 500;
-    const MAX_CORRELATION_CHARACTERS: usize = 128;
-
-    /// Reads the context out of a request.
-    ///
-    /// # Errors
-    /// When a header is longer than allowed or not text.
-    pub fn of(request: &Request) -> Result<Self, ApiError> {
-        let text = |name: &'static str, limit: usize| match request.headers.get(name) {
-            None => Ok(None),
-            Some(value) => std::str::from_utf8(value.as_bytes())
-                .ok()
-                .filter(|text| text.chars().count() <= limit)
-                .map(|text| Some(text.to_owned()))
-                .ok_or_else(|| {
-                    ApiError::malformed(format!(
-                        "{name} must be text of at most {limit} characters"
-                    ))
-                }),
-        };
-        let request_id = request.id.to_string();
-        Ok(Self {
-            actor: request.caller()?.key_id.to_string(),
-            dialect: request.dialect,
-            correlation_id: text("x-correlation-id", Self::MAX_CORRELATION_CHARACTERS)?
-                .or_else(|| trace::trace_id(&request.headers))
-                .unwrap_or_else(|| request_id.clone()),
-            request_id,
-            reason: text("x-photolog-reason", Self::MAX_REASON_CHARACTERS)?,
-            caller: request.caller.clone(),
-            places: request.places.clone(),
-        })
-    }
-
     /// The operator at the command line.
     pub fn operator(operator: &Operator) -> Self {
         let request_id = Uuid::now_v7().to_string();
         Self {
             actor: operator.to_string(),
-            dialect: Dialect::Cli,
+            dialect: DialectName::CLI,
             correlation_id: request_id.clone(),
             request_id,
             reason: None,
@@ -100,7 +84,7 @@ impl CommandContext {
 
 /// An image after a command.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct ImageOutcome {
     /// The image.
     pub image: ImageId,
     /// Its state now.
@@ -111,40 +95,39 @@ pub struct Written {
     pub visible: bool,
 }
 
-/// Runs a command on an image of `account`.
+/// Executes a command on an image, and waits until lists show it.
+///
+/// The work is spawned, so that a client that hangs up cannot cut a commit from its consequences. An
+/// idempotency key that was used before leads to what it led to then.
 ///
 /// # Errors
-/// Whatever the rules, the conditions or the store say. An image of another account is "not found".
-pub async fn execute(
+/// What the rules, the conditions or the store say.
+pub async fn execute_on_image(
     app: &SharedApp,
-    account: AccountId,
-    image: ImageId,
-    command: ImageCommand,
-    if_match: IfMatch,
-    conditions: Conditions,
-    context: CommandContext,
-) -> Result<Written, ApiError> {
+    request: CommandRequest<ImageCommand>,
+) -> Result<ImageOutcome, ApiError> {
     let app = app.clone();
     let work = async move {
-        if let Some(caller) = &context.caller {
+        if let Some(caller) = &request.context.caller {
             app.auth.check_again(caller).await?;
         }
-        let admit = |loaded: &Loaded<Image>| match loaded.aggregate.state() {
-            Some(state) if state.account != account => Err(ImageError::NotFound.into()),
-            Some(_) => if_match.check(loaded.sequence),
-            None => Ok(()),
+        let outcome = match execute::<Image, _>(&app.store, &request).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // The same request may have come in twice at once, and the other was first.
+                let earlier = earlier_outcome(&app, request.conditions.idempotency.as_ref());
+                return earlier.await?.ok_or(error);
+            }
         };
-        let stream = image.uuid();
-        let done = run(&app.store, stream, &command, admit, &conditions, &context).await?;
-        let visible = match &done.appended {
-            Some(appended) => wait(&app, appended).await,
+        let visible = match &outcome.appended {
+            Some(appended) => is_visible(&app, appended).await,
             None => true,
         };
-        let state = done.aggregate.state().ok_or(ImageError::NotFound)?.clone();
-        Ok(Written {
-            image,
-            state,
-            sequence: done.sequence,
+        let state = outcome.aggregate.state().ok_or(ImageError::NotFound)?;
+        Ok(ImageOutcome {
+            image: ImageId::new(request.stream),
+            state: state.clone(),
+            sequence: outcome.sequence,
             visible,
         })
     };
@@ -153,47 +136,38 @@ pub async fn execute(
         .map_err(ApiError::internal)?
 }
 
-/// Runs a command of a request on an image, under the request's `If-Match`.
+/// What a request with this idempotency key led to before: the image as it was right after it.
 ///
 /// # Errors
-/// As [`execute`].
-pub async fn write(
-    app: &SharedApp,
-    request: &Request,
-    image: ImageId,
-    command: ImageCommand,
-) -> Result<Written, ApiError> {
-    execute(
-        app,
-        request.caller()?.account,
-        image,
-        command,
-        IfMatch::of(&request.headers),
-        Conditions::default(),
-        CommandContext::of(request)?,
-    )
-    .await
-}
-
-/// An image of the caller's account as it is now: its stream's sequence and its state.
-///
-/// # Errors
-/// `NotFound` when it is not there, or another's; `Unavailable` when only a newer program knows how it is.
-pub async fn present(
+/// `Conflict` when the key was used for another request.
+pub async fn earlier_outcome(
     app: &App,
-    request: &Request,
-    image: ImageId,
-) -> Result<(u64, ImageState), ApiError> {
-    let loaded: Loaded<Image> = app.store.load(image.uuid()).await?;
-    let account = request.caller()?.account;
-    let state = loaded.aggregate.into_state();
-    let state = state.filter(|state| state.account == account);
-    let state = state.ok_or(ImageError::NotFound)?;
-    state.refuse_newer()?;
-    Ok((loaded.sequence, state))
+    idempotency: Option<&Idempotency>,
+) -> Result<Option<ImageOutcome>, ApiError> {
+    let Some(idempotency) = idempotency else {
+        return Ok(None);
+    };
+    let account = idempotency.account;
+    let record = app.store.idempotency_record(account, &idempotency.key);
+    let Some(record) = record.await? else {
+        return Ok(None);
+    };
+    if record.fingerprint != idempotency.fingerprint {
+        return Err(StoreError::IdempotencyKeyUsed(record).into());
+    }
+    let image = record.image;
+    let then = fold_while(app, account, image, |event| {
+        event.sequence <= record.sequence
+    });
+    Ok(then.await?.map(|(sequence, state)| ImageOutcome {
+        image,
+        state,
+        sequence,
+        visible: true,
+    }))
 }
 
-async fn wait(app: &SharedApp, appended: &Appended) -> bool {
+async fn is_visible(app: &App, appended: &Appended) -> bool {
     app.store
         .wait_until_visible(appended, app.limits.visibility())
         .await
@@ -205,7 +179,8 @@ async fn wait(app: &SharedApp, appended: &Appended) -> bool {
 }
 
 /// An aggregate after a command.
-pub struct Done<A> {
+#[derive(Debug)]
+pub struct Outcome<A> {
     /// The state now.
     pub aggregate: A,
     /// The stream's sequence now.
@@ -214,113 +189,122 @@ pub struct Done<A> {
     pub appended: Option<Appended>,
 }
 
-/// Loads, admits, decides and appends, again after a lost race.
+/// Executes a command on a stream: loads, decides and appends, again after a lost race; and counts what
+/// became of it.
 ///
 /// # Errors
-/// Whatever `admit`, the aggregate's rules, the conditions or the store say.
-pub async fn run<A, C>(
+/// What the aggregate's rules, the conditions or the store say.
+pub async fn execute<A, C>(
     store: &Store,
-    stream: Uuid,
-    command: &C,
-    admit: impl Fn(&Loaded<A>) -> Result<(), ApiError>,
-    conditions: &Conditions,
-    context: &CommandContext,
-) -> Result<Done<A>, ApiError>
+    request: &CommandRequest<C>,
+) -> Result<Outcome<A>, ApiError>
 where
     A: StoredAggregate + Aggregate<Command = Dated<C>>,
     A::Error: Into<ApiError>,
     C: Clone,
 {
-    let done = decide_and_append(store, stream, command, admit, conditions, context).await;
-    let outcome = match &done {
-        Ok(done) if done.appended.is_some() => "appended",
+    let stream = request.stream;
+    let mut remembered = store.remembered::<A>(stream);
+    let mut attempt = 1;
+    let outcome = async {
+        loop {
+            let may_be_old = remembered.is_some();
+            let loaded = match remembered.take() {
+                Some(remembered) => remembered,
+                None => store.load::<A>(stream).await?,
+            };
+            let decision = match decide(loaded, request).await {
+                // An append notices what is old; a refusal or "nothing to do" would not.
+                Err(_) if may_be_old => continue,
+                Ok(decision) if may_be_old && decision.events.is_empty() => continue,
+                decision => decision?,
+            };
+            let mut now = decision.loaded;
+            if decision.events.is_empty() {
+                return Ok(Outcome {
+                    aggregate: now.aggregate,
+                    sequence: now.sequence,
+                    appended: None,
+                });
+            }
+            let conditions = &request.conditions;
+            let appended = store.append::<A>(stream, now.sequence, decision.events, conditions);
+            match appended.await {
+                Ok(appended) => {
+                    now.sequence = appended.sequence;
+                    store.remember(stream, &now);
+                    return Ok(Outcome {
+                        aggregate: now.aggregate,
+                        sequence: now.sequence,
+                        appended: Some(appended),
+                    });
+                }
+                Err(StoreError::Conflict) if may_be_old => {}
+                Err(StoreError::Conflict) if attempt < ATTEMPTS => {
+                    metrics::counter!(metric::CONFLICTS).increment(1);
+                    tokio::time::sleep(pause_after(attempt)).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let outcome: Result<Outcome<A>, ApiError> = outcome.await;
+    let word = match &outcome {
+        Ok(Outcome { appended, .. }) if appended.is_some() => "appended",
         Ok(_) => "unchanged",
         Err(error) if error.is_ours() => "failed",
         Err(_) => "refused",
     };
-    metrics::counter!(metric::COMMANDS, "aggregate" => A::TYPE, "outcome" => outcome).increment(1);
-    done
+    metrics::counter!(metric::COMMANDS, "aggregate" => A::TYPE, "outcome" => word).increment(1);
+    outcome
 }
 
-async fn decide_and_append<A, C>(
-    store: &Store,
-    stream: Uuid,
-    command: &C,
-    admit: impl Fn(&Loaded<A>) -> Result<(), ApiError>,
-    conditions: &Conditions,
-    context: &CommandContext,
-) -> Result<Done<A>, ApiError>
-where
-    A: StoredAggregate + Aggregate<Command = Dated<C>>,
-    A::Error: Into<ApiError>,
-    C: Clone,
-{
-    // What is remembered may be old. An append says so; a refusal or "nothing to do" would not.
-    if let Some(remembered) = store.remembered(stream)
-        && admit(&remembered).is_ok()
-        && let Ok(decision) = decide(remembered, command, context).await
-        && !decision.events.is_empty()
-    {
-        match append(store, stream, decision, conditions).await {
-            Err(StoreError::Conflict) => {}
-            done => return Ok(done?),
-        }
-    }
-    let mut attempt = 1;
-    loop {
-        let loaded = store.load::<A>(stream).await?;
-        admit(&loaded)?;
-        let decision = decide(loaded, command, context).await?;
-        match append(store, stream, decision, conditions).await {
-            Err(StoreError::Conflict) if attempt < ATTEMPTS => {
-                metrics::counter!(metric::CONFLICTS).increment(1);
-                // Grows with each loss and differs between racers, who would else collide again.
-                let chance = u64::from(Uuid::now_v7().as_bytes()[15]);
-                let pause = u64::from(attempt) * (1 + chance % 4);
-                tokio::time::sleep(Duration::from_millis(pause)).await;
-                attempt += 1;
-            }
-            done => return Ok(done?),
-        }
-    }
+/// Grows with each lost race, and differs between racers, which would otherwise collide again.
+fn pause_after(attempt: u32) -> Duration {
+    let chance = u64::from(Uuid::now_v7().as_bytes()[15]);
+    Duration::from_millis(u64::from(attempt) * (1 + chance % 4))
 }
 
 /// What a command leads to, if the stream stands where it was loaded.
 struct Decision<A: Aggregate> {
-    /// With the events applied.
-    aggregate: A,
-    /// The sequence the stream must have.
-    expected: u64,
+    /// The stream with the events applied, but still at the sequence that it must have.
+    loaded: Loaded<A>,
     events: Vec<(A::Event, EventMetadata)>,
 }
 
 async fn decide<A, C>(
     loaded: Loaded<A>,
-    command: &C,
-    context: &CommandContext,
+    request: &CommandRequest<C>,
 ) -> Result<Decision<A>, ApiError>
 where
     A: StoredAggregate + Aggregate<Command = Dated<C>>,
     A::Error: Into<ApiError>,
     C: Clone,
 {
+    match loaded.aggregate.owner() {
+        Some(owner) if owner != request.account => return Err(ImageError::NotFound.into()),
+        Some(_) => request.if_match.check(loaded.sequence)?,
+        None => {}
+    }
     // Clocks of nodes differ; what happened later must not seem to be earlier.
     let at = loaded.last_at.map_or_else(now, |last| now().max(last));
     let mut aggregate = loaded.aggregate;
     let sink = EventSink::default();
     let dated = Dated {
         at,
-        command: command.clone(),
+        command: request.command.clone(),
     };
     let handled = aggregate.handle(dated, &(), &sink).await;
     handled.map_err(Into::into)?;
+    let context = &request.context;
     let causation_id = Uuid::now_v7();
     let events = sink.collect().await.into_iter().map(|event| {
         let metadata = EventMetadata {
             event_id: Uuid::now_v7(),
             occurred_at: at,
             actor: context.actor.clone(),
-            dialect: context.dialect.into(),
+            dialect: context.dialect.clone(),
             request_id: context.request_id.clone(),
             correlation_id: context.correlation_id.clone(),
             causation_id,
@@ -329,44 +313,12 @@ where
         (event, metadata)
     });
     Ok(Decision {
-        aggregate,
-        expected: loaded.sequence,
-        events: events.collect(),
-    })
-}
-
-async fn append<A: StoredAggregate>(
-    store: &Store,
-    stream: Uuid,
-    decision: Decision<A>,
-    conditions: &Conditions,
-) -> Result<Done<A>, StoreError> {
-    let Decision {
-        aggregate,
-        expected,
-        events,
-    } = decision;
-    if events.is_empty() {
-        return Ok(Done {
+        loaded: Loaded {
             aggregate,
-            sequence: expected,
-            appended: None,
-        });
-    }
-    let last_at = events.last().map(|(_, metadata)| metadata.occurred_at);
-    let appended = store
-        .append::<A>(stream, expected, events, conditions)
-        .await?;
-    let now = Loaded {
-        aggregate,
-        sequence: appended.sequence,
-        last_at,
-    };
-    store.remember(stream, &now);
-    Ok(Done {
-        aggregate: now.aggregate,
-        sequence: now.sequence,
-        appended: Some(appended),
+            sequence: loaded.sequence,
+            last_at: Some(at),
+        },
+        events: events.collect(),
     })
 }
 
@@ -397,19 +349,27 @@ mod tests {
             event_id: Uuid::now_v7(),
             occurred_at: ahead,
             actor: context.actor.clone(),
-            dialect: context.dialect.into(),
+            dialect: context.dialect.clone(),
             request_id: context.request_id.clone(),
             correlation_id: context.correlation_id.clone(),
             causation_id: Uuid::now_v7(),
             reason: None,
         };
-        let (account, conditions) = (Uuid::now_v7(), Conditions::default());
+        let account = AccountId::new(Uuid::now_v7());
         let events = vec![(opened, metadata)];
-        let appended = store.append::<Account>(account, 0, events, &conditions);
+        let (stream, conditions) = (account.uuid(), Conditions::default());
+        let appended = store.append::<Account>(stream, 0, events, &conditions);
         appended.await.unwrap();
         for limit in [1, 2] {
-            let command = AccountCommand::SetImageLimit(Some(limit));
-            run::<Account, _>(&store, account, &command, |_| Ok(()), &conditions, &context)
+            let request = CommandRequest {
+                account,
+                stream,
+                command: AccountCommand::SetImageLimit(Some(limit)),
+                if_match: IfMatch::Any,
+                conditions: Conditions::default(),
+                context: context.clone(),
+            };
+            execute::<Account, _>(&store, &request)
                 .await
                 .map_err(|error| error.message)
                 .unwrap();

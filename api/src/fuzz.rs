@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use futures::{FutureExt, stream};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use photolog_domain::{AccountId, Image, ImageEvent, Scope};
 use photolog_store::{ActorNames, Recorded, TokenSecret};
 use uuid::Uuid;
@@ -19,15 +19,15 @@ use crate::dialect::moov::client::Parameters as TokenParameters;
 use crate::dialect::moov::scope;
 use crate::dialect::moov::wire::MetadataRequest;
 use crate::dialect::openstack::{identity, wire};
+use crate::dialect::photolog::history::entry;
 use crate::dialect::unique::UniqueMembers;
 use crate::dialect::uploadcare::signature;
-use crate::history::entry;
 use crate::http::client_address::client_address;
 use crate::http::conditional::IfMatch;
 use crate::http::multipart::Multipart;
-use crate::http::path::{Parameters, Query, matches, segments};
+use crate::http::path::Query;
 use crate::http::request::RequestId;
-use crate::routes::ROUTES;
+use crate::routes::{DIALECTS, Dialects};
 
 /// Reads a multipart form to its end; how many parts and bytes it has, or `None` when it is none.
 pub fn multipart(content_type: &str, chunks: Vec<Bytes>) -> Option<(usize, usize)> {
@@ -73,17 +73,10 @@ pub fn query(raw: &str) -> Option<u64> {
     Some(number)
 }
 
-/// A raw path against every route; how many fit.
-pub fn path(raw: &str) -> usize {
-    let path = segments(raw);
-    let fitting = ROUTES.iter().filter(|route| matches(route.pattern, &path));
-    fitting
-        .inspect(|route| {
-            if let Ok(parameters) = Parameters::read(route.pattern, &path, None) {
-                parameters.get("image");
-            }
-        })
-        .count()
+/// A raw path against the routes of all dialects; whether one fits.
+pub fn path(raw: &str) -> bool {
+    let (_, found) = Dialects(DIALECTS).find(&Method::GET, raw);
+    found.is_ok_and(|(_, parameters)| !parameters.get("image").is_empty())
 }
 
 /// Headers that requests bring: `If-Match`, `Authorization`, `X-Request-Id`, `Forwarded`.

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use photolog_projector::Progress;
 use photolog_projector::settings::one_line;
+use photolog_projector::{Progress, Projection, projections};
 use photolog_store::{Blobs, Position, Store, private};
 use photolog_telemetry::metric;
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a look may take: a fault is told within five seconds.
 const LOOK: Duration = Duration::from_millis(2_500);
 
-/// Lists that lack events and do not change for so long stand still.
+/// A projection that lacks events and does not move for so long stands still.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
 /// Less room is none: the largest upload would not fit.
@@ -32,8 +32,8 @@ const LEAST_ROOM: u64 = 20 << 20;
 /// What was found in the last look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Events that lists lack; `None` when the database does not answer, so that this node cannot
-    /// serve.
+    /// Events that the slowest projection lacks; `None` when the database does not answer, so that
+    /// this node cannot serve.
     pub lag: Option<u64>,
     /// What is wrong, for a person.
     pub problems: Vec<Problem>,
@@ -91,14 +91,15 @@ pub struct HealthWatch {
 }
 
 impl HealthWatch {
-    /// Looks once, then goes on. Up to `most_lag` events may be missing in lists.
+    /// Looks once, then goes on. A projection may lack up to `most_lag` events.
     pub async fn start(store: Store, blobs: Blobs, data_folder: PathBuf, most_lag: u64) -> Self {
         let mut look = Look {
             store,
             blobs,
             data_folder,
+            projections: projections(),
             most_lag,
-            moved: (0, Instant::now()),
+            moved: (None, Instant::now()),
         };
         let (tell, known) = watch::channel(look.take().await);
         let looking = tokio::spawn(async move {
@@ -155,16 +156,17 @@ struct Look {
     store: Store,
     blobs: Blobs,
     data_folder: PathBuf,
+    projections: Vec<Arc<dyn Projection>>,
     most_lag: u64,
-    /// Up to where lists showed the log, and since when.
-    moved: (Position, Instant),
+    /// The slowest projection and up to where it followed the log, and since when.
+    moved: (Option<(&'static str, Position)>, Instant),
 }
 
 impl Look {
     async fn take(&mut self) -> Arc<Health> {
         let mut health = Health::default();
         let (progress, writable, pictures) = tokio::join!(
-            timeout(LOOK, Progress::of(&self.store)),
+            timeout(LOOK, Progress::of(&self.store, &self.projections)),
             timeout(LOOK, self.store.takes_writes()),
             timeout(LOOK, self.blobs.free_bytes()),
         );
@@ -203,11 +205,12 @@ impl Look {
         Arc::new(health)
     }
 
-    /// What is wrong with the way from the log to the lists.
+    /// What is wrong with the way from the log to the read models.
     fn judge(&mut self, progress: &Progress) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if progress.shown != self.moved.0 || progress.lag() == 0 {
-            self.moved = (progress.shown, Instant::now());
+        let slowest = progress.slowest();
+        if slowest != self.moved.0 || progress.lag() == 0 {
+            self.moved = (slowest, Instant::now());
         }
         if !progress.has_lead {
             let sentence = "no projector leads: start `photolog projector`";
@@ -217,13 +220,15 @@ impl Look {
             let sentence = format!("an event waits for its place in the log since {seconds} s");
             problems.push(Kind::Lead.problem(sentence));
         }
+        let Some((name, position)) = slowest else {
+            return problems;
+        };
         if self.moved.1.elapsed() > STANDSTILL {
-            let shown = progress.shown;
-            let sentence = format!("lists and public links stand still at position {shown}");
+            let sentence = format!("the projection {name} stands still at position {position}");
             problems.push(Kind::Projection.problem(sentence));
         } else if progress.lag() > self.most_lag {
             let lag = progress.lag();
-            let sentence = format!("lists and public links are {lag} events behind");
+            let sentence = format!("the projection {name} is {lag} events behind");
             problems.push(Kind::Projection.problem(sentence));
         }
         problems

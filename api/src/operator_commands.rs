@@ -5,7 +5,8 @@ use photolog_store::{Conditions, Store};
 use uuid::Uuid;
 
 use crate::auth::secret::{NewKey, new_key};
-use crate::executor::{CommandContext, run};
+use crate::executor::{CommandContext, CommandRequest, execute};
+use crate::http::conditional::IfMatch;
 use crate::operator::Operator;
 
 /// Opens an account with one key.
@@ -21,7 +22,7 @@ pub async fn open_account(
 ) -> anyhow::Result<(AccountId, NewKey)> {
     let account = AccountId::new(Uuid::now_v7());
     let open = AccountCommand::Open { name, image_limit };
-    execute(store, operator, account, open, &Conditions::default()).await?;
+    execute_on_account(store, operator, account, open, Conditions::default()).await?;
     let new = new_key(scopes)?;
     issue_key(store, operator, account, &new).await?;
     Ok((account, new))
@@ -45,7 +46,7 @@ pub async fn issue_key(
         verifiers: Some(new.verifiers.clone()),
         ..Conditions::default()
     };
-    execute(store, operator, account, issue, &conditions).await?;
+    execute_on_account(store, operator, account, issue, conditions).await?;
     Ok(())
 }
 
@@ -53,22 +54,21 @@ pub async fn issue_key(
 ///
 /// # Errors
 /// When the account's rules refuse it, or the database fails.
-pub async fn execute(
+pub async fn execute_on_account(
     store: &Store,
     operator: &Operator,
     account: AccountId,
     command: AccountCommand,
-    conditions: &Conditions,
+    conditions: Conditions,
 ) -> anyhow::Result<Account> {
-    run::<Account, _>(
-        store,
-        account.uuid(),
-        &command,
-        |_| Ok(()),
+    let request = CommandRequest {
+        account,
+        stream: account.uuid(),
+        command,
+        if_match: IfMatch::Any,
         conditions,
-        &CommandContext::operator(operator),
-    )
-    .await
-    .map(|done| done.aggregate)
-    .map_err(|error| anyhow::anyhow!("{error}"))
+        context: CommandContext::operator(operator),
+    };
+    let outcome = execute::<Account, _>(store, &request).await;
+    Ok(outcome?.aggregate)
 }

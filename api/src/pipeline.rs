@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use photolog_domain::{AccountId, Dialect, KeyId, Scope};
+use photolog_domain::{AccountId, KeyId};
 use tracing::Instrument;
 use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply};
@@ -26,20 +26,21 @@ use warp::{Filter, Rejection, Reply};
 use crate::app::SharedApp;
 use crate::auth::Caller;
 use crate::auth::rate::Allowance;
-use crate::dialect::{self, openstack, uploadcare};
+use crate::dialect::Dialect;
+use crate::dialect::photolog::Photolog;
 use crate::error::{ApiError, Kind};
 use crate::http::answers::Reader;
 use crate::http::client_address::{client_address, counted_as};
 use crate::http::memory::Holder;
 use crate::http::observation::Observation;
-use crate::http::path::{Parameters, Query, matches, segments};
+use crate::http::path::{Query, segments};
 use crate::http::places::{Place, RotatingPlace, Slot};
 use crate::http::poll_watch::watched;
 use crate::http::request::Held;
 use crate::http::response::{set, set_allowance};
 use crate::http::{Request, RequestBody, RequestId, Response};
 use crate::route::{Access, Route};
-use crate::routes::ROUTES;
+use crate::routes::Dialects;
 
 /// The largest body that any route takes, for the time that a body of unknown length may take.
 const LARGEST_BODY: u64 = 17 << 20;
@@ -47,6 +48,7 @@ const LARGEST_BODY: u64 = 17 << 20;
 /// The whole API as a service for the accept loop.
 pub fn service(
     app: SharedApp,
+    dialects: Dialects,
 ) -> impl Service<
     http::Request<Incoming>,
     Response = Response,
@@ -56,7 +58,9 @@ pub fn service(
 + Send
 + Sync
 + 'static {
-    Guarded(TowerToHyperService::new(warp::service(filter(app))))
+    Guarded(TowerToHyperService::new(warp::service(filter(
+        app, dialects,
+    ))))
 }
 
 /// Keeps from warp what it cannot take, and a panic from its connection.
@@ -87,7 +91,7 @@ where
                 Ok(Ok(response)) => response,
                 Err(_) => {
                     let error = ApiError::internal("a request panicked outside its handler");
-                    refuse(Dialect::Photolog, &error, unknown_client())
+                    refuse(&Photolog, &error, unknown_client())
                 }
             })
         }
@@ -97,6 +101,7 @@ where
 
 fn filter(
     app: SharedApp,
+    dialects: Dialects,
 ) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone + Send + Sync + 'static {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
@@ -121,7 +126,7 @@ fn filter(
                     reader,
                     body,
                 };
-                async move { answer(app, path.as_str(), arrived).await }
+                async move { answer(app, dialects, path.as_str(), arrived).await }
             },
         )
 }
@@ -141,13 +146,20 @@ struct Arrived {
     body: RequestBody,
 }
 
-async fn answer(app: SharedApp, path: &str, mut arrived: Arrived) -> Response {
+async fn answer(app: SharedApp, dialects: Dialects, path: &str, mut arrived: Arrived) -> Response {
     let id = RequestId::of(&arrived.headers);
     let (client, reader) = (arrived.client, arrived.reader.clone());
-    let (dialect, found) = find(&arrived.method, path);
+    let (dialect, found) = dialects.find(&arrived.method, path);
     let pattern = found.as_ref().map_or("none", |(route, _)| route.pattern);
-    let observed = Observation::begin(&arrived.method, &arrived.headers, &id, dialect, pattern);
-    let is_preflight = dialect == Dialect::Uploadcare && arrived.method == Method::OPTIONS;
+    let observed = Observation::begin(
+        &arrived.method,
+        &arrived.headers,
+        &id,
+        dialect.name(),
+        pattern,
+    );
+    let is_options = arrived.method == Method::OPTIONS;
+    let preflight = dialect.preflight().filter(|_| is_options);
     let mut allowance = None;
     let handled = async {
         let (route, parameters) = found?;
@@ -166,12 +178,12 @@ async fn answer(app: SharedApp, path: &str, mut arrived: Arrived) -> Response {
             reader: arrived.reader,
             body: arrived.body,
             id: id.clone(),
-            dialect,
+            dialect: dialect.name(),
             caller: None,
             places: None,
         };
         let handled = async {
-            let mut places = admit(&app, route, &mut request, &mut allowance).await?;
+            let mut places = admit(&app, dialect, route, &mut request, &mut allowance).await?;
             let rotating = places.rotating.take();
             let places: Held = Arc::new(places);
             request.places = Some(places.clone());
@@ -188,11 +200,10 @@ async fn answer(app: SharedApp, path: &str, mut arrived: Arrived) -> Response {
     let handled = async {
         match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(Ok(response)) => response,
-            Ok(Err(ApiError {
-                kind: Kind::MethodNotAllowed { allow },
-                ..
-            })) if is_preflight => uploadcare::cors::preflight(&allow),
-            Ok(Err(error)) => refuse(dialect, &error, client),
+            Ok(Err(error)) => match (&error.kind, preflight) {
+                (Kind::MethodNotAllowed { allow }, Some(preflight)) => preflight(allow),
+                _ => refuse(dialect, &error, client),
+            },
             Err(_) => refuse(dialect, &ApiError::internal("a handler panicked"), client),
         }
     };
@@ -206,21 +217,11 @@ async fn answer(app: SharedApp, path: &str, mut arrived: Arrived) -> Response {
     if let Some(allowance) = &allowance {
         set_allowance(&mut response, allowance);
     }
-    if dialect == Dialect::Uploadcare {
-        uploadcare::cors::share(&mut response, &allowed(&segments(path)));
-    }
+    dialect.decorate(&mut response, &id, &|| dialects.allowed(&segments(path)));
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // One value under the three names by which the vendors' clients know it.
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        for name in [
-            "x-request-id",
-            "x-compute-request-id",
-            "x-uploadcare-request-id",
-        ] {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
-    }
+    let name = HeaderName::from_static("x-request-id");
+    set(&mut response, name, id.as_str());
     observed.end(&response);
     response
 }
@@ -237,62 +238,13 @@ fn deadline(app: &SharedApp, arrived: &Arrived) -> Duration {
     handler + app.limits.body().allows(length)
 }
 
-fn refuse(dialect: Dialect, error: &ApiError, client: IpAddr) -> Response {
+fn refuse(dialect: &dyn Dialect, error: &ApiError, client: IpAddr) -> Response {
     error.log(client);
-    let mut response = dialect::error_response(dialect, error);
+    let mut response = dialect.error_response(error);
     if let Kind::MethodNotAllowed { allow } = &error.kind {
         set(&mut response, ALLOW, allow);
     }
     response
-}
-
-/// The route for a request; when there is none, whose words to say so in.
-fn find(method: &Method, path: &str) -> (Dialect, Result<(&'static Route, Parameters), ApiError>) {
-    let (path, tenant) = openstack::canonical(&segments(path));
-    let wanted = if method == Method::HEAD {
-        &Method::GET
-    } else {
-        method
-    };
-    let mut fitting = fitting(&path).peekable();
-    let Some(first) = fitting.peek() else {
-        let nothing = ApiError::not_found("there is nothing at this path");
-        return (dialect::of_path(&path), Err(nothing));
-    };
-    let dialect = first.dialect;
-    match fitting.find(|route| route.method == *wanted) {
-        Some(route) => {
-            let parameters = Parameters::read(route.pattern, &path, tenant);
-            (route.dialect, parameters.map(|values| (route, values)))
-        }
-        None => {
-            let allow = allowed(&path);
-            let refused = format!("method {method} is not allowed here");
-            let kind = Kind::MethodNotAllowed { allow };
-            (dialect, Err(ApiError::new(kind, refused)))
-        }
-    }
-}
-
-fn fitting(path: &[&str]) -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().filter(|route| matches(route.pattern, path))
-}
-
-/// The methods that a path takes, as `Allow` has them; empty when there is no such path.
-fn allowed(path: &[&str]) -> String {
-    let mut methods = Vec::new();
-    for route in fitting(path) {
-        methods.push(route.method.as_str());
-        if route.method == Method::GET {
-            methods.push("HEAD");
-        }
-        if route.dialect == Dialect::Uploadcare {
-            methods.push("OPTIONS");
-        }
-    }
-    methods.sort_unstable();
-    methods.dedup();
-    methods.join(", ")
 }
 
 /// What a request holds until its answer is made.
@@ -308,6 +260,7 @@ struct Places {
 /// The one place where places in flight, credentials, rate, tenant and scope are checked.
 async fn admit(
     app: &SharedApp,
+    dialect: &dyn Dialect,
     route: &Route,
     request: &mut Request,
     allowance: &mut Option<Allowance>,
@@ -330,11 +283,11 @@ async fn admit(
             request
                 .body
                 .charge(app.bodies.share(Holder::client(client)));
-            dialect::check_version(request)?;
+            dialect.check_version(request)?;
             Ok(places)
         }
         Access::Edge => {
-            app.edge_secret.admit(&request.headers)?;
+            app.edge_secret.check(&request.headers)?;
             Ok(Places {
                 _pool: Some(app.places.keyed.enter()?),
                 ..Places::default()
@@ -342,9 +295,9 @@ async fn admit(
         }
         Access::Key(scope) => {
             let address = from_address()?;
-            dialect::check_version(request)?;
+            dialect.check_version(request)?;
             let checking = app.places.authentication.enter_soon().await?;
-            let caller = dialect::authenticate(app, request, checking).await?;
+            let caller = dialect.authenticate(app, request, checking).await?;
             let places = Places {
                 rotating: None,
                 _address: address,
@@ -356,7 +309,8 @@ async fn admit(
             request.body.charge(app.bodies.share(holder));
             app.auth.key_uses.note(&caller);
             within_rate(app, &caller, allowance)?;
-            authorize(route, scope, request, &caller)?;
+            authorize(dialect, route, request, &caller)?;
+            caller.may(scope)?;
             request.caller = Some(caller);
             Ok(places)
         }
@@ -374,22 +328,20 @@ fn within_rate(
     counted.map(drop).map_err(ApiError::from)
 }
 
-/// Checks that the caller may do this, in the account and project that the path names.
+/// Checks that the account and the tenant that the path names are the caller's.
 fn authorize(
+    dialect: &dyn Dialect,
     route: &Route,
-    scope: Scope,
     request: &Request,
     caller: &Caller,
 ) -> Result<(), ApiError> {
     if route.pattern.contains("{account}") {
         caller.owns(request.parameters.get("account"))?;
     }
-    if let Some(tenant) = request.parameters.tenant()
-        && !openstack::identity::is_project(tenant, caller.account)
-    {
-        return Err(ApiError::not_found("project not found"));
+    match request.parameters.tenant() {
+        Some(tenant) => dialect.check_tenant(tenant, caller),
+        None => Ok(()),
     }
-    caller.may(scope)
 }
 
 fn join(path: &str, query: &str) -> String {

@@ -1,8 +1,8 @@
-//! One route: a method, a path, a dialect, and who may take it.
+//! One route: a method, a path, and who may take it.
 
 use futures::future::BoxFuture;
 use http::Method;
-use photolog_domain::{Dialect, Scope};
+use photolog_domain::Scope;
 
 use crate::app::SharedApp;
 use crate::error::ApiError;
@@ -17,8 +17,6 @@ pub struct Route {
     pub method: Method,
     /// The path, with `{names}`.
     pub pattern: &'static str,
-    /// The dialect: whose credentials, whose errors.
-    pub dialect: Dialect,
     /// Who may take it.
     pub access: Access,
     /// What it does.
@@ -41,6 +39,15 @@ pub enum Access {
     Key(Scope),
 }
 
+impl Access {
+    /// For keys that may read images.
+    pub const READ: Self = Self::Key(Scope::ImagesRead);
+    /// For keys that may change images.
+    pub const WRITE: Self = Self::Key(Scope::ImagesWrite);
+    /// For keys that may read who did what.
+    pub const AUDIT: Self = Self::Key(Scope::HistoryRead);
+}
+
 impl Route {
     /// What the caller's key must be allowed; `None` = no key is needed.
     pub fn scope(&self) -> Option<Scope> {
@@ -50,3 +57,16 @@ impl Route {
         }
     }
 }
+
+/// A route of a dialect: `route!(GET "/files/{image}", READ, files::show)`.
+macro_rules! route {
+    ($method:ident $pattern:literal, $access:ident, $handler:path) => {
+        $crate::route::Route {
+            method: http::Method::$method,
+            pattern: $pattern,
+            access: $crate::route::Access::$access,
+            handler: |app, request| futures::FutureExt::boxed($handler(app, request)),
+        }
+    };
+}
+pub(crate) use route;

@@ -1,91 +1,95 @@
-//! Every route on one screen. What happens to a request around its route is in
+//! All dialects, and the route that a request takes. What happens to a request around its route is in
 //! [`pipeline`](crate::pipeline).
 
-use futures::FutureExt;
 use http::Method;
-use photolog_domain::{Dialect, Scope};
 
-use crate::dialect::{moov, openstack, uploadcare};
-use crate::edge;
-use crate::feed;
-use crate::front_page;
-use crate::history;
-use crate::openapi;
-use crate::ops;
-use crate::route::Access::{self, Edge, Open, Picture, Probe};
+use crate::dialect::Dialect;
+use crate::dialect::moov::Moov;
+use crate::dialect::openstack::OpenStack;
+use crate::dialect::photolog::Photolog;
+use crate::dialect::uploadcare::Uploadcare;
+use crate::error::{ApiError, Kind};
+use crate::http::path::{Parameters, matches, segments};
 use crate::route::Route;
 
-macro_rules! route {
-    ($method:ident $pattern:literal, $dialect:ident, $access:expr, $handler:path) => {
-        Route {
-            method: Method::$method,
-            pattern: $pattern,
-            dialect: Dialect::$dialect,
-            access: $access,
-            handler: |app, request| $handler(app, request).boxed(),
+/// Every dialect that we speak. The first route that fits wins, so the busiest dialect stands first.
+pub static DIALECTS: &[&dyn Dialect] = &[&Moov, &Uploadcare, &OpenStack, &Photolog];
+
+/// The dialects that a server speaks, in the order in which their routes are tried.
+#[derive(Clone, Copy)]
+pub struct Dialects(pub &'static [&'static dyn Dialect]);
+
+/// The route of a request with the values of its `{names}`, or why there is none.
+pub type Found = Result<(&'static Route, Parameters), ApiError>;
+
+impl Dialects {
+    /// The route for a request; when there is none, in whose words to say so.
+    pub fn find(self, method: &Method, path: &str) -> (&'static dyn Dialect, Found) {
+        let path = segments(path);
+        let wanted = match method {
+            &Method::HEAD => &Method::GET,
+            method => method,
+        };
+        let mut other = None;
+        for (dialect, route) in self.fitting(&path) {
+            if route.method == *wanted {
+                let rewritten = dialect.rewrite(&path);
+                let (path, tenant) = rewritten.unwrap_or_else(|| (path.clone(), None));
+                let parameters = Parameters::read(route.pattern, &path, tenant);
+                return (dialect, parameters.map(|values| (route, values)));
+            }
+            other.get_or_insert(dialect);
         }
-    };
+        match other {
+            Some(dialect) => {
+                let allow = self.allowed(&path);
+                let refused = format!("method {method} is not allowed here");
+                let kind = Kind::MethodNotAllowed { allow };
+                (dialect, Err(ApiError::new(kind, refused)))
+            }
+            None => {
+                let nothing = ApiError::not_found("there is nothing at this path");
+                (self.of_prefix(&path), Err(nothing))
+            }
+        }
+    }
+
+    /// The methods that a path takes, as `Allow` has them; empty when there is no such path.
+    pub fn allowed(self, path: &[&str]) -> String {
+        let mut methods = Vec::new();
+        for (dialect, route) in self.fitting(path) {
+            methods.push(route.method.as_str());
+            if route.method == Method::GET {
+                methods.push("HEAD");
+            }
+            if dialect.preflight().is_some() {
+                methods.push("OPTIONS");
+            }
+        }
+        methods.sort_unstable();
+        methods.dedup();
+        methods.join(", ")
+    }
+
+    fn fitting<'a>(
+        self,
+        path: &'a [&'a str],
+    ) -> impl Iterator<Item = (&'static dyn Dialect, &'static Route)> + 'a {
+        self.0.iter().flat_map(move |dialect| {
+            let rewritten = dialect.rewrite(path);
+            let fits = move |route: &&Route| match &rewritten {
+                Some((path, _)) => matches(route.pattern, path),
+                None => matches(route.pattern, path),
+            };
+            let routes = dialect.routes().iter().filter(fits);
+            routes.map(move |route| (*dialect, route))
+        })
+    }
+
+    /// In whose words to answer at a path that no route fits.
+    fn of_prefix(self, path: &[&str]) -> &'static dyn Dialect {
+        let first = path.first().copied().unwrap_or_default();
+        let own = |dialect: &&&'static dyn Dialect| dialect.prefixes().contains(&first);
+        self.0.iter().find(own).copied().unwrap_or(&Photolog)
+    }
 }
-
-const READ: Access = Access::Key(Scope::ImagesRead);
-const WRITE: Access = Access::Key(Scope::ImagesWrite);
-const AUDIT: Access = Access::Key(Scope::HistoryRead);
-
-/// The route table. The first fit wins, so the busiest route stands first.
-#[rustfmt::skip]
-pub const ROUTES: &[Route] = &[
-    // Everybody: pictures at their public links.
-    route!(GET "/images/{image}", Moov, Picture, moov::public::show),
-
-    // Moov images.
-    route!(GET    "/accounts/{account}/images", Moov, READ, moov::images::list),
-    route!(POST   "/accounts/{account}/images", Moov, WRITE, moov::images::upload),
-    route!(GET    "/accounts/{account}/images/{image}", Moov, READ, moov::images::show),
-    route!(PUT    "/accounts/{account}/images/{image}", Moov, WRITE, moov::images::replace),
-    route!(DELETE "/accounts/{account}/images/{image}", Moov, WRITE, moov::images::disable),
-    route!(PUT    "/accounts/{account}/images/{image}/metadata", Moov, WRITE, moov::metadata::replace),
-    route!(POST   "/oauth2/token", Moov, Open, moov::token::issue),
-    route!(POST   "/oauth2/revoke", Moov, Open, moov::revoke::revoke),
-
-    // Uploadcare file metadata.
-    route!(GET    "/files", Uploadcare, READ, uploadcare::list::list),
-    route!(GET    "/files/{image}", Uploadcare, READ, uploadcare::files::show),
-    route!(DELETE "/files/{image}/storage", Uploadcare, WRITE, uploadcare::files::remove),
-    route!(GET    "/files/{image}/metadata", Uploadcare, READ, uploadcare::metadata::all),
-    route!(GET    "/files/{image}/metadata/{key}", Uploadcare, READ, uploadcare::metadata::one),
-    route!(PUT    "/files/{image}/metadata/{key}", Uploadcare, WRITE, uploadcare::metadata::set),
-    route!(DELETE "/files/{image}/metadata/{key}", Uploadcare, WRITE, uploadcare::metadata::delete),
-
-    // OpenStack image metadata; `openstack::canonical` brings its other prefixes here.
-    route!(GET    "/v2.1/images/{image}/metadata", OpenStack, READ, openstack::metadata::all),
-    route!(POST   "/v2.1/images/{image}/metadata", OpenStack, WRITE, openstack::metadata::merge),
-    route!(PUT    "/v2.1/images/{image}/metadata", OpenStack, WRITE, openstack::metadata::replace),
-    route!(GET    "/v2.1/images/{image}/metadata/{key}", OpenStack, READ, openstack::metadata::one),
-    route!(PUT    "/v2.1/images/{image}/metadata/{key}", OpenStack, WRITE, openstack::metadata::set),
-    route!(DELETE "/v2.1/images/{image}/metadata/{key}", OpenStack, WRITE, openstack::metadata::delete),
-    route!(GET    "/v2.1/images", OpenStack, READ, openstack::images::list),
-    route!(GET    "/v2.1/images/detail", OpenStack, READ, openstack::images::list_details),
-    route!(GET    "/v2.1/images/{image}", OpenStack, READ, openstack::images::show),
-    route!(GET    "/v2.1", OpenStack, Open, openstack::versions::compute),
-    route!(GET    "/v3", OpenStack, Open, openstack::versions::identity),
-    route!(POST   "/v3/auth/tokens", OpenStack, Open, openstack::identity::issue_token),
-    // In a browser it is the first page.
-    route!(GET    "/", OpenStack, Open, front_page::show),
-
-    // Our own edges, by a shared secret.
-    route!(GET "/edge/pointers/{image}", Photolog, Edge, edge::pointer),
-    route!(GET "/edge/masters/{digest}", Photolog, Edge, edge::master),
-
-    // Auditors.
-    route!(GET "/accounts/{account}/images/{image}/history", Photolog, AUDIT, history::show),
-    route!(GET "/accounts/{account}/events", Photolog, AUDIT, feed::show),
-
-    // Developers.
-    route!(GET "/openapi.json", Photolog, Open, openapi::show),
-    route!(GET "/docs", Photolog, Open, openapi::page),
-    route!(GET "/sample.jpg", Photolog, Open, front_page::sample),
-
-    // The operator.
-    route!(GET "/healthz", Photolog, Probe, ops::healthz),
-    route!(GET "/readyz", Photolog, Probe, ops::readyz),
-];

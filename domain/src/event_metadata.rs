@@ -1,39 +1,46 @@
 //! Who, when and why: what travels with every event. Not to be confused with an
 //! image's own metadata, the customer's keys.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::timestamp::Timestamp;
-use crate::word::Word;
 
-/// Through which dialect a command came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
+/// The name of the dialect through which a command came in, such as `moov`. The log may hold names
+/// that this program does not know; they stay what they are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DialectName(Cow<'static, str>);
+
+impl DialectName {
     /// Moov images.
-    Moov,
+    pub const MOOV: Self = Self::new("moov");
     /// Uploadcare file metadata.
-    Uploadcare,
+    pub const UPLOADCARE: Self = Self::new("uploadcare");
     /// OpenStack image metadata.
-    OpenStack,
+    pub const OPENSTACK: Self = Self::new("openstack");
     /// Photolog's own endpoints.
-    Photolog,
+    pub const PHOTOLOG: Self = Self::new("photolog");
     /// The command line of the operator.
-    Cli,
+    pub const CLI: Self = Self::new("cli");
+
+    /// A name of a dialect; lower-case letters and digits.
+    pub const fn new(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    /// The name as events have it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-impl fmt::Display for Dialect {
+impl fmt::Display for DialectName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Moov => "moov",
-            Self::Uploadcare => "uploadcare",
-            Self::OpenStack => "openstack",
-            Self::Photolog => "photolog",
-            Self::Cli => "cli",
-        })
+        formatter.write_str(&self.0)
     }
 }
 
@@ -47,7 +54,7 @@ pub struct EventMetadata {
     /// The key id that asked for it; `operator` or `operator:LABEL` on the command line.
     pub actor: String,
     /// The dialect it came through.
-    pub dialect: Word<Dialect>,
+    pub dialect: DialectName,
     /// The request's id, as answered in `x-request-id`.
     pub request_id: String,
     /// What ties several requests together: the client's `x-correlation-id`, else the request id.

@@ -1,38 +1,14 @@
 //! The rules of the `Image` aggregate, as given / when / then.
 
 use super::*;
-use crate::content::{ContentHash, MediaType};
-
-fn at() -> Timestamp {
-    "2026-11-21T04:36:26.000Z".parse().unwrap()
-}
-
-fn content(seed: u8) -> Content {
-    Content {
-        digest: ContentHash::new([seed; 32]),
-        media_type: MediaType::Png.into(),
-        size_bytes: 67,
-        width: 1,
-        height: 1,
-        has_alpha: false,
-    }
-}
-
-fn master(seed: u8) -> Master {
-    Master {
-        digest: ContentHash::new([seed; 32]),
-        media_type: MediaType::Png.into(),
-        width: 1,
-        height: 1,
-    }
-}
+use crate::fixtures::{self, at, content, digest, master};
 
 fn upload(alt_text: Option<&str>) -> ImageCommand {
     ImageCommand::Upload {
         account: "0190f7c2-1111-7aaa-8bbb-123456789abc".parse().unwrap(),
         public_id: "abcdefghij_-ABCDEFGH1".parse().unwrap(),
-        content: content(1),
-        master: master(2),
+        content: content(digest(1)),
+        master: master(digest(2)),
         alt_text: alt_text.map(|text| text.parse().unwrap()),
     }
 }
@@ -42,23 +18,19 @@ fn uploaded() -> ImageEvent {
         at: at(),
         account: "0190f7c2-1111-7aaa-8bbb-123456789abc".parse().unwrap(),
         public_id: "abcdefghij_-ABCDEFGH1".parse().unwrap(),
-        content: content(1),
-        master: master(2),
+        content: content(digest(1)),
+        master: master(digest(2)),
     }
 }
 
 fn replaced(seed: u8) -> ImageEvent {
-    ImageEvent::Replaced {
-        at: at(),
-        content: content(seed),
-        master: master(seed),
-    }
+    fixtures::replaced(content(digest(seed)))
 }
 
 fn replace(seed: u8, alt_text: AltTextChange) -> ImageCommand {
     ImageCommand::Replace {
-        content: content(seed),
-        master: master(seed),
+        content: content(digest(seed)),
+        master: master(digest(seed)),
         alt_text,
     }
 }

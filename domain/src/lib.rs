@@ -18,6 +18,7 @@
 //! | [`metadata`] | the customer's keys and values, their alphabet and limits |
 //! | [`ids`], [`timestamp`] | identifiers and time, parsed once |
 //! | [`error`], [`invalid_value`] | why a command or a value was refused |
+//! | `fixtures` | the smallest valid events, for tests alone |
 //! | `checked_text` | what all texts with a check have in common |
 //!
 //! Start with `Image::decide` in [`image`].
@@ -31,6 +32,8 @@ pub mod content;
 pub mod error;
 pub mod event;
 pub mod event_metadata;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
 pub mod ids;
 pub mod image;
 pub mod invalid_value;
@@ -46,7 +49,7 @@ pub use command::{AccountCommand, AltTextChange, Dated, ImageCommand};
 pub use content::{Content, ContentHash, Master, MediaType};
 pub use error::{AccountError, ImageError};
 pub use event::{AccountEvent, ForwardCompatible, ImageEvent};
-pub use event_metadata::{Dialect, EventMetadata};
+pub use event_metadata::{DialectName, EventMetadata};
 pub use ids::{AccountId, ImageId, KeyId, PublicId};
 pub use image::{Image, ImageState};
 pub use invalid_value::InvalidValue;

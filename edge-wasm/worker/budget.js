@@ -1,3 +1,4 @@
+// @ts-check
 //! A limit on what is in use at one time: bytes in flight, or renders. A request for more waits in a
 //! short queue, and not for long; beyond that, `Busy`.
 
@@ -9,14 +10,21 @@ const WAIT_LIMIT_MS = 5_000;
 /** The runtime may stop a request without a word; what it held is free again after this. */
 const LAPSE_MS = 60_000;
 
+/** @typedef {{ wanted: number, resolve: () => void, permit?: Permit }} Waiter */
+
 export class Budget {
   #limit;
   #mostWaiting;
   #used = 0;
+  /** @type {Set<Permit>} */
   #permits = new Set();
+  /** @type {Waiter[]} */
   #waiting = [];
 
-  /** @param limit the most in use at one time @param mostWaiting the longest queue */
+  /**
+   * @param {number} limit the most in use at one time
+   * @param {number} mostWaiting the longest queue
+   */
   constructor(limit, mostWaiting) {
     this.#limit = limit;
     this.#mostWaiting = mostWaiting;
@@ -25,6 +33,8 @@ export class Budget {
   /**
    * A permit for so much: it is to be released. What is larger than the whole limit takes all of it.
    * Throws `Busy` when the queue is full or the wait too long.
+   * @param {number} weight
+   * @returns {Promise<Permit>}
    */
   async take(weight) {
     const wanted = Math.min(weight, this.#limit);
@@ -34,13 +44,15 @@ export class Budget {
     return this.#turn(wanted);
   }
 
+  /** @param {number} wanted */
   async #turn(wanted) {
-    const waiter = { wanted };
+    const waiter = /** @type {Waiter} */ ({ wanted });
+    /** @type {Promise<void>} */
     const granted = new Promise((resolve) => {
       waiter.resolve = resolve;
     });
     this.#waiting.push(waiter);
-    let timer;
+    let timer = /** @type {number | null} */ (null);
     const late = new Promise((resolve) => {
       timer = setTimeout(resolve, WAIT_LIMIT_MS);
     });
@@ -56,10 +68,15 @@ export class Budget {
     throw new Busy("the wait was too long");
   }
 
+  /** @param {number} weight */
   #fits(weight) {
     return this.#used + weight <= this.#limit;
   }
 
+  /**
+   * @param {number} weight
+   * @returns {Permit}
+   */
   #grant(weight) {
     const permit = new Permit(weight, (freed, isLast) => {
       if (isLast) this.#permits.delete(permit);
@@ -73,7 +90,7 @@ export class Budget {
 
   #serve() {
     while (this.#waiting.length > 0 && this.#fits(this.#waiting[0].wanted)) {
-      const waiter = this.#waiting.shift();
+      const waiter = /** @type {Waiter} */ (this.#waiting.shift());
       waiter.permit = this.#grant(waiter.wanted);
       waiter.resolve();
     }
@@ -88,10 +105,16 @@ export class Budget {
 }
 
 /** The right to use so much. */
-class Permit {
+export class Permit {
   #weight;
   #free;
+  /** When it lapses. */
+  until = 0;
 
+  /**
+   * @param {number} weight
+   * @param {(freed: number, isLast: boolean) => void} free
+   */
   constructor(weight, free) {
     this.#weight = weight;
     this.#free = free;
@@ -103,7 +126,10 @@ class Permit {
     this.until = Date.now() + LAPSE_MS;
   }
 
-  /** What is used turned out to be more or less. */
+  /**
+   * What is used turned out to be more or less.
+   * @param {number} weight
+   */
   resize(weight) {
     const freed = this.#weight - weight;
     this.#weight = weight;

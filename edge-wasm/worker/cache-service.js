@@ -1,3 +1,4 @@
+// @ts-check
 //! The Cache API's store for a runtime that brings none: an LRU in memory, spoken to by
 //! workerd's `cacheApiOutbound`. `GET` asks, `PUT` brings a whole HTTP response as its body,
 //! `PURGE` deletes.
@@ -11,10 +12,19 @@ const LARGEST_SHARE = 1 / 8;
 const END_OF_HEAD = "\r\n\r\n";
 const MOST_BYTES_OF_HEAD = 16 * 1024;
 
-/** The settings come with the first request. */
+/** @typedef {{ headers: string[][], body: Uint8Array<ArrayBuffer> }} Entry */
+
+/**
+ * The settings come with the first request.
+ * @type {Lru<Entry>}
+ */
 let entries;
 
 export default {
+  /**
+   * @param {Request} request
+   * @param {{ CACHE_BYTES?: string }} env
+   */
   async fetch(request, env) {
     const { url, method } = request;
     const limit = Number(env.CACHE_BYTES) || DEFAULT_LIMIT;
@@ -23,7 +33,7 @@ export default {
     if (method === "PUT") {
       const length = Number(request.headers.get("content-length") ?? Infinity);
       if (length > limit * LARGEST_SHARE) return new Response(null, { status: 413 });
-      const entry = await read(request.body, length);
+      const entry = await read(/** @type {ReadableStream} */ (request.body), length);
       if (entry) entries.set(url, entry, entry.body.byteLength);
       return new Response(null, { status: entry ? 204 : 400 });
     }
@@ -32,6 +42,7 @@ export default {
   },
 };
 
+/** @param {string} url */
 function find(url) {
   const entry = entries.get(url);
   if (!entry) return new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
@@ -40,7 +51,12 @@ function find(url) {
   return new Response(entry.body, { headers });
 }
 
-/** Head and body of a serialised `200` response of so many bytes; `null` for anything else. */
+/**
+ * Head and body of a serialised `200` response of so many bytes; `null` for anything else.
+ * @param {ReadableStream<Uint8Array>} message
+ * @param {number} length
+ * @returns {Promise<Entry | null>}
+ */
 async function read(message, length) {
   const reader = message.getReader();
   let begin = new Uint8Array(0);
@@ -63,7 +79,10 @@ async function read(message, length) {
   return filled === body.byteLength ? { headers: head.headers, body } : null;
 }
 
-/** The headers and the length of a head; `undefined` when more is needed, `null` when it is none. */
+/**
+ * The headers and the length of a head; `undefined` when more is needed, `null` when it is none.
+ * @param {Uint8Array} bytes
+ */
 function readHead(bytes) {
   const text = new TextDecoder("latin1").decode(bytes.subarray(0, MOST_BYTES_OF_HEAD));
   const end = text.indexOf(END_OF_HEAD);
@@ -77,6 +96,10 @@ function readHead(bytes) {
   return { headers, length: end + END_OF_HEAD.length };
 }
 
+/**
+ * @param {Uint8Array} one
+ * @param {Uint8Array} other
+ */
 function joined(one, other) {
   const both = new Uint8Array(one.byteLength + other.byteLength);
   both.set(one);

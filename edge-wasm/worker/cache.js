@@ -1,3 +1,4 @@
+// @ts-check
 //! Renditions, masters and last known pointers in the runtime's Cache API. Nothing here is
 //! precious: where there is no cache, or it fails, every look is a miss.
 
@@ -7,7 +8,11 @@ import { count } from "./garbage.js";
 const BASE = "https://cache.photolog.invalid/";
 const FOREVER = "public, max-age=31536000, immutable";
 
-/** The bytes kept under a name, or `null`. */
+/**
+ * The bytes kept under a name, or `null`.
+ * @param {string} name
+ * @returns {Promise<Uint8Array | null>}
+ */
 export async function kept(name) {
   try {
     const found = await caches.default.match(BASE + name);
@@ -20,7 +25,11 @@ export async function kept(name) {
   }
 }
 
-/** Keeps bytes under a name. */
+/**
+ * Keeps bytes under a name.
+ * @param {string} name
+ * @param {Uint8Array} bytes
+ */
 export async function keep(name, bytes) {
   const headers = { "cache-control": FOREVER, "content-type": "application/octet-stream" };
   try {

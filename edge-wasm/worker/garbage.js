@@ -1,3 +1,4 @@
+// @ts-check
 //! Asks the engine to collect buffers. They lie outside its heap, so it lets hundreds of megabytes of
 //! them pass before it looks; `config.capnp` gives workerd's isolates `gc`. A runtime without it has
 //! limits of its own.
@@ -6,7 +7,10 @@ const MOST_BYTES = 8 * 1024 * 1024;
 
 let allocated = 0;
 
-/** Counts bytes of a new buffer, which will be garbage some time. */
+/**
+ * Counts bytes of a new buffer, which will be garbage some time.
+ * @param {number} bytes
+ */
 export function count(bytes) {
   allocated += bytes;
   if (allocated < MOST_BYTES) return;

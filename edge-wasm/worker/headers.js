@@ -1,3 +1,4 @@
+// @ts-check
 //! The headers of every answer: the same as the origin's, in the origin's words.
 
 const SAME_FOR_ALL = {
@@ -11,7 +12,11 @@ const SAME_FOR_ALL = {
 /** A minute in browsers, then revalidated by ETag: as the origin says. */
 const CURRENT = "public, max-age=60, stale-while-revalidate=300";
 
-/** The headers of a picture, or of the news that it has not changed. */
+/**
+ * The headers of a picture, or of the news that it has not changed.
+ * @param {string} publicId
+ * @param {{ etag: string, extension: string }} plan
+ */
 export function pictureHeaders(publicId, plan) {
   const headers = new Headers(SAME_FOR_ALL);
   headers.set("etag", plan.etag);
@@ -20,7 +25,12 @@ export function pictureHeaders(publicId, plan) {
   return headers;
 }
 
-/** A refusal with a short JSON body, never cached. */
+/**
+ * A refusal with a short JSON body, never cached.
+ * @param {number} status
+ * @param {string} message
+ * @param {Record<string, string>} extra headers
+ */
 export function refusal(status, message, extra = {}) {
   const body = JSON.stringify({ error: message });
   const headers = {

@@ -1,3 +1,4 @@
+// @ts-check
 //! Photolog's edge: `GET /images/{publicID}?size=WxH`, answered as the origin would.
 //!
 //! link -> pointer (a second old at most) -> plan (size, format, ETag) -> 304, or bytes from the
@@ -31,10 +32,20 @@ const PICTURE = /^\/images\/([^/]+)\/?$/;
 /** What the origin makes; nothing else is worth a question. */
 const PUBLIC_ID = /^[A-Za-z0-9_-]{21}$/;
 
-/** One of each, shared by the requests of this isolate. */
+/** @import { Bindings, Pointer } from "./origin.js" */
+
+/**
+ * One of each, shared by the requests of this isolate.
+ * @type {{ pointers: Pointers, renditions: Renditions }}
+ */
 let shared;
 
 export default {
+  /**
+   * @param {Request} request
+   * @param {Bindings} env
+   * @param {ExecutionContext} context
+   */
   async fetch(request, env, context) {
     const answered = answerOrRefuse(request, env, context);
     // Also when the client has gone: what it holds is given back at the end of the work.
@@ -43,16 +54,26 @@ export default {
   },
 };
 
+/**
+ * @param {Request} request
+ * @param {Bindings} env
+ * @param {ExecutionContext} context
+ */
 async function answerOrRefuse(request, env, context) {
   try {
     return await answer(request, env, context);
   } catch (problem) {
     const isExpected = problem instanceof OriginDown || problem instanceof Busy;
-    if (!isExpected) console.error(problem?.stack ?? problem);
+    if (!isExpected) console.error(/** @type {Error} */ (problem)?.stack ?? problem);
     return refusal(503, "the picture cannot be had at the moment", { "retry-after": "1" });
   }
 }
 
+/**
+ * @param {Request} request
+ * @param {Bindings} env
+ * @param {ExecutionContext} context
+ */
 async function answer(request, env, context) {
   const url = new URL(request.url);
   if (url.pathname === PUSH_PATH) {
@@ -82,10 +103,17 @@ async function answer(request, env, context) {
   }
 }
 
-/** The picture that a pointer names, or why not. */
+/**
+ * The picture that a pointer names, or why not.
+ * @param {Request} request
+ * @param {string} publicId
+ * @param {string | undefined} size
+ * @param {Pointer | null} pointer
+ * @param {ExecutionContext} context
+ */
 async function show(request, publicId, size, pointer, context) {
   if (!pointer) return refusal(404, "image not found");
-  const header = (name) => request.headers.get(name) ?? undefined;
+  const header = (/** @type {string} */ name) => request.headers.get(name) ?? undefined;
   const plan = decide(pointer, size, header("accept"), header("if-none-match"));
   if (plan.status === 406) {
     return refusal(406, "the picture can be had as image/jpeg, image/png or image/webp");
@@ -94,12 +122,13 @@ async function show(request, publicId, size, pointer, context) {
   if (plan.status === 304) return new Response(null, { status: 304, headers });
   const { bytes, permit } = await shared.renditions.bytes(publicId, pointer, plan, context);
   headers.set("content-type", plan.mediaType);
-  headers.set("content-length", bytes.byteLength);
+  headers.set("content-length", String(bytes.byteLength));
   if (request.method === "GET") return new Response(written(bytes, permit, context), { headers });
   permit.release();
   return new Response(null, { headers });
 }
 
+/** @param {Bindings} env */
 function share(env) {
   const origin = new Origin(env);
   return { pointers: new Pointers(origin), renditions: new Renditions(origin) };

@@ -1,3 +1,4 @@
+// @ts-check
 //! The origin as the edge knows it: pointers, masters, and its own renditions as a last resort.
 //! Every question has a time limit; whatever goes wrong is one error, `OriginDown`.
 
@@ -23,16 +24,45 @@ const DIGEST = /^[0-9a-f]{64}$/;
 const SIDE_LIMIT = 2_048;
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 
+/**
+ * The picture that a link shows.
+ * @typedef {object} Pointer
+ * @property {string} digest SHA-256 of the master, in hexadecimal digits
+ * @property {string} mediaType the master's
+ * @property {number} width the master's, in pixels
+ * @property {number} height the master's, in pixels
+ * @property {boolean} hasAlpha
+ */
+
+/**
+ * What the runtime gives the worker: the origin as a service or a URL, and the secret that both share.
+ * @typedef {{ ORIGIN?: Fetcher, ORIGIN_URL?: string, EDGE_SECRET?: string }} Bindings
+ */
+
+/**
+ * A response that was read.
+ * @template T
+ * @typedef {{ status: number, headers: Headers, body: T }} Answer
+ */
+
 export class Origin {
-  /** @param env bindings: `ORIGIN` (a service) or `ORIGIN_URL`, and `EDGE_SECRET` */
+  /** @param {Bindings} env */
   constructor(env) {
     this.base = (env.ORIGIN_URL ?? "http://origin").replace(/\/+$/, "");
-    this.send = env.ORIGIN ? (request) => env.ORIGIN.fetch(request) : (request) => fetch(request);
+    const { ORIGIN: service } = env;
+    /** @type {(request: Request) => Promise<Response>} */
+    this.send = service ? (request) => service.fetch(request) : (request) => fetch(request);
     this.credentials = { authorization: `Bearer ${env.EDGE_SECRET ?? ""}` };
   }
 
-  /** What a link shows now: a pointer, `null` for none, or `known` when that is still right. */
+  /**
+   * What a link shows now: a pointer, `null` for none, or `known` when that is still right.
+   * @param {string} publicId
+   * @param {Pointer} [known]
+   * @returns {Promise<Pointer | null>}
+   */
   async pointer(publicId, known) {
+    /** @type {Record<string, string>} */
     const headers = { ...this.credentials };
     if (known) headers["if-none-match"] = `"${known.digest}"`;
     const limit = known ? KNOWN_POINTER_LIMIT_MS : POINTER_LIMIT_MS;
@@ -44,7 +74,10 @@ export class Origin {
     return { digest, mediaType, width, height, hasAlpha };
   }
 
-  /** A master's bytes, checked against the digest that names them. */
+  /**
+   * A master's bytes, checked against the digest that names them.
+   * @param {string} digest
+   */
   async master(digest) {
     const path = `/edge/masters/${digest}`;
     const answer = await this.#ask(path, this.credentials, BYTES_LIMIT_MS, bytes);
@@ -54,7 +87,11 @@ export class Origin {
     return answer.body;
   }
 
-  /** The origin's own rendition, when it still is the one that was planned. */
+  /**
+   * The origin's own rendition, when it still is the one that was planned.
+   * @param {string} publicId
+   * @param {{ size?: string, mediaType: string, etag: string }} plan
+   */
   async rendition(publicId, plan) {
     // The size as it was asked for: the effective size, fitted again, may lose another pixel.
     const path = `/images/${publicId}${plan.size ? `?size=${plan.size}` : ""}`;
@@ -65,6 +102,14 @@ export class Origin {
     return answer.body;
   }
 
+  /**
+   * @template T
+   * @param {string} path
+   * @param {Record<string, string>} headers
+   * @param {number} limit in milliseconds
+   * @param {(response: Response) => Promise<T>} read
+   * @returns {Promise<Answer<T>>} its body is there when the status is 200
+   */
   async #ask(path, headers, limit, read) {
     try {
       const signal = AbortSignal.timeout(limit);
@@ -72,19 +117,24 @@ export class Origin {
       const response = await this.send(request);
       const { status } = response;
       const body = status === 200 ? await read(response) : await response.body?.cancel();
-      return { status, headers: response.headers, body };
+      return { status, headers: response.headers, body: /** @type {T} */ (body) };
     } catch (problem) {
       throw new OriginDown(`${path}: ${problem}`);
     }
   }
 }
 
+/**
+ * @param {string} what
+ * @param {Answer<unknown>} answer
+ */
 function odd(what, answer) {
   return new OriginDown(`the origin's ${what} cannot be used (status ${answer.status})`);
 }
 
+/** @param {any} value */
 function isPointer(value) {
-  const isSide = (side) => Number.isInteger(side) && side >= 1 && side <= SIDE_LIMIT;
+  const isSide = (/** @type {number} */ side) => Number.isInteger(side) && side >= 1 && side <= SIDE_LIMIT;
   return (
     DIGEST.test(value?.digest) &&
     TYPES.includes(value.mediaType) &&
@@ -94,16 +144,22 @@ function isPointer(value) {
   );
 }
 
+/** @param {Response} response */
 const json = async (response) => JSON.parse(new TextDecoder().decode(await read(response, MOST_POINTER_BYTES)));
+/** @param {Response} response */
 const bytes = (response) => read(response, MOST_BYTES);
 
-/** A body in one buffer, of the announced length at first: parts and whole would be twice as much. */
+/**
+ * A body in one buffer, of the announced length at first: parts and whole would be twice as much.
+ * @param {Response} response
+ * @param {number} most
+ */
 async function read(response, most) {
   const announced = Number(response.headers.get("content-length")) || FIRST_BYTES;
   let buffer = new Uint8Array(Math.min(announced, most));
   count(buffer.byteLength);
   let length = 0;
-  for await (const part of response.body) {
+  for await (const part of /** @type {ReadableStream<Uint8Array>} */ (response.body)) {
     const needed = length + part.byteLength;
     if (needed > most) throw new Error("the body is too large");
     if (needed > buffer.byteLength) {
@@ -117,6 +173,7 @@ async function read(response, most) {
   return length === buffer.byteLength ? buffer : buffer.slice(0, length);
 }
 
+/** @param {ArrayBuffer} buffer */
 function hex(buffer) {
   return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

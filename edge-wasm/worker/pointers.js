@@ -1,3 +1,4 @@
+// @ts-check
 //! Which picture a link shows: fresh for a second, or until the origin says that it has
 //! changed, then asked again by ETag. When the origin is down, what was last known goes on being
 //! fresh. That a link is missing is kept for a second as well, and no longer.
@@ -9,28 +10,48 @@ import { once } from "./once.js";
 const TTL_MS = 1_000;
 const MOST_ENTRIES = 10_000;
 
+/** @import { Origin, Pointer } from "./origin.js" */
+/** @typedef {Pick<ExecutionContext, "waitUntil">} Context */
+
 export class Pointers {
+  /** @type {Lru<{ pointer: Pointer, until: number }>} */
   #known = new Lru(MOST_ENTRIES);
-  /** Until when a link counts as missing; apart, so that guesses do not push out links. */
+  /**
+   * Until when a link counts as missing; apart, so that guesses do not push out links.
+   * @type {Lru<number>}
+   */
   #missing = new Lru(MOST_ENTRIES);
+  /** @type {Map<string, Promise<Pointer | null>>} */
   #asking = new Map();
-  /** When the origin last said that a link has changed. */
+  /**
+   * When the origin last said that a link has changed.
+   * @type {Lru<number>}
+   */
   #changed = new Lru(MOST_ENTRIES);
   #origin;
 
+  /** @param {Pick<Origin, "pointer">} origin */
   constructor(origin) {
     this.#origin = origin;
   }
 
-  /** The pointer, or `null` when there is no such link. Throws `OriginDown` when nobody knows. */
+  /**
+   * The pointer, or `null` when there is no such link. Throws `OriginDown` when nobody knows.
+   * @param {string} publicId
+   * @param {Context} context
+   * @returns {Promise<Pointer | null>}
+   */
   async find(publicId, context) {
     const entry = this.#known.get(publicId);
     if (entry && Date.now() < entry.until) return entry.pointer;
-    if (Date.now() < this.#missing.get(publicId)) return null;
+    if (Date.now() < /** @type {number} */ (this.#missing.get(publicId))) return null;
     return once(this.#asking, publicId, context, () => this.#ask(publicId, entry?.pointer, context));
   }
 
-  /** Answers of before are no longer fresh. */
+  /**
+   * Answers of before are no longer fresh.
+   * @param {string} publicId
+   */
   changed(publicId) {
     this.#asking.delete(publicId);
     this.#missing.delete(publicId);
@@ -39,6 +60,11 @@ export class Pointers {
     if (entry) entry.until = 0;
   }
 
+  /**
+   * @param {string} publicId
+   * @param {Pointer | undefined} known
+   * @param {Context} context
+   */
   async #ask(publicId, known, context) {
     // The second counts from the question: the answer may be as old as that.
     const asked = Date.now();
@@ -64,15 +90,28 @@ export class Pointers {
     return pointer;
   }
 
+  /**
+   * @param {string} publicId
+   * @param {Pointer} pointer
+   * @param {number} until
+   */
   #keep(publicId, pointer, until) {
     this.#known.set(publicId, { pointer, until });
   }
 }
 
+/**
+ * @param {string} publicId
+ * @param {Pointer} pointer
+ */
 function remember(publicId, pointer) {
   return keep(`pointers/${publicId}`, new TextEncoder().encode(JSON.stringify(pointer)));
 }
 
+/**
+ * @param {string} publicId
+ * @returns {Promise<Pointer | null>}
+ */
 async function lastKnown(publicId) {
   const bytes = await kept(`pointers/${publicId}`);
   return bytes && JSON.parse(new TextDecoder().decode(bytes));

@@ -1,3 +1,4 @@
+// @ts-check
 //! The origin's word that links have changed, so that they are asked for at once and not after
 //! the second for which a pointer is fresh. Where there are many isolates it reaches one of
 //! them; the others find out after that second.
@@ -9,7 +10,12 @@ export const PUSH_PATH = "/edge/changed";
 /** Far more than the origin puts into one message. */
 const MOST_BYTES = 64 * 1024;
 
-/** `POST /edge/changed` with a JSON list of public ids. */
+/**
+ * `POST /edge/changed` with a JSON list of public ids.
+ * @param {Request} request
+ * @param {string | undefined} secret
+ * @param {{ changed(publicId: string): void }} pointers
+ */
 export async function push(request, secret, pointers) {
   const { method } = request;
   if (method !== "POST") return refusal(405, `method ${method} is not allowed here`, { allow: "POST" });
@@ -20,10 +26,14 @@ export async function push(request, secret, pointers) {
   return new Response(null, { status: 204 });
 }
 
-/** The origin shows the hash of the secret that the edge shows to it. */
+/**
+ * The origin shows the hash of the secret that the edge shows to it.
+ * @param {Request} request
+ * @param {string | undefined} secret
+ */
 async function isOrigin(request, secret) {
   if (!secret) return false;
-  const sha256 = async (text) =>
+  const sha256 = async (/** @type {string} */ text) =>
     new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   const wanted = Array.from(await sha256(secret), (byte) => byte.toString(16).padStart(2, "0")).join("");
   // Hashed again, so that both are of one length.
@@ -31,6 +41,10 @@ async function isOrigin(request, secret) {
   return crypto.subtle.timingSafeEqual(given, await sha256(`Bearer ${wanted}`));
 }
 
+/**
+ * @param {Request} request
+ * @returns {Promise<string[] | null>}
+ */
 async function list(request) {
   if (!(Number(request.headers.get("content-length")) <= MOST_BYTES)) return null;
   try {

@@ -1,3 +1,4 @@
+// @ts-check
 //! The WASM module behind plain functions: one instance at a time, a fresh one after a trap and
 //! whenever its memory, which never shrinks, is above a mark.
 
@@ -20,7 +21,28 @@ glue.initSync({ module });
 /** Whether a size is of the form `WxH`. */
 export const isSize = glue.isSize;
 
-/** What to answer: see `answer` in `src/lib.rs`. */
+/** @import { Pointer } from "./origin.js" */
+
+/**
+ * What to answer. Without a picture, only size and status are there.
+ * @typedef {object} Plan
+ * @property {string | undefined} size as it was asked for
+ * @property {number} status 200, 304, 400 or 406
+ * @property {number} width effective, in pixels
+ * @property {number} height effective, in pixels
+ * @property {string} mediaType
+ * @property {string} extension of the file name
+ * @property {string} etag with its quotation marks
+ */
+
+/**
+ * What to answer: see `answer` in `src/lib.rs`.
+ * @param {Pointer} pointer
+ * @param {string} [size]
+ * @param {string} [accept]
+ * @param {string} [ifNoneMatch]
+ * @returns {Plan}
+ */
 export function decide(pointer, size, accept, ifNoneMatch) {
   const { digest, mediaType, width, height, hasAlpha } = pointer;
   const line = glue.answer(digest, mediaType, width, height, hasAlpha, size, accept, ifNoneMatch);
@@ -36,7 +58,12 @@ export function decide(pointer, size, accept, ifNoneMatch) {
   };
 }
 
-/** The bytes of a rendition of a master, which `pointer` describes. */
+/**
+ * The bytes of a rendition of a master, which `pointer` describes.
+ * @param {Uint8Array} master
+ * @param {Pick<Pointer, "width" | "height" | "hasAlpha">} pointer
+ * @param {Pick<Plan, "width" | "height" | "mediaType">} plan
+ */
 export function render(master, pointer, { width, height, mediaType }) {
   const needed = master.byteLength + bytesOfPixels(pointer) + width * height * RENDITION_BYTES;
   if (needed > MOST_MEMORY) throw new CannotRender("it needs more memory than the module may have");
@@ -45,16 +72,27 @@ export function render(master, pointer, { width, height, mediaType }) {
   return bytes;
 }
 
-/** Decoded; pixels with transparency are there a second time while they are resized. */
+/**
+ * Decoded; pixels with transparency are there a second time while they are resized.
+ * @param {Pick<Pointer, "width" | "height" | "hasAlpha">} pointer
+ */
 function bytesOfPixels({ width, height, hasAlpha }) {
   return width * height * (hasAlpha ? 8 : 3);
 }
 
-/** Whether bytes are what their name says, by their header. */
+/**
+ * Whether bytes are what their name says, by their header.
+ * @param {Uint8Array} bytes
+ * @param {Pick<Plan, "width" | "height" | "mediaType">} promised
+ */
 export function isPicture(bytes, { width, height, mediaType }) {
   return inModule(() => glue.isPicture(bytes, width, height, mediaType));
 }
 
+/**
+ * @template T
+ * @param {() => T} work
+ */
 function inModule(work) {
   try {
     const outcome = work();

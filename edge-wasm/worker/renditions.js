@@ -1,3 +1,4 @@
+// @ts-check
 //! A rendition's bytes: from memory, from the cache, from the module, or from the origin when the
 //! module cannot make it. Equal requests at one time share the work, and only so many bytes are in
 //! flight at one time, from before they are made until they are written.
@@ -20,19 +21,30 @@ const LARGE_LIMIT = 20 * MEBIBYTE;
 const MOST_WAITING = 64;
 /** The module is one instance on one thread: a second master beside it would only take memory. */
 const RENDERS = 1;
-/** Most bytes a pixel takes in a file, and some for its head. */
+/**
+ * Most bytes a pixel takes in a file, and some for its head.
+ * @type {Record<string, number>}
+ */
 const BYTES_OF_A_PIXEL = { "image/jpeg": 1, "image/png": 4, "image/webp": 4 };
 const BYTES_OF_A_HEAD = 4 * 1024;
 
+/** @import { Origin, Pointer } from "./origin.js" */
+/** @import { Plan } from "./renderer.js" */
+/** @typedef {Pick<ExecutionContext, "waitUntil">} Context */
+
 export class Renditions {
+  /** @type {Lru<Uint8Array>} */
   #hot = new Lru(MEMORY_LIMIT);
+  /** @type {Map<string, Promise<Uint8Array>>} */
   #making = new Map();
+  /** @type {Map<string, Promise<Uint8Array>>} */
   #fetching = new Map();
   #small = new Budget(SMALL_LIMIT, MOST_WAITING);
   #large = new Budget(LARGE_LIMIT, MOST_WAITING);
   #renders = new Budget(RENDERS, MOST_WAITING);
   #origin;
 
+  /** @param {Pick<Origin, "master" | "rendition">} origin */
   constructor(origin) {
     this.#origin = origin;
   }
@@ -40,6 +52,10 @@ export class Renditions {
   /**
    * The bytes that a plan asks for, and the permit to hold them until they are written. Throws
    * `OriginDown` when they cannot be had, `Busy` when too much is in flight.
+   * @param {string} publicId
+   * @param {Pointer} pointer
+   * @param {Plan} plan
+   * @param {Context} context
    */
   async bytes(publicId, pointer, plan, context) {
     const hot = this.#hot.get(plan.etag);
@@ -57,10 +73,17 @@ export class Renditions {
     }
   }
 
+  /** @param {number} bytes */
   #take(bytes) {
     return (bytes > LARGE ? this.#large : this.#small).take(bytes);
   }
 
+  /**
+   * @param {string} publicId
+   * @param {Pointer} pointer
+   * @param {Plan} plan
+   * @param {Context} context
+   */
   async #make(publicId, pointer, plan, context) {
     // It is kept already, under its own name.
     if (isMaster(pointer, plan)) {
@@ -74,6 +97,11 @@ export class Renditions {
     return made;
   }
 
+  /**
+   * @param {Pointer} pointer
+   * @param {Plan} plan
+   * @param {Context} context
+   */
   async #render(pointer, plan, context) {
     const turn = await this.#renders.take(1);
     try {
@@ -83,6 +111,11 @@ export class Renditions {
     }
   }
 
+  /**
+   * @param {string} publicId
+   * @param {Plan} plan
+   * @param {() => Uint8Array | Promise<Uint8Array>} work
+   */
   async #orTheOrigins(publicId, plan, work) {
     try {
       return await work();
@@ -93,6 +126,10 @@ export class Renditions {
     }
   }
 
+  /**
+   * @param {Pointer} pointer
+   * @param {Context} context
+   */
   #master(pointer, context) {
     return once(this.#fetching, pointer.digest, context, async () => {
       const name = `masters/${pointer.digest}`;
@@ -105,19 +142,30 @@ export class Renditions {
   }
 }
 
-/** The bytes, when they are the picture that was promised: nothing else is shown or kept. */
+/**
+ * The bytes, when they are the picture that was promised: nothing else is shown or kept.
+ * @param {Uint8Array} bytes
+ * @param {Pick<Plan, "width" | "height" | "mediaType">} promised
+ */
 function real(bytes, promised) {
   if (isPicture(bytes, promised)) return bytes;
   throw new OriginDown("the origin's bytes are not the picture that it promised");
 }
 
-/** The master's own size and format: its bytes are the rendition. */
+/**
+ * The master's own size and format: its bytes are the rendition.
+ * @param {Pointer} pointer
+ * @param {Plan} plan
+ */
 function isMaster(pointer, plan) {
   const { width, height, mediaType } = plan;
   return pointer.width === width && pointer.height === height && pointer.mediaType === mediaType;
 }
 
-/** More than a rendition has, but for the strangest of pictures. */
+/**
+ * More than a rendition has, but for the strangest of pictures.
+ * @param {Plan} plan
+ */
 function mostBytes({ width, height, mediaType }) {
   return width * height * BYTES_OF_A_PIXEL[mediaType] + BYTES_OF_A_HEAD;
 }

@@ -1,3 +1,4 @@
+// @ts-check
 //! One small render before the first request, so that the engine has seen the code.
 
 import { render } from "./renderer.js";

@@ -1,3 +1,4 @@
+// @ts-check
 //! Writes an answer's body piece by piece, and gives its permit back when the last one is written
 //! or the client reads no more.
 
@@ -5,13 +6,25 @@
 const PIECE = 256 * 1024;
 const PIECE_LIMIT_MS = 8_000;
 
-/** A body for a `Response`; what it has is in flight until it is written. */
+/** @import { Permit } from "./budget.js" */
+
+/**
+ * A body for a `Response`; what it has is in flight until it is written.
+ * @param {Uint8Array} bytes
+ * @param {Pick<Permit, "extend" | "release">} permit
+ * @param {Pick<ExecutionContext, "waitUntil">} context
+ */
 export function written(bytes, permit, context) {
   const { readable, writable } = new FixedLengthStream(bytes.byteLength);
   context.waitUntil(write(bytes, permit, writable.getWriter()));
   return readable;
 }
 
+/**
+ * @param {Uint8Array} bytes
+ * @param {Pick<Permit, "extend" | "release">} permit
+ * @param {WritableStreamDefaultWriter<Uint8Array>} writer
+ */
 async function write(bytes, permit, writer) {
   try {
     for (let at = 0; at < bytes.byteLength; at += PIECE) {
@@ -27,8 +40,9 @@ async function write(bytes, permit, writer) {
   }
 }
 
+/** @param {Promise<unknown>} work */
 async function inTime(work) {
-  let timer;
+  let timer = /** @type {number | null} */ (null);
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error("the client reads too slowly")), PIECE_LIMIT_MS);
   });

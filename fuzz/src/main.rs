@@ -8,8 +8,11 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
+use std::iter;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, exit};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -79,16 +82,30 @@ fn run(arguments: &Arguments) -> Result<usize> {
     match (&arguments.inside, chosen.as_slice()) {
         (Some(current), [target]) => inside(target, current, seed, arguments.seconds),
         (Some(_), _) => bail!("one target at a time"),
-        (None, targets) => targets
-            .iter()
-            .map(|target| outside(target, seed, arguments.seconds))
-            .sum(),
+        (None, targets) => each(targets, |target| outside(target, seed, arguments.seconds)),
     }
 }
 
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+/// The findings of all targets, as many of which run at a time as there are processors.
+fn each(targets: &[Target], run: impl Fn(&Target) -> Result<usize> + Sync) -> Result<usize> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let taken = iter::from_fn(|| targets.get(next.fetch_add(1, Ordering::Relaxed)));
+        taken.map(&run).sum()
+    };
+    thread::scope(|scope| {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(|worker| worker.join());
+        ended
+            .map(|findings| findings.unwrap_or_else(|_| bail!("a worker panicked")))
+            .sum()
+    })
 }
 
 /// Runs a target in a process of its own.

@@ -11,15 +11,12 @@
 
 use std::time::{Duration, Instant};
 
-use photolog_domain::{
-    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageCommand, ImageEvent,
-    ImageId, Master, MediaType, Timestamp,
-};
+use photolog_domain::fixtures::{self, at, content, event_metadata, set};
+use photolog_domain::{AccountId, ContentHash, Image, ImageCommand, ImageEvent, ImageId};
 use photolog_store::{Conditions, MasterKeyFile, Store, StoreConfig};
 use photolog_tests::figure::{Figure, Target, median, table};
 use photolog_tests::pgbench::transactions_per_second;
 use photolog_tests::postgres::Cluster;
-use uuid::Uuid;
 
 const ROUND: Duration = Duration::from_secs(4);
 const ROUNDS: usize = 3;
@@ -91,13 +88,15 @@ fn figure(name: &'static str, measured: Vec<f64>, limit: Vec<f64>, target: Targe
 /// Every client sends commands to streams of its own, one after the other. The streams are new,
 /// of this length, and known to the store.
 async fn commands_per_second(store: &Store, length: usize, clients: u32) -> f64 {
-    let account = AccountId::new(Uuid::now_v7());
+    let account = fixtures::account();
     let mut streams = Vec::new();
     for _ in 0..STREAMS_OF_A_CLIENT * clients as usize {
-        let image = ImageId::new(Uuid::now_v7());
+        let image = fixtures::image();
         append(store, image, 0, vec![uploaded(account, image)]).await;
         for first in (1..length).step_by(500) {
-            let events = (first..length.min(first + 500)).map(set).collect();
+            let events = (first..length.min(first + 500))
+                .map(|number| set("a", &number.to_string()))
+                .collect();
             append(store, image, first as u64, events).await;
         }
         store.load::<Image>(image.uuid()).await.unwrap();
@@ -139,7 +138,7 @@ async fn command(store: &Store, image: ImageId, number: usize) {
 async fn append(store: &Store, image: ImageId, sequence: u64, events: Vec<ImageEvent>) {
     let events = events
         .into_iter()
-        .map(|event| (event, metadata()))
+        .map(|event| (event, event_metadata()))
         .collect();
     store
         .append::<Image>(image.uuid(), sequence, events, &Conditions::default())
@@ -147,52 +146,8 @@ async fn append(store: &Store, image: ImageId, sequence: u64, events: Vec<ImageE
         .unwrap();
 }
 
-fn at() -> Timestamp {
-    Timestamp::from_unix_millis(1_795_235_786_000).unwrap()
-}
-
-fn set(number: usize) -> ImageEvent {
-    ImageEvent::MetadataSet {
-        at: at(),
-        entries: [("a".parse().unwrap(), number.to_string().parse().unwrap())].into(),
-    }
-}
-
 fn uploaded(account: AccountId, image: ImageId) -> ImageEvent {
     let mut bytes = [0; 32];
     bytes[..16].copy_from_slice(image.uuid().as_bytes());
-    let digest = ContentHash::new(bytes);
-    let random = Uuid::now_v7().simple().to_string();
-    ImageEvent::Uploaded {
-        at: at(),
-        account,
-        public_id: random[11..32].parse().unwrap(),
-        content: Content {
-            digest,
-            media_type: MediaType::Jpeg.into(),
-            size_bytes: 1,
-            width: 1,
-            height: 1,
-            has_alpha: false,
-        },
-        master: Master {
-            digest,
-            media_type: MediaType::Jpeg.into(),
-            width: 1,
-            height: 1,
-        },
-    }
-}
-
-fn metadata() -> EventMetadata {
-    EventMetadata {
-        event_id: Uuid::now_v7(),
-        occurred_at: at(),
-        actor: "plk_abcdefghijklmnop".into(),
-        dialect: Dialect::Moov.into(),
-        request_id: "0190f7c2-1111-7aaa-8bbb-123456789abc".into(),
-        correlation_id: "0190f7c2-1111-7aaa-8bbb-123456789abc".into(),
-        causation_id: Uuid::now_v7(),
-        reason: None,
-    }
+    fixtures::uploaded(account, content(ContentHash::new(bytes)))
 }

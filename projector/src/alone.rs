@@ -4,6 +4,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::projections::projections;
 use crate::runner::Projector;
 use crate::settings::{DatabaseSettings, RelaySettings};
 
@@ -17,7 +18,8 @@ pub async fn run(database: &DatabaseSettings, relay: RelaySettings) -> anyhow::R
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
     let store = database.find_postgres().await?;
     let (stop, stops) = watch::channel(false);
-    let projector = tokio::spawn(Projector::new(store.clone(), relay).run(stops));
+    let projector = Projector::new(store.clone(), relay, projections());
+    let projector = tokio::spawn(projector.run(stops));
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -4,7 +4,7 @@
 //! `docs/events.md` explains it, `docs/asyncapi.json` describes it; a test holds the latter against
 //! this file.
 
-use photolog_domain::{AccountId, Dialect, Name, Timestamp, Word};
+use photolog_domain::{AccountId, DialectName, Name, Timestamp};
 use photolog_store::{LogEntry, Position};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -40,7 +40,7 @@ struct Data {
     actor: String,
     #[serde(rename = "actorName", skip_serializing_if = "Option::is_none")]
     actor_name: Option<Name>,
-    dialect: Word<Dialect>,
+    dialect: DialectName,
     #[serde(rename = "requestID")]
     request_id: String,
     #[serde(rename = "correlationID")]

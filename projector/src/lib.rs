@@ -5,43 +5,50 @@
 //! | --- | --- |
 //! | [`runner`] | the loops behind the log: sequence, project, relay; by one process at a time |
 //! | [`alone`] | a projector as a process of its own |
-//! | [`image_view`] | the projection behind lists and public links |
+//! | [`projection`] | what every projection promises |
+//! | [`mod@projections`] | all projections, one line each |
+//! | [`follower`] | one projection on its way along the log |
+//! | [`image_view`] | the projection behind lists and public links; builds it anew beside the one in use |
 //! | [`relay`] | publishes the log to NATS JetStream |
 //! | [`cloud_event`] | an event as subscribers get it |
 //! | [`settings`] | what the API and the projector share of their settings |
-//! | [`mod@rebuild`] | builds the image view anew, beside the one in use |
 //! | [`progress`] | how far it has come, as metrics and for readiness |
 //! | [`archive`] | backup into a folder, restore out of it |
 //! | `named_blobs` | which blobs an event names |
 //! | [`gc`] | removes blobs that no event names |
 //! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
-//! A read model is a function of the log. A projection reads the log after its checkpoint and
-//! changes rows and checkpoint in one transaction, so that each event counts exactly once, whatever
-//! dies in between. What it does with an event is the domain's own `apply`.
+//! A read model is a function of the log. A projection reads the log after its checkpoint. The image
+//! view changes rows and checkpoint in one transaction, so that each event counts exactly once, whatever
+//! dies in between. What it does with an event is the domain's own `apply`. A projection that keeps its
+//! rows elsewhere moves the checkpoint after them, and takes some events twice after a crash.
 //!
-//! Start with [`Projector::run`], then `ImageView::advance`.
+//! Start with [`Projector::run`], then [`Follower::advance`] and the image view's `apply`.
 
 #![forbid(unsafe_code)]
 
 pub mod alone;
 pub mod archive;
 pub mod cloud_event;
+pub mod follower;
 pub mod gc;
 pub mod image_view;
 pub(crate) mod named_blobs;
 pub mod progress;
-pub mod rebuild;
+pub mod projection;
+pub mod projections;
 pub mod relay;
 pub mod runner;
 pub mod settings;
 pub mod verify;
 
 pub use cloud_event::CloudEvent;
+pub use follower::{Advance, Follower, Stall, Stalls};
 pub use gc::{Collected, GcError, collect_garbage};
 pub use image_view::ImageView;
 pub use progress::Progress;
-pub use rebuild::rebuild;
+pub use projection::{Batch, Projection, ProjectionError, RebuildProgress, Rebuilt};
+pub use projections::projections;
 pub use relay::Relay;
-pub use runner::{Projector, Status};
+pub use runner::Projector;
 pub use verify::{Finding, Head, Kind, Report, VerifyError, verify, verify_backup};

@@ -1,12 +1,13 @@
 //! How far the log and its readers have come, for metrics and for readiness checks.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use photolog_domain::Timestamp;
 use photolog_store::{Position, Store, StoreError};
 use photolog_telemetry::metric;
 
-use crate::image_view::ImageView;
+use crate::projection::Projection;
 use crate::relay::Relay;
 
 /// How often to look. Alarms think in minutes.
@@ -17,8 +18,8 @@ const INTERVAL: Duration = Duration::from_secs(5);
 pub struct Progress {
     /// Where the log ends.
     pub head: Position,
-    /// Up to where lists and public links follow it.
-    pub shown: Position,
+    /// The projections, and up to where each follows it.
+    pub projected: Vec<(&'static str, Position)>,
     /// How long the oldest event waits for its place in the log.
     pub unsequenced_for: Duration,
     /// Whether a process leads.
@@ -30,50 +31,72 @@ impl Progress {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn of(store: &Store) -> Result<Self, StoreError> {
-        // The head last: else a lag below zero could show.
-        let shown = store
-            .checkpoint(ImageView::NAME, ImageView::VERSION)
-            .await?;
+    pub async fn of(
+        store: &Store,
+        projections: &[Arc<dyn Projection>],
+    ) -> Result<Self, StoreError> {
+        // The head last: otherwise a lag below zero could show.
+        let mut projected = Vec::new();
+        for projection in projections {
+            let (name, version) = (projection.name(), projection.version());
+            projected.push((name, store.checkpoint(name, version).await?));
+        }
         let unsequenced_since = store.oldest_unsequenced().await?;
         let has_lead = store.has_lead().await?;
         let head = store.log_head().await?;
         Ok(Self {
             head,
-            shown,
+            projected,
             unsequenced_for: unsequenced_since.map_or(Duration::ZERO, age),
             has_lead,
         })
     }
 
-    /// Entries of the log that lists and public links lack.
+    /// The projection that lacks most entries of the log, and up to where it follows.
+    pub fn slowest(&self) -> Option<(&'static str, Position)> {
+        let projected = self.projected.iter().copied();
+        projected.min_by_key(|(_, position)| *position)
+    }
+
+    /// Entries of the log that the slowest projection lacks.
     pub fn lag(&self) -> u64 {
-        self.head.saturating_sub(self.shown).unsigned_abs()
+        let slowest = self.slowest();
+        slowest.map_or(0, |(_, position)| self.lag_of(position))
+    }
+
+    fn lag_of(&self, position: Position) -> u64 {
+        self.head.saturating_sub(position).unsigned_abs()
     }
 
     /// Sets the metrics.
     pub fn export(&self) {
         metrics::gauge!(metric::LOG_HEAD).set(self.head as f64);
-        metrics::gauge!(metric::PROJECTION_LAG, "projection" => ImageView::NAME)
-            .set(self.lag() as f64);
+        for (name, position) in &self.projected {
+            metrics::gauge!(metric::PROJECTION_LAG, "projection" => *name)
+                .set(self.lag_of(*position) as f64);
+        }
         metrics::gauge!(metric::SEQUENCING_AGE_SECONDS).set(self.unsequenced_for.as_secs_f64());
         metrics::gauge!(metric::HAS_LEAD).set(f64::from(u8::from(self.has_lead)));
     }
 }
 
 /// Sets the metrics of a projector again and again.
-pub(crate) async fn run(store: &Store, relay: &Relay) {
+pub(crate) async fn run(store: &Store, projections: &[Arc<dyn Projection>], relay: &Relay) {
     loop {
-        if let Err(error) = look(store, relay).await {
+        if let Err(error) = look(store, projections, relay).await {
             tracing::debug!(%error, "the progress could not be read");
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
-async fn look(store: &Store, relay: &Relay) -> Result<(), StoreError> {
+async fn look(
+    store: &Store,
+    projections: &[Arc<dyn Projection>],
+    relay: &Relay,
+) -> Result<(), StoreError> {
     let relayed = relay.position().await?;
-    let progress = Progress::of(store).await?;
+    let progress = Progress::of(store, projections).await?;
     progress.export();
     if let Some(relayed) = relayed {
         metrics::gauge!(metric::RELAY_LAG).set((progress.head - relayed) as f64);

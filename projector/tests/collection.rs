@@ -8,17 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use photolog_domain::{
-    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master,
-    MediaType,
-};
+use photolog_domain::fixtures::{self, content, event_metadata, uploaded};
+use photolog_domain::{ContentHash, Image};
 use photolog_projector::gc::{Collection, collect_garbage};
 use photolog_store::{
     BlobConfig, BlobUrl, Blobs, Conditions, MasterKeyFile, Store, StoreConfig, StoreError,
 };
 use photolog_tests::s3::S3;
 use tokio::time::sleep;
-use uuid::Uuid;
 
 /// Uploads beside one collection.
 const AT_ONCE: u64 = 50;
@@ -66,8 +63,9 @@ impl World {
         let kept = self.blobs.put(bytes(number)).await.unwrap();
         let digest = kept.digest();
         self.moment(longest).await;
-        let image = ImageId::new(Uuid::now_v7());
-        let events = vec![(uploaded(image, digest), metadata())];
+        let image = fixtures::image();
+        let uploaded = uploaded(fixtures::account(), content(digest));
+        let events = vec![(uploaded, event_metadata())];
         let conditions = Conditions::default();
         let appended = self
             .store
@@ -108,42 +106,6 @@ impl World {
 
 fn bytes(number: u64) -> Bytes {
     number.to_le_bytes().to_vec().into()
-}
-
-fn uploaded(image: ImageId, digest: ContentHash) -> ImageEvent {
-    let random = image.uuid().simple().to_string();
-    ImageEvent::Uploaded {
-        at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
-        account: AccountId::new(Uuid::now_v7()),
-        public_id: random[11..32].parse().unwrap(),
-        content: Content {
-            digest,
-            media_type: MediaType::Png.into(),
-            size_bytes: 8,
-            width: 1,
-            height: 1,
-            has_alpha: false,
-        },
-        master: Master {
-            digest,
-            media_type: MediaType::Png.into(),
-            width: 1,
-            height: 1,
-        },
-    }
-}
-
-fn metadata() -> EventMetadata {
-    EventMetadata {
-        event_id: Uuid::now_v7(),
-        occurred_at: "2026-11-21T04:36:26.000Z".parse().unwrap(),
-        actor: "operator".into(),
-        dialect: Dialect::Cli.into(),
-        request_id: "1".into(),
-        correlation_id: "1".into(),
-        causation_id: Uuid::now_v7(),
-        reason: None,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -93,6 +93,12 @@ pub(crate) trait ImageTables {
     /// How far a projection has come; 0 when it never ran or ran with another version.
     async fn checkpoint(&self, projection: &str, version: u32) -> Result<Position, StoreError>;
 
+    /// Moves a checkpoint; `false` when it is not where the step begins or this process does not lead.
+    async fn move_checkpoint(&self, step: &CheckpointMove<'_>) -> Result<bool, StoreError>;
+
+    /// Removes a projection's checkpoint.
+    async fn forget_checkpoint(&self, projection: &str) -> Result<(), StoreError>;
+
     /// Where a follower of the log stopped; at the beginning when it has never run.
     async fn bookmark(&self, follower: &str) -> Result<Bookmark, StoreError>;
 

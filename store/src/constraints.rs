@@ -1,4 +1,4 @@
-//! Inline tables: what must be true at the moment of a commit, derived from the events in one
+//! Constraint tables: what must be true at the moment of a commit, derived from the events in one
 //! place for both backends.
 //!
 //! Claims keep two enabled images of an account from holding the same bytes, keys let callers in
@@ -15,7 +15,7 @@ use photolog_domain::{
 };
 use uuid::Uuid;
 
-/// One change of the inline tables.
+/// One change of the constraint tables.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// An image holds these bytes, and counts towards its account's limit.
@@ -104,7 +104,10 @@ impl Change {
 
 /// An aggregate whose events this store keeps: `Image` and `Account`.
 pub trait StoredAggregate: ForwardCompatible + Aggregate<Services = ()> + Clone + 'static {
-    /// What an event of this stream changes in the inline tables.
+    /// The account that alone may change it; `None` where nothing is yet, and for an account itself.
+    fn owner(&self) -> Option<AccountId>;
+
+    /// What an event of this stream changes in the constraint tables.
     fn change(stream: Uuid, event: &Self::Event) -> Option<Change>;
 
     /// About how much memory the state takes.
@@ -135,6 +138,10 @@ fn change_of<A: StoredAggregate>(event: &SerializedEvent) -> Result<Option<Chang
 }
 
 impl StoredAggregate for Image {
+    fn owner(&self) -> Option<AccountId> {
+        self.state().map(|image| image.account)
+    }
+
     fn change(stream: Uuid, event: &ImageEvent) -> Option<Change> {
         let image = ImageId::new(stream);
         match event {
@@ -164,6 +171,10 @@ impl StoredAggregate for Image {
 }
 
 impl StoredAggregate for Account {
+    fn owner(&self) -> Option<AccountId> {
+        None
+    }
+
     fn change(stream: Uuid, event: &AccountEvent) -> Option<Change> {
         let account = AccountId::new(stream);
         let set = |status| Change::SetStatus { account, status };

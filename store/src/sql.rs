@@ -39,6 +39,9 @@ pub(crate) const CLEAR_VERIFIERS: &str = "SELECT key_id, secret_sha256, signing_
 /// As of which sequence the image view shows an image.
 pub(crate) const SHOWN_SEQUENCE: &str = "SELECT sequence FROM image_view WHERE image = $1";
 
+/// Lets a projection begin anew.
+pub(crate) const FORGET_CHECKPOINT: &str = "DELETE FROM checkpoints WHERE projection = $1";
+
 /// How many rows a view has that is being built.
 pub(crate) const REBUILT_ROWS: &str = "SELECT count(*) FROM image_view_rebuilt";
 

@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use photolog_domain::{Account, AccountEvent, Dialect, EventMetadata};
+use photolog_domain::fixtures::{at, event_metadata};
+use photolog_domain::{Account, AccountEvent};
 use photolog_store::{Conditions, MasterKeyFile, Store, StoreConfig, StoreError};
 use sqlx::SqlitePool;
 use uuid::Uuid;
@@ -22,23 +23,12 @@ async fn raw(folder: &Path) -> SqlitePool {
 }
 
 async fn open_an_account(store: &Store) -> Result<(), StoreError> {
-    let at = "2026-11-21T04:36:26.000Z".parse().unwrap();
     let opened = AccountEvent::AccountOpened {
-        at,
+        at: at(),
         name: "demo".into(),
         image_limit: None,
     };
-    let metadata = EventMetadata {
-        event_id: Uuid::now_v7(),
-        occurred_at: at,
-        actor: "operator".into(),
-        dialect: Dialect::Cli.into(),
-        request_id: "1".into(),
-        correlation_id: "1".into(),
-        causation_id: Uuid::now_v7(),
-        reason: None,
-    };
-    let events = vec![(opened, metadata)];
+    let events = vec![(opened, event_metadata())];
     store
         .append::<Account>(Uuid::now_v7(), 0, events, &Conditions::default())
         .await

@@ -11,14 +11,12 @@
 //! | [`documents`] | JSON and forms |
 //! | [`uploads`] | pictures |
 //! | [`protocol`] | strange requests and frames, wrong credentials, unknown links |
-//! | [`deadlines`] | a peer that stalls at each place where a server waits |
-//! | [`caps`] | how much one address or key may hold |
+//!
+//! What a server ends or refuses without an attack is in `deadlines.rs` and `caps.rs` beside this folder.
 
 mod answers;
 mod bodies;
-mod caps;
 mod connections;
-mod deadlines;
 mod documents;
 mod protocol;
 mod siege;
@@ -27,7 +25,6 @@ mod uploads;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::Mutex;
 
 use siege::Database::{Postgres, Sqlite};
 use siege::Pictures::{Large, Small};
@@ -41,9 +38,6 @@ const FLOOD_PAUSE: Duration = Duration::from_millis(10);
 /// thousands of times, so what is slow by itself is slow again; what the kernel, or the machine below,
 /// took the processor from is not.
 const REPETITIONS: usize = 3;
-
-/// One attack at a time: memory and failures must have one cause.
-static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// An attack, and what eight seconds of it cost before there was a defence: the most memory, the
 /// 99th percentile of honest reads, and the honest requests that failed.
@@ -66,7 +60,6 @@ macro_rules! attacks {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let _alone = ALONE.lock().await;
                 let run: Run = |attacker| $run(attacker).boxed();
                 assert_held(&endure($name, &[run], $pictures, Scale::SHORT, Sqlite).await);
             }
@@ -120,13 +113,11 @@ fn all() -> Vec<Run> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_them_mixed() {
-    let _alone = ALONE.lock().await;
     assert_held(&endure(MIXED, &all(), Large, Scale::SHORT, Sqlite).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_them_mixed_on_postgresql() {
-    let _alone = ALONE.lock().await;
     assert_held(&endure(MIXED, &all(), Large, Scale::SHORT, Postgres).await);
 }
 
@@ -139,7 +130,6 @@ fn assert_held(outcome: &Outcome) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half an hour, and means something with the release build only"]
 async fn soak() {
-    let _alone = ALONE.lock().await;
     let scale = Scale::full();
     let only = std::env::var("PHOTOLOG_ATTACK").unwrap_or_default();
     let database = match std::env::var_os("PHOTOLOG_ATTACK_POSTGRESQL") {

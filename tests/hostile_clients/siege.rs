@@ -18,6 +18,7 @@ use photolog_tests::raw::basic;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 /// Attackers at a time, each at an address of its own.
@@ -31,6 +32,10 @@ const HELD: [&str; 4] = [
     "photolog_memory_reserved_bytes",
     "photolog_feeds",
 ];
+
+/// One attack at a time: memory and failures must have one cause. Before it a server starts, and after
+/// it deadlines pass; others may attack theirs meanwhile.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug)]
@@ -181,6 +186,7 @@ pub(super) async fn endure(
         }
     };
     let target = Arc::new(prepare(&app, pictures, scale).await);
+    let alone = ALONE.lock().await;
     let honest = HonestLoad::begin(&app).await;
     // So that no idle connection of ours is counted at the end.
     app.client = photolog_tests::client();
@@ -204,6 +210,7 @@ pub(super) async fn endure(
     let honest = honest.end().await;
     let foreign = Duration::from_nanos(foreign.largest());
     attackers.shutdown().await;
+    drop(alone);
 
     let left = until_settled(&app.client, &metrics, scale.settling).await;
     let health = app.client.get(format!("{}/healthz", app.url)).send().await;

@@ -47,25 +47,25 @@ pub mod scaled;
 pub mod small_disk;
 pub mod story_folder;
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
-use process::{PATIENCE as START, program};
+use process::{PATIENCE, Process, program};
 use small_disk::SmallDisk;
-use story_folder::{StoryFolder, wants_logs};
+use story_folder::StoryFolder;
 
 /// A running `photolog` with its own data folder. Killed when dropped.
 pub struct TestApp {
+    // Before its folder, so that it has ended when that is removed.
+    process: Process,
     folder: StoryFolder,
     disk: Option<SmallDisk>,
     settings: Vec<(&'static str, String)>,
-    child: Child,
     /// `http://host:port`
     pub url: String,
     /// The demo account.
@@ -107,12 +107,14 @@ impl TestApp {
             let file = process::master_key(folder.path()).display().to_string();
             settings.push(("PHOTOLOG_MASTER_KEY_FILE", file));
         }
-        let child = start(folder.path(), disk.as_ref(), &settings);
+        let mut command = photolog(folder.path(), disk.as_ref(), &settings);
+        command.env("PHOTOLOG_LISTEN", "127.0.0.1:0");
+        let process = Process::start_command(command, folder.path().join("log"));
         let mut app = Self {
+            process,
             folder,
             disk,
             settings,
-            child,
             url: String::new(),
             account: String::new(),
             key: Default::default(),
@@ -127,7 +129,7 @@ impl TestApp {
         // So that the last run's address is not taken for this one's.
         let stale = self.data_dir().join("address");
         std::fs::remove_file(stale).expect("an address file of the last run");
-        self.child = start(self.folder.path(), self.disk.as_ref(), &self.settings);
+        self.process.start_again();
         self.client = client();
         self.wait_until_it_serves().await;
     }
@@ -140,9 +142,9 @@ impl TestApp {
             {
                 break address;
             }
-            let ended = self.child.try_wait().expect("a child to ask");
+            let ended = self.process.has_ended();
             assert!(
-                ended.is_none() && began.elapsed() < START,
+                ended.is_none() && began.elapsed() < PATIENCE,
                 "photolog did not start: {}",
                 self.log()
             );
@@ -185,38 +187,33 @@ impl TestApp {
 
     /// The running program's process id.
     pub fn process_id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// What it wrote to standard error.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        self.process.log()
     }
 
     /// Ends it without a warning.
     pub fn kill(&mut self) {
-        self.child.kill().expect("a child to kill");
-        self.child.wait().expect("a child to wait for");
+        self.process.kill();
     }
 
     /// Asks it to stop (SIGTERM).
     pub fn ask_to_stop(&self) {
-        let id = i32::try_from(self.child.id()).expect("a process id");
-        // SAFETY: a signal to our own child, which has not been waited for.
-        #[expect(unsafe_code, reason = "the standard library sends no SIGTERM")]
-        let sent = unsafe { libc::kill(id, libc::SIGTERM) };
-        assert_eq!(sent, 0);
+        process::signal(self.process.id(), "TERM");
     }
 
     /// Waits until it has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().expect("a child to ask") {
+            if let Some(status) = self.process.has_ended() {
                 return status;
             }
             assert!(
-                began.elapsed() < START,
+                began.elapsed() < PATIENCE,
                 "photolog did not end: {}",
                 self.log()
             );
@@ -226,9 +223,8 @@ impl TestApp {
 
     /// Runs `photolog` as a command on the same data folder with the same settings.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        photolog(self.folder.path(), self.disk.as_ref())
+        photolog(self.folder.path(), self.disk.as_ref(), &self.settings)
             .args(arguments)
-            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .output()
             .expect("photolog runs")
     }
@@ -321,21 +317,6 @@ impl TestApp {
     }
 }
 
-impl Drop for TestApp {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if wants_logs() {
-            let mut log = String::new();
-            if let Ok(mut file) = std::fs::File::open(self.folder.path().join("log")) {
-                let _ = file.read_to_string(&mut log);
-            }
-            eprintln!("photolog said:\n{log}");
-        }
-    }
-}
-
 /// A client with no connections yet. It speaks no TLS to us, but wants to know by whose hand it would.
 pub fn client() -> Client {
     // Another test of this process may have chosen it already.
@@ -343,29 +324,19 @@ pub fn client() -> Client {
     Client::new()
 }
 
-/// The program with its data folder, which is on the disk if there is one.
-fn photolog(folder: &Path, disk: Option<&SmallDisk>) -> Command {
+/// The program with its data folder, which is on the disk if there is one, and these settings.
+fn photolog(
+    folder: &Path,
+    disk: Option<&SmallDisk>,
+    settings: &[(&'static str, String)],
+) -> Command {
     let photolog = program("photolog");
     let (mut command, place) = match disk {
         Some(disk) => (disk.command(&photolog), disk.mount_point()),
         None => (Command::new(photolog), folder),
     };
-    command.env("PHOTOLOG_DATA_DIR", place.join("data"));
     command
-}
-
-fn start(folder: &Path, disk: Option<&SmallDisk>, settings: &[(&'static str, String)]) -> Child {
-    let log = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("log"))
-        .expect("a log file");
-    photolog(folder, disk)
-        .env("PHOTOLOG_LISTEN", "127.0.0.1:0")
-        .envs(settings.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .expect("photolog starts")
+        .env("PHOTOLOG_DATA_DIR", place.join("data"))
+        .envs(settings.iter().map(|(name, value)| (name, value)));
+    command
 }

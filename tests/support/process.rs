@@ -9,11 +9,12 @@ use crate::story_folder::wants_logs;
 /// How long a program may take to start or end, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A program, its settings and where its log goes. Killed when dropped.
+/// How much of a log is shown, of its end.
+const SHOWN_BYTES: usize = 20_000;
+
+/// A program, how it is started and where its log goes. Killed when dropped.
 pub struct Process {
-    program: PathBuf,
-    arguments: Vec<String>,
-    settings: Vec<(String, String)>,
+    command: Command,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -36,10 +37,16 @@ impl Process {
         settings: Vec<(String, String)>,
         log: PathBuf,
     ) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).envs(settings);
+        Self::start_command(command, log)
+    }
+
+    /// Starts what a command says.
+    pub fn start_command(mut command: Command, log: PathBuf) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = Self {
-            program,
-            arguments: arguments.iter().map(ToString::to_string).collect(),
-            settings,
+            command,
             log,
             child: None,
         };
@@ -54,13 +61,7 @@ impl Process {
             .append(true)
             .open(&self.log)
             .expect("a log file");
-        let child = Command::new(&self.program)
-            .args(&self.arguments)
-            .envs(self.settings.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn();
+        let child = self.command.stderr(log).spawn();
         self.child = Some(child.expect("a program: build it first"));
     }
 
@@ -88,13 +89,17 @@ impl Process {
         signal(self.id(), "CONT");
     }
 
+    /// How it has ended by itself, once it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut().expect("a program that was started");
+        child.try_wait().expect("a child to ask")
+    }
+
     /// Waits until it has ended by itself.
     pub fn ended(&mut self) -> ExitStatus {
         let began = Instant::now();
-        let child = self.child.as_mut().expect("a running program");
         loop {
-            if let Some(status) = child.try_wait().expect("a child to ask") {
-                self.child = None;
+            if let Some(status) = self.has_ended() {
                 return status;
             }
             assert!(
@@ -128,7 +133,7 @@ impl Drop for Process {
         self.kill();
         if wants_logs() {
             let log = self.log();
-            let end = log.len().saturating_sub(4_000);
+            let end = log.len().saturating_sub(SHOWN_BYTES);
             let end = (end..log.len()).find(|at| log.is_char_boundary(*at));
             eprintln!("{}:\n{}", self.log.display(), &log[end.unwrap_or(0)..]);
         }

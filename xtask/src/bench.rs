@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::edge;
 use crate::setup;
 use crate::step::run;
-use crate::workspace::cargo;
+use crate::workspace::{PROGRAMS_AND_TESTS, cargo};
 
 /// The service, or one part of it.
 pub(crate) fn run_benchmarks(what: &str) -> Result<()> {
@@ -26,14 +26,9 @@ pub(crate) fn run_edge_benchmarks() -> Result<()> {
 /// Commands by themselves, without the service around them.
 pub(crate) fn run_command_benchmarks() -> Result<()> {
     setup::for_tests()?;
-    run(&mut cargo(&[
-        "bench",
-        "--locked",
-        "--package",
-        "photolog-projector",
-        "--bench",
-        "commands",
-    ]))
+    run(cargo(&["bench", "--locked"])
+        .args(PROGRAMS_AND_TESTS)
+        .args(["--bench", "commands"]))
 }
 
 /// Pictures that are meant to cost much, decoded in one process.
@@ -54,18 +49,11 @@ fn measure(what: &str) -> Result<()> {
         "--release",
         "--locked",
         "--package",
-        "photolog-api",
+        "photolog",
         "--package",
         "photolog-projector",
     ]))?;
-    run(&mut cargo(&[
-        "bench",
-        "--locked",
-        "--package",
-        "photolog-tests",
-        "--bench",
-        "figures",
-        "--",
-        what,
-    ]))
+    run(cargo(&["bench", "--locked"])
+        .args(PROGRAMS_AND_TESTS)
+        .args(["--bench", "figures", "--", what]))
 }

@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use crate::edge;
 use crate::setup;
 use crate::step::{Steps, run};
-use crate::workspace::{cargo, python_environment, target};
+use crate::test_times::TestTimes;
+use crate::worker;
+use crate::workspace::{PROGRAMS_AND_TESTS, cargo, python_environment, target};
 
 /// `cargo xtask test`
 pub(crate) fn everything() -> Result<()> {
@@ -16,17 +18,19 @@ pub(crate) fn everything() -> Result<()> {
     steps.take("setup", setup::for_tests)?;
     steps.take("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.take("lints", lints)?;
+    steps.take("edge: modules of the worker", worker::check)?;
     steps.take("documentation", documentation)?;
     steps.take("dependency policy", dependency_policy)?;
     steps.take("build", build)?;
-    edge::build_within(&mut steps)?;
-    steps.take("edge, built elsewhere", edge::is_reproducible)?;
+    steps.take("edge, built twice", edge::build_twice)?;
+    let mut times = TestTimes::default();
     steps.take("tests", || {
         let mut tests = cargo(&["test", "--workspace", "--locked"]);
-        run(tests.args(["--", "--skip", ATTACKS]))
+        times.run(tests.arg("--").args(NOT_ATTACKS), TESTS_AT_ONCE)
     })?;
-    steps.take("attacks", attacks)?;
+    steps.take("attacks", || attacks(&mut times))?;
     steps.take("fuzzing", || fuzz(FUZZ_SECONDS, &[]))?;
+    times.summarize();
     steps.summarize();
     Ok(())
 }
@@ -37,6 +41,7 @@ pub(crate) fn before_a_commit() -> Result<()> {
     steps.take("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.take("lints", lints)?;
     steps.take("unit tests", || unit_tests(None))?;
+    steps.take("edge: modules of the worker", worker::check)?;
     steps.summarize();
     Ok(())
 }
@@ -47,10 +52,14 @@ pub(crate) fn suite(what: &str, name: Option<&str>) -> Result<()> {
         return unit_tests(name);
     }
     setup::for_tests()?;
+    if what == "edge" {
+        // Before the build, which takes minutes.
+        worker::check()?;
+    }
     build()?;
     match what {
         "store" => store_tests(name),
-        "hostile" => attacks(),
+        "hostile" => attacks(&mut TestTimes::default()),
         "stories" => stories(name.into_iter().chain(NOT_ATTACKS)),
         "edge" => {
             edge::build_within(&mut Steps::default())?;
@@ -99,10 +108,13 @@ const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
 /// Attacks run by themselves.
 const NOT_ATTACKS: [&str; 2] = ["--skip", ATTACKS];
 
-/// One after the other: what an attack costs must not be another story's memory or time.
-fn attacks() -> Result<()> {
-    run(cargo(STORIES).args([ATTACKS, "--test-threads", "1"]))
+/// Without other stories: what an attack costs must not be their memory or time. While one attacks, the
+/// servers of the next start, and those of the last wait for their deadlines.
+fn attacks(times: &mut TestTimes) -> Result<()> {
+    times.run(cargo(STORIES).arg(ATTACKS), ATTACKS_AT_ONCE)
 }
+
+const ATTACKS_AT_ONCE: usize = 4;
 
 /// `cargo xtask soak hostile`: every attack at full size against the release build.
 pub(crate) fn soak_hostile() -> Result<()> {
@@ -112,22 +124,12 @@ pub(crate) fn soak_hostile() -> Result<()> {
         "--release",
         "--locked",
         "--package",
-        "photolog-api",
-    ]))?;
-    run(&mut cargo(&[
-        "test",
-        "--release",
-        "--locked",
-        "--package",
-        "photolog-tests",
-        "--test",
         "photolog",
-        "--",
-        "--exact",
-        "hostile_clients::soak",
-        "--ignored",
-        "--nocapture",
-    ]))
+    ]))?;
+    run(cargo(&["test", "--release", "--locked"])
+        .args(PROGRAMS_AND_TESTS)
+        .args(["--test", "photolog", "--", "--exact"])
+        .args(["hostile_clients::soak", "--ignored", "--nocapture"]))
 }
 
 /// `cargo xtask soak`: the stories about faults, and garbage collection beside uploads, at length.
@@ -155,6 +157,9 @@ const STORIES: &[&str] = &[
     "photolog",
     "--",
 ];
+
+/// Tests wait for programs and deadlines more than they compute.
+const TESTS_AT_ONCE: usize = 4;
 
 /// Enough to replay what is kept and to notice what breaks at once.
 const FUZZ_SECONDS: u64 = 5;
@@ -205,12 +210,16 @@ fn documentation() -> Result<()> {
     run(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// The stories start the real program, so it is built with the same features as the tests.
+/// The stories start the real program, so it is built with the same features as the tests. Benchmarks are
+/// for [`lints`] to judge.
 fn build() -> Result<()> {
     run(&mut cargo(&[
         "build",
         "--workspace",
-        "--all-targets",
+        "--lib",
+        "--bins",
+        "--examples",
+        "--tests",
         "--locked",
     ]))
 }

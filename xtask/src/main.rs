@@ -15,6 +15,8 @@ mod check;
 mod edge;
 mod setup;
 mod step;
+mod test_times;
+mod worker;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,7 +34,8 @@ struct Arguments {
 enum Task {
     /// Install what tests and benchmarks need; quick when all is there
     Setup,
-    /// What to run before each commit, in under a minute once built: format, lints, unit tests, layers
+    /// What to run before each commit, in under a minute once built: format, lints, unit tests, layers, the
+    /// edge's worker
     Check,
     /// Everything that CI checks; or one suite, or the end-to-end stories of a name, with their logs
     Test {
@@ -133,7 +136,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         } => check::suite(&what, name.as_deref()),
         Task::Deny => check::dependencies(),
         Task::Edge { twice: false } => edge::build(),
-        Task::Edge { twice: true } => edge::build().and_then(|()| edge::is_reproducible()),
+        Task::Edge { twice: true } => setup::wasm_target().and_then(|()| edge::build_twice()),
         Task::Fuzz { minutes, targets } => check::fuzz(60 * minutes, &targets),
         Task::Soak {
             what: Soak::Faults,

@@ -180,7 +180,8 @@ pub(crate) fn wasm_target() -> Result<()> {
     run_within(WASM_LIMIT, &mut add)
 }
 
-/// The programs that the edge runs in, exactly as the lock file names them.
+/// The program that the edge runs in, and what checks the worker's types, exactly as the lock file
+/// names them.
 pub(crate) fn runtimes() -> Result<()> {
     let folder = runtimes_folder();
     let stamp = folder.join("installed-lock");

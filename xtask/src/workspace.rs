@@ -19,10 +19,22 @@ pub(crate) fn python_environment() -> PathBuf {
     target().join("tools/venv")
 }
 
-/// The npm packages with the programs that the edge runs in.
+/// The npm packages: the program that the edge runs in, and what checks the worker's types.
 pub(crate) fn runtimes_folder() -> PathBuf {
     target().join("tools/node")
 }
+
+/// The programs and what measures them. Cargo unites the features of the packages that it is given,
+/// so a command that names all three uses the dependencies that the programs were built with. With
+/// `photolog-tests` alone it would compile a hundred crates a second time.
+pub(crate) const PROGRAMS_AND_TESTS: [&str; 6] = [
+    "--package",
+    "photolog",
+    "--package",
+    "photolog-projector",
+    "--package",
+    "photolog-tests",
+];
 
 /// The cargo that runs us, called at the workspace's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {

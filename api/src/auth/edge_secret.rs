@@ -25,7 +25,7 @@ impl EdgeSecret {
     ///
     /// # Errors
     /// 404 without a secret here, 401 without the right one there.
-    pub fn admit(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(kept) = &self.0 else {
             return Err(ApiError::not_found("there is nothing at this path"));
         };

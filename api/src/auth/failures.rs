@@ -28,7 +28,7 @@ struct Lines {
 
 impl Lines {
     /// Whether there is room for one more line; if so, how many were left out before it.
-    fn admit(&mut self, now: Instant) -> Option<u64> {
+    fn take(&mut self, now: Instant) -> Option<u64> {
         if self
             .since
             .is_none_or(|since| now.duration_since(since) >= PERIOD)
@@ -51,7 +51,7 @@ pub fn note(reason: &'static str, client: IpAddr) {
     let admitted = LINES
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .admit(Instant::now());
+        .take(Instant::now());
     if let Some(left_out) = admitted {
         tracing::warn!(reason, %client, left_out, "credentials were refused");
     }
@@ -70,10 +70,10 @@ mod tests {
         };
         let now = Instant::now();
         for _ in 0..MOST_LINES {
-            assert_eq!(lines.admit(now), Some(0));
+            assert_eq!(lines.take(now), Some(0));
         }
-        assert_eq!(lines.admit(now), None);
-        assert_eq!(lines.admit(now), None);
-        assert_eq!(lines.admit(now + PERIOD), Some(2));
+        assert_eq!(lines.take(now), None);
+        assert_eq!(lines.take(now), None);
+        assert_eq!(lines.take(now + PERIOD), Some(2));
     }
 }

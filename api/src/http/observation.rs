@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use http::{HeaderMap, Method};
-use photolog_domain::Dialect;
+use photolog_domain::DialectName;
 use photolog_telemetry::{metric, trace};
 use tracing::Span;
 
@@ -15,7 +15,7 @@ pub struct Observation {
     pub span: Span,
     began: Instant,
     method: Method,
-    dialect: Dialect,
+    dialect: DialectName,
     route: &'static str,
 }
 
@@ -25,7 +25,7 @@ impl Observation {
         method: &Method,
         headers: &HeaderMap,
         id: &RequestId,
-        dialect: Dialect,
+        dialect: DialectName,
         route: &'static str,
     ) -> Self {
         Self {

@@ -9,7 +9,7 @@ use crate::http::path::{Parameters, Query};
 use crate::http::{RequestBody, Response};
 use http::{HeaderMap, Method};
 use http_body::Body;
-use photolog_domain::Dialect;
+use photolog_domain::DialectName;
 use std::any::Any;
 use std::fmt;
 use std::net::IpAddr;
@@ -72,7 +72,7 @@ pub struct Request {
     /// The request's name.
     pub id: RequestId,
     /// Through which dialect it came.
-    pub dialect: Dialect,
+    pub dialect: DialectName,
     /// Who asks; `None` only on routes that need no credentials.
     pub caller: Option<Caller>,
     /// Its places, for work that goes on without it.

@@ -2,7 +2,7 @@
 
 use crate::auth::rate::Allowance;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -59,11 +59,6 @@ pub fn set(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
-}
-
-/// Adds the `ETag` of an image: its stream's sequence.
-pub fn set_version(response: &mut Response, sequence: u64) {
-    set(response, ETAG, &format!("\"{sequence}\""));
 }
 
 /// What a key still may (draft-ietf-httpapi-ratelimit-headers).

@@ -12,6 +12,11 @@ use moka::sync::Cache;
 use super::cached_file::{self, DIGEST_BYTES, ENDING};
 use crate::http::compute::freed_elsewhere;
 
+/// Where renditions are kept below a data folder; may be emptied at any time.
+pub fn cache_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("renditions")
+}
+
 /// Files under one folder, by name.
 pub struct DiskCache {
     directory: PathBuf,

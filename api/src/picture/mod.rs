@@ -20,5 +20,6 @@ pub mod pointers;
 pub mod rendition_key;
 pub mod renditions;
 
+pub use disk_cache::cache_directory;
 pub use media::{master_info, to_domain};
 pub use pictures::{PictureLimits, Pictures};

@@ -2,8 +2,9 @@
 
 use photolog_api::fuzz;
 use photolog_domain::event::{NamedEvent, decode_text};
+use photolog_domain::fixtures::event_metadata;
 use photolog_domain::upcast::current_version;
-use photolog_domain::{AccountEvent, AccountId, Dialect, EventMetadata, ImageEvent, Timestamp};
+use photolog_domain::{AccountEvent, AccountId, EventMetadata, ImageEvent, Timestamp};
 use photolog_projector::CloudEvent;
 use photolog_store::{Fact, LogEntry, Recorded};
 use serde_json::Value;
@@ -204,15 +205,8 @@ fn cloud_event(bytes: &[u8]) -> u64 {
 
 fn metadata(reason: Option<String>) -> EventMetadata {
     EventMetadata {
-        event_id: Uuid::nil(),
-        occurred_at: Timestamp::from_unix_millis(1_795_235_786_000)
-            .unwrap_or_else(|| unreachable!()),
-        actor: "plk_abcdefghijklmnop".to_owned(),
-        dialect: Dialect::Moov.into(),
-        request_id: "r-1".to_owned(),
-        correlation_id: "r-1".to_owned(),
-        causation_id: Uuid::nil(),
         reason,
+        ..event_metadata()
     }
 }
 

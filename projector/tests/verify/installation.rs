@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use cqrs_es::Aggregate;
+use photolog_domain::fixtures::{self, at, content, disabled, event_metadata, set};
 use photolog_domain::{
-    Account, AccountEvent, AccountId, Content, ContentHash, Dialect, EventMetadata, Image,
-    ImageEvent, ImageId, Key, KeyVerifiers, Master, MediaType, Scope, Timestamp,
+    Account, AccountEvent, AccountId, Content, ContentHash, Image, ImageId, Key, KeyVerifiers,
+    Scope,
 };
 use photolog_projector::settings::RelaySettings;
-use photolog_projector::{Head, Projector, Report, VerifyError, verify};
+use photolog_projector::{Head, Projector, Report, VerifyError, projections, verify};
 use photolog_store::{
     BlobConfig, Blobs, Conditions, Idempotency, MasterKeyFile, NewTokenFamily, Store, StoreConfig,
     StoredAggregate,
@@ -74,15 +75,15 @@ impl Installation {
         let store = self.open().await;
         let blobs = Blobs::open(&self.blobs()).await.unwrap();
         let (stop, stops) = watch::channel(false);
-        let projector =
-            tokio::spawn(Projector::new(store.clone(), RelaySettings::default()).run(stops));
+        let projector = tokio::spawn(
+            Projector::new(store.clone(), RelaySettings::default(), projections()).run(stops),
+        );
         let account = open_account(&store, KEY, 7).await;
         open_account(&store, OTHER_KEY, 8).await;
         let first = upload(&store, &blobs, account, b"one").await;
-        append::<Image>(&store, first.uuid(), 1, [set("a")]).await;
+        append::<Image>(&store, first.uuid(), 1, [set("a", "a")]).await;
         let second = upload(&store, &blobs, account, b"two").await;
-        let disabled = ImageEvent::Disabled { at: at() };
-        append::<Image>(&store, second.uuid(), 1, [disabled]).await;
+        append::<Image>(&store, second.uuid(), 1, [disabled()]).await;
         upload(&store, &blobs, account, b"three").await;
         let family = NewTokenFamily {
             family: Uuid::now_v7(),
@@ -185,17 +186,6 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-pub(crate) fn at() -> Timestamp {
-    "2026-11-21T04:36:26.000Z".parse().unwrap()
-}
-
-pub(crate) fn set(value: &str) -> ImageEvent {
-    ImageEvent::MetadataSet {
-        at: at(),
-        entries: [("a".parse().unwrap(), value.parse().unwrap())].into(),
-    }
-}
-
 pub(crate) async fn append<A: StoredAggregate>(
     store: &Store,
     stream: Uuid,
@@ -212,19 +202,9 @@ async fn append_if<A: StoredAggregate>(
     events: impl IntoIterator<Item = <A as Aggregate>::Event>,
     conditions: Conditions,
 ) {
-    let metadata = || EventMetadata {
-        event_id: Uuid::now_v7(),
-        occurred_at: at(),
-        actor: "operator".into(),
-        dialect: Dialect::Cli.into(),
-        request_id: "1".into(),
-        correlation_id: "1".into(),
-        causation_id: Uuid::now_v7(),
-        reason: None,
-    };
     let events = events
         .into_iter()
-        .map(|event| (event, metadata()))
+        .map(|event| (event, event_metadata()))
         .collect();
     let appended = store.append::<A>(stream, expected, events, &conditions);
     appended.await.unwrap();
@@ -262,37 +242,22 @@ pub(crate) async fn upload(
     bytes: &'static [u8],
 ) -> ImageId {
     let digest = blobs.put(bytes.into()).await.unwrap().digest();
-    let image = Uuid::now_v7();
-    let random = image.simple().to_string();
-    let uploaded = ImageEvent::Uploaded {
-        at: at(),
-        account,
-        public_id: random[11..32].parse().unwrap(),
-        content: Content {
-            digest,
-            media_type: MediaType::Png.into(),
-            size_bytes: bytes.len() as u64,
-            width: 1,
-            height: 1,
-            has_alpha: false,
-        },
-        master: Master {
-            digest,
-            media_type: MediaType::Png.into(),
-            width: 1,
-            height: 1,
-        },
+    let image = fixtures::image();
+    let content = Content {
+        size_bytes: bytes.len() as u64,
+        ..content(digest)
     };
+    let uploaded = fixtures::uploaded(account, content);
     let conditions = Conditions {
         idempotency: Some(Idempotency {
             account,
-            key: random,
+            key: image.to_string(),
             fingerprint: digest,
         }),
         ..Conditions::default()
     };
-    append_if::<Image>(store, image, 0, [uploaded], conditions).await;
-    ImageId::new(image)
+    append_if::<Image>(store, image.uuid(), 0, [uploaded], conditions).await;
+    image
 }
 
 async fn until_projected(store: &Store, position: i64) {

@@ -12,16 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use photolog_domain::{AccountId, Image, ImageEvent};
+use photolog_domain::fixtures::{disabled, set};
+use photolog_domain::{AccountId, Image};
 use photolog_projector::settings::RelaySettings;
-use photolog_projector::{Head, Kind, Projector, VerifyError, rebuild};
+use photolog_projector::{Head, ImageView, Kind, Projection, Projector, VerifyError, projections};
 use photolog_store::{Blobs, Snapshot, StoreConfig, StoreError};
 use photolog_tests::postgres::Cluster;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use damages::damages;
-use installation::{Installation, append, at, set, upload};
+use installation::{Installation, append, upload};
 
 async fn finds_every_damage(sound: Installation) {
     let report = sound.verify(None).await.unwrap();
@@ -155,8 +156,9 @@ async fn a_server_at_work_is_never_seen_half_way(installation: Installation) {
     let store = installation.open().await;
     let blobs = Blobs::open(&installation.blobs()).await.unwrap();
     let (stop, stops) = watch::channel(false);
-    let projector =
-        tokio::spawn(Projector::new(store.clone(), RelaySettings::default()).run(stops));
+    let projector = tokio::spawn(
+        Projector::new(store.clone(), RelaySettings::default(), projections()).run(stops),
+    );
     let done = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..4)
         .map(|_| {
@@ -165,9 +167,8 @@ async fn a_server_at_work_is_never_seen_half_way(installation: Installation) {
                 while !done.load(Ordering::Relaxed) {
                     let account = AccountId::new(Uuid::now_v7());
                     let image = upload(&store, &blobs, account, b"four").await;
-                    append::<Image>(&store, image.uuid(), 1, [set("b")]).await;
-                    let disabled = ImageEvent::Disabled { at: at() };
-                    append::<Image>(&store, image.uuid(), 2, [disabled]).await;
+                    append::<Image>(&store, image.uuid(), 1, [set("a", "b")]).await;
+                    append::<Image>(&store, image.uuid(), 2, [disabled()]).await;
                 }
             })
         })
@@ -213,7 +214,9 @@ async fn a_rebuild_mends_every_checkpoint(sound: Installation) {
         copy.tamper(&sql, false).await;
         assert_ne!(copy.verify(None).await.unwrap().findings, [], "{damage}");
         let store = copy.open().await;
-        let rebuilt = tokio::time::timeout(Duration::from_secs(30), rebuild(&store, |_| ()));
+        let (view, mut report) = (ImageView::default(), |_| ());
+        let rebuilt = view.rebuild(&store, &mut report);
+        let rebuilt = tokio::time::timeout(Duration::from_secs(30), rebuilt);
         rebuilt.await.expect("it comes to an end").unwrap();
         store.close().await;
         assert_eq!(copy.verify(None).await.unwrap().findings, [], "{damage}");

@@ -1,7 +1,7 @@
-//! Appending: events and constraints tables in one transaction.
+//! Appending: events and constraint tables in one transaction.
 //!
-//! The common append, without an constraints change, is one statement and so one round trip and its own
-//! transaction. The trigger on `events` queues what was written for the sequencer.
+//! The common append, which changes no constraint table, is one statement and so one round trip and
+//! its own transaction. The trigger on `events` queues what was written for the sequencer.
 
 use sqlx::postgres::PgConnection;
 
@@ -14,37 +14,32 @@ use crate::stored_event::StoredEvent;
 impl Appends for Postgres {
     async fn append(&self, append: Append) -> Result<(), StoreError> {
         let _appending = self.sequencing.append();
-        self.commit(append).await?;
-        self.sequencing.appended.notify_one();
-        Ok(())
-    }
-}
-
-impl Postgres {
-    async fn commit(&self, append: Append) -> Result<(), StoreError> {
         if append.changes.is_empty() && append.idempotency.is_none() {
             let insert =
                 async |connection: &mut PgConnection| insert(connection, &append.events).await;
-            return self.hot.ask(insert).await;
+            self.unpinged.ask(insert).await?;
+        } else {
+            if append.idempotency.is_some() {
+                self.clear_idempotency_keys().await?;
+            }
+            self.pool
+                .transact(async |transaction| {
+                    // A retry is recognised first: it should learn what it did, not that its content
+                    // is there.
+                    if let Some(key) = &append.idempotency {
+                        constraints::use_idempotency_key(transaction, &append.stream, key).await?;
+                    }
+                    insert(transaction, &append.events).await?;
+                    for change in &append.changes {
+                        let limit = append.image_limit;
+                        constraints::make(transaction, change, limit, &self.master_key).await?;
+                    }
+                    Ok(())
+                })
+                .await?;
         }
-        if append.idempotency.is_some() {
-            self.clear_idempotency_keys().await?;
-        }
-        self.pool
-            .transact(async |transaction| {
-                // A retry is recognised first: it should learn what it did, not that its content is
-                // there.
-                if let Some(key) = &append.idempotency {
-                    constraints::use_idempotency_key(transaction, &append.stream, key).await?;
-                }
-                insert(transaction, &append.events).await?;
-                for change in &append.changes {
-                    let limit = append.image_limit;
-                    constraints::make(transaction, change, limit, &self.master_key).await?;
-                }
-                Ok(())
-            })
-            .await
+        self.sequencing.appended.notify_one();
+        Ok(())
     }
 }
 

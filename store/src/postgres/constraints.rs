@@ -1,4 +1,4 @@
-//! The constraints tables as PostgreSQL keeps them: idempotency keys, claims, accounts and keys,
+//! The constraint tables as PostgreSQL keeps them: idempotency keys, claims, accounts and keys,
 //! changed in the append's own transaction.
 //!
 //! Every change of a claim locks the account's row of `image_counts` first: so the claims of one

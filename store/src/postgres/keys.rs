@@ -22,7 +22,7 @@ impl KeyTables for Postgres {
              OR expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"
         );
         let query = sqlx::query(&query).bind(key_id.as_str());
-        self.hot
+        self.unpinged
             .fetch_optional(query)
             .await?
             .map(|row| key_record(&row, &self.master_key))
@@ -37,7 +37,7 @@ impl KeyTables for Postgres {
         let query = sqlx::query(sql::CONTENT_HOLDER)
             .bind(account.to_string())
             .bind(digest.to_string());
-        self.hot
+        self.unpinged
             .fetch_optional(query)
             .await?
             .map(|row| parsed(&row, 0))

@@ -72,7 +72,7 @@ impl EventTables for Postgres {
         .bind(stream)
         .bind(sequence as i64)
         .bind(limit);
-        let found = self.hot.fetch_all(query);
+        let found = self.unpinged.fetch_all(query);
         let rows = found.await?;
         let stream = stream.to_owned();
         compute(rows.len(), move || {
@@ -109,7 +109,7 @@ impl EventTables for Postgres {
             None => query,
             Some(account) => query.bind(account.to_string()),
         };
-        let found = self.hot.fetch_all(query);
+        let found = self.unpinged.fetch_all(query);
         let rows = found.await?;
         compute(rows.len(), move || {
             rows.iter().map(|row| read(log_row(row)?)).collect()

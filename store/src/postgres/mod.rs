@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `append` | events and constraints tables in one transaction; one round trip where nothing else changes |
+//! | `append` | events and constraint tables in one transaction; one round trip where nothing else changes |
 //! | `connections` | connections, and how long the work by one of them may take |
 //! | `lead` | which process sequences, projects and relays |
 //! | `sequencer` | gives committed events their place in the log; one process at a time |
@@ -60,7 +60,7 @@ use crate::progress::{Head, Visibility};
 pub(crate) struct Postgres {
     pool: Arc<Connections>,
     /// For the statements that every write needs.
-    hot: Connections,
+    unpinged: Connections,
     options: PgConnectOptions,
     /// This process, where it leads.
     holder: Uuid,
@@ -87,7 +87,7 @@ impl Postgres {
 
         let half = connections / 2;
         let losses = Losses::default();
-        let hot = Connections::by_key(&options, half.max(1), losses.clone());
+        let unpinged = Connections::by_key(&options, half.max(1), losses.clone());
         let pool = Connections::new(options.clone(), (connections - half).max(1), losses);
         let pool = Arc::new(pool);
         let head = Arc::new(Head::default());
@@ -101,7 +101,7 @@ impl Postgres {
         let announcing = listener::announce(pool.clone(), sequencing.clone());
         let store = Self {
             pool,
-            hot,
+            unpinged,
             options,
             holder: Uuid::now_v7(),
             master_key,
@@ -151,7 +151,7 @@ impl Postgres {
 
     pub(crate) fn close(&self) {
         self.stop_helpers();
-        self.hot.close();
+        self.unpinged.close();
         self.pool.close();
     }
 }

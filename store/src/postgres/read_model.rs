@@ -43,6 +43,29 @@ impl Postgres {
             .ask(async |connection| Ok(query.fetch_one(connection).await?.try_get::<i64, _>(0)?));
         Ok(count.await?.unsigned_abs())
     }
+
+    /// Moves a checkpoint, together with rows of the image view; `table` is the projection's own, if it
+    /// has one here. One statement, and so one round trip, but for the first step of a new version.
+    async fn advance(
+        &self,
+        step: &CheckpointMove<'_>,
+        table: Option<&str>,
+        rows: &[ImageRow],
+    ) -> Result<bool, StoreError> {
+        let epoch = self.sequencing.epoch.load(Ordering::Relaxed);
+        if step.from > 0 {
+            return self
+                .unpinged
+                .ask(async |connection| move_on(connection, step, rows, epoch).await)
+                .await;
+        }
+        self.pool
+            .transact(async |transaction| {
+                begin(transaction, step, table, epoch).await?;
+                move_on(transaction, step, rows, epoch).await
+            })
+            .await
+    }
 }
 
 impl ImageTables for Postgres {
@@ -133,6 +156,16 @@ impl ImageTables for Postgres {
         Ok(found.await?.map_or(Ok(0), |row| row.try_get(0))?)
     }
 
+    async fn move_checkpoint(&self, step: &CheckpointMove<'_>) -> Result<bool, StoreError> {
+        self.advance(step, None, &[]).await
+    }
+
+    async fn forget_checkpoint(&self, projection: &str) -> Result<(), StoreError> {
+        let query = sqlx::query(sql::FORGET_CHECKPOINT).bind(projection);
+        self.pool.fetch_optional(query).await?;
+        Ok(())
+    }
+
     async fn bookmark(&self, follower: &str) -> Result<Bookmark, StoreError> {
         let query = sqlx::query(
             "SELECT position, mark FROM checkpoints WHERE projection = $1 AND version = 1
@@ -187,25 +220,12 @@ impl ImageTables for Postgres {
             .collect()
     }
 
-    /// One statement, and so one round trip, but for the first step of a new version.
     async fn save_image_rows(
         &self,
         step: &CheckpointMove<'_>,
         rows: &[ImageRow],
     ) -> Result<bool, StoreError> {
-        let epoch = self.sequencing.epoch.load(Ordering::Relaxed);
-        if step.from > 0 {
-            return self
-                .hot
-                .ask(async |connection| move_on(connection, step, rows, epoch).await)
-                .await;
-        }
-        self.pool
-            .transact(async |transaction| {
-                begin(transaction, step, epoch).await?;
-                move_on(transaction, step, rows, epoch).await
-            })
-            .await
+        self.advance(step, Some("image_view"), rows).await
     }
 }
 
@@ -213,24 +233,30 @@ impl ImageTables for Postgres {
 const ROWS_OF_A_NOTIFICATION: usize = 100;
 const NOTIFICATIONS: usize = 5;
 
-/// The first step of a version empties the view of an older one. A projection has one checkpoint, so
+/// The first step of a version empties the table of an older one. A projection has one checkpoint, so
 /// nobody else may write one meanwhile; nor may the lead change.
 async fn begin(
     connection: &mut PgConnection,
     step: &CheckpointMove<'_>,
+    table: Option<&str>,
     epoch: i64,
 ) -> Result<(), StoreError> {
     let leads = sqlx::query("SELECT 1 FROM lead WHERE epoch = $1 FOR SHARE").bind(epoch);
     if leads.fetch_optional(&mut *connection).await?.is_none() {
         return Ok(());
     }
-    let lock = "LOCK TABLE image_view, checkpoints IN SHARE ROW EXCLUSIVE MODE";
-    connection.execute(lock).await?;
+    let tables: Vec<_> = table.into_iter().chain(["checkpoints"]).collect();
+    let lock = format!(
+        "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+        tables.join(", ")
+    );
+    connection.execute(&*lock).await?;
     let version = i64::from(step.version);
     let older = "DELETE FROM checkpoints WHERE projection = $1 AND version < $2";
     let older = sqlx::query(older).bind(step.projection).bind(version);
-    if older.execute(&mut *connection).await?.rows_affected() > 0 {
-        connection.execute("DELETE FROM image_view").await?;
+    let is_new = older.execute(&mut *connection).await?.rows_affected() > 0;
+    if let Some(table) = table.filter(|_| is_new) {
+        connection.execute(&*format!("DELETE FROM {table}")).await?;
     }
     sqlx::query(
         "INSERT INTO checkpoints (projection, version, position) SELECT $1, $2, 0

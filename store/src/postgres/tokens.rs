@@ -103,7 +103,7 @@ impl TokenTables for Postgres {
     }
 
     async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
-        self.hot
+        self.unpinged
             .ask(async |connection| find(connection, family!(), family).await)
             .await
     }

@@ -1,8 +1,8 @@
-//! One append inside the writer's transaction: events, their places in the log, and the constraints
+//! One append inside the writer's transaction: events, their places in the log, and the constraint
 //! tables. Either all of it happens or nothing.
 //!
 //! Every statement costs a hop to the connection's thread, so those that always go together
-//! are sent as one text. The common append, one event without an constraints change, is one hop.
+//! are sent as one text. The common append, one event that changes no constraint table, is one hop.
 
 use sqlx::sqlite::SqliteConnection;
 
@@ -49,7 +49,7 @@ impl From<StoreError> for AppendFailure {
 
 /// The fate of one append; an error is the fate of the whole transaction. `tail` moves on when
 /// the append is taken.
-pub(super) async fn run(
+pub(super) async fn append_in_savepoint(
     connection: &mut SqliteConnection,
     append: &Append,
     tail: &mut LogTail,
@@ -62,7 +62,23 @@ pub(super) async fn run(
         execute(connection, "SAVEPOINT append").await?;
     }
     let mut grown = *tail;
-    let end = match parts(connection, append, &mut grown, master_key).await {
+    let written: Result<(), AppendFailure> = async {
+        // A retry is recognised first: it should learn what it did, not that its content is there.
+        if let Some(key) = &append.idempotency {
+            constraints::use_idempotency_key(connection, &append.stream, key).await?;
+        }
+        for event in &append.events {
+            grown.hash = link(&grown.hash, event);
+            grown.position += 1;
+            insert_event(connection, event, &grown).await?;
+        }
+        for change in &append.changes {
+            constraints::make(connection, change, append.image_limit, master_key).await?;
+        }
+        Ok(())
+    }
+    .await;
+    let end = match written {
         Ok(()) => {
             *tail = grown;
             Ok(())
@@ -82,27 +98,6 @@ pub(super) async fn run(
 
 async fn execute(connection: &mut SqliteConnection, sql: &str) -> Result<(), sqlx::Error> {
     sqlx::query(sql).execute(connection).await.map(drop)
-}
-
-/// A retry is recognised first: it should learn what it did, not that its content is there.
-async fn parts(
-    connection: &mut SqliteConnection,
-    append: &Append,
-    tail: &mut LogTail,
-    master_key: &MasterKey,
-) -> Result<(), AppendFailure> {
-    if let Some(key) = &append.idempotency {
-        constraints::use_idempotency_key(connection, &append.stream, key).await?;
-    }
-    for event in &append.events {
-        tail.hash = link(&tail.hash, event);
-        tail.position += 1;
-        insert_event(connection, event, tail).await?;
-    }
-    for change in &append.changes {
-        constraints::make(connection, change, append.image_limit, master_key).await?;
-    }
-    Ok(())
 }
 
 /// An event and its place in the log, which is taken first: if the stream is not where the writer

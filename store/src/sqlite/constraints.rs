@@ -1,4 +1,4 @@
-//! The constraints tables as SQLite keeps them: idempotency keys, claims, accounts and keys, changed in
+//! The constraint tables as SQLite keeps them: idempotency keys, claims, accounts and keys, changed in
 //! the append's own transaction.
 
 use photolog_domain::{AccountId, ContentHash, ImageId, Reason};

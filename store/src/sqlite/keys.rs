@@ -22,7 +22,7 @@ impl KeyTables for Sqlite {
         );
         sqlx::query(&query)
             .bind(key_id.as_str())
-            .fetch_optional(self.hot.take().await?.connection()?)
+            .fetch_optional(self.unpinged.take().await?.connection()?)
             .await?
             .map(|row| key_record(&row, &self.master_key))
             .transpose()
@@ -36,7 +36,7 @@ impl KeyTables for Sqlite {
         sqlx::query(sql::CONTENT_HOLDER)
             .bind(account.to_string())
             .bind(digest.to_string())
-            .fetch_optional(self.hot.take().await?.connection()?)
+            .fetch_optional(self.unpinged.take().await?.connection()?)
             .await?
             .map(|row| parsed(&row, 0))
             .transpose()

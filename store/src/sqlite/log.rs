@@ -58,7 +58,7 @@ impl EventTables for Sqlite {
         .bind(stream)
         .bind(sequence as i64)
         .bind(limit)
-        .fetch_all(self.hot.take().await?.connection()?)
+        .fetch_all(self.unpinged.take().await?.connection()?)
         .await?;
         let stream = stream.to_owned();
         compute(rows.len(), move || {

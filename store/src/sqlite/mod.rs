@@ -5,7 +5,7 @@
 //! | one writer | FULL | `writer`: appends, many in one commit |
 //! | one projection writer | NORMAL | `read_model`: rows and their checkpoint |
 //! | a few readers | read-only | everything that only asks |
-//! | a few more | read-only | `hot`: what every request asks |
+//! | a few more | read-only | `unpinged`: what every request asks |
 //!
 //! SQLite has one write lock. Inside this process the two writing connections take turns by a fair
 //! mutex (`turn`), so neither meets SQLite's sleeping busy handler; that is left for other
@@ -13,7 +13,6 @@
 
 mod append;
 mod constraints;
-mod hot;
 mod import;
 mod keys;
 mod lock;
@@ -24,6 +23,7 @@ mod rebuild;
 mod secrets;
 mod snapshot;
 mod tokens;
+mod unpinged;
 mod writer;
 
 use std::os::unix::fs::MetadataExt;
@@ -43,10 +43,10 @@ use crate::error::sqlite_code;
 use crate::master_key::MasterKey;
 use crate::progress::Head;
 use crate::{StoreError, private};
-use hot::HotReaders;
 pub(crate) use import::SqliteImport;
 pub(crate) use rebuild::SqliteRebuild;
 pub(crate) use snapshot::SqliteSnapshot;
+use unpinged::UnpingedReaders;
 use writer::Writer;
 
 /// Readers; more than cores would only queue elsewhere.
@@ -66,7 +66,7 @@ const OPENING_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     readers: SqlitePool,
-    hot: HotReaders,
+    unpinged: UnpingedReaders,
     writer: Writer,
     turn: Arc<Mutex<WriteLock>>,
     durable: SqliteConnectOptions,
@@ -198,7 +198,7 @@ impl Sqlite {
         };
 
         let reading = options.read_only(true);
-        let hot = HotReaders::open(&reading).await?;
+        let unpinged = UnpingedReaders::open(&reading).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY_TIMEOUT)
@@ -220,7 +220,7 @@ impl Sqlite {
         );
         let store = Self {
             readers,
-            hot,
+            unpinged,
             writer,
             turn,
             durable,
@@ -279,7 +279,7 @@ impl Sqlite {
 
     pub(crate) async fn close(&self) {
         // Readers first: the last connection takes the write-ahead log into the file, if it may write.
-        self.hot.close().await;
+        self.unpinged.close().await;
         self.readers.close().await;
         self.writer.close().await;
         let mut turn = self.turn.lock().await;

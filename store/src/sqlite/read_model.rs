@@ -2,7 +2,8 @@
 
 use futures::TryStreamExt;
 use photolog_domain::{AccountId, ContentHash, ImageId, PublicId};
-use sqlx::sqlite::SqliteConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Connection, Row};
 
 use super::Sqlite;
@@ -28,6 +29,8 @@ const OLDEST_FIRST: &str = "SELECT image, sequence, created_position, state FROM
            (SELECT created_position FROM image_view WHERE image = ?3))
       AND (?4 IS NULL OR state ->> 'created_at' >= ?4)
     ORDER BY created_position LIMIT ?6 OFFSET ?5";
+
+type SqliteQuery<'q> = Query<'q, sqlx::Sqlite, SqliteArguments<'q>>;
 
 impl ImageTables for Sqlite {
     async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError> {
@@ -121,6 +124,19 @@ impl ImageTables for Sqlite {
         Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
     }
 
+    async fn move_checkpoint(&self, step: &CheckpointMove<'_>) -> Result<bool, StoreError> {
+        let query = bound_to(sqlx::query(MOVE_CHECKPOINT), step);
+        self.in_turn(async |connection| Ok(query.fetch_optional(connection).await?.is_some()))
+            .await
+    }
+
+    async fn forget_checkpoint(&self, projection: &str) -> Result<(), StoreError> {
+        let query = sqlx::query(sql::FORGET_CHECKPOINT).bind(projection);
+        self.in_turn(async |connection| Ok(query.execute(connection).await?))
+            .await?;
+        Ok(())
+    }
+
     async fn bookmark(&self, follower: &str) -> Result<Bookmark, StoreError> {
         let row = sqlx::query("SELECT position, mark FROM checkpoints WHERE projection = ?1")
             .bind(follower)
@@ -161,20 +177,10 @@ impl ImageTables for Sqlite {
         step: &CheckpointMove<'_>,
         rows: &[ImageRow],
     ) -> Result<bool, StoreError> {
-        let query = sqlx::query(
-            "DELETE FROM image_view WHERE ?3 = 0 AND EXISTS
-               (SELECT 1 FROM checkpoints WHERE projection = ?1 AND version < ?2);
-             INSERT INTO checkpoints (projection, version, position)
-             SELECT ?1, ?2, ?4
-             WHERE ?3 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = ?1)
-             ON CONFLICT (projection) DO UPDATE SET version = ?2, position = ?4
-             WHERE (version = ?2 AND position = ?3) OR (version < ?2 AND ?3 = 0)
-             RETURNING position",
-        )
-        .bind(step.projection)
-        .bind(step.version)
-        .bind(step.from)
-        .bind(step.to);
+        let begun = "DELETE FROM image_view WHERE ?3 = 0 AND EXISTS
+               (SELECT 1 FROM checkpoints WHERE projection = ?1 AND version < ?2);";
+        let query = format!("{begun} {MOVE_CHECKPOINT}");
+        let query = bound_to(sqlx::query(&query), step);
         self.in_turn(async |connection| {
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             if query.fetch_optional(&mut *transaction).await?.is_none() {
@@ -187,6 +193,23 @@ impl ImageTables for Sqlite {
         })
         .await
     }
+}
+
+/// Compares and sets the checkpoint; a row when that was done.
+const MOVE_CHECKPOINT: &str = "INSERT INTO checkpoints (projection, version, position)
+    SELECT ?1, ?2, ?4
+    WHERE ?3 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = ?1)
+    ON CONFLICT (projection) DO UPDATE SET version = ?2, position = ?4
+    WHERE (version = ?2 AND position = ?3) OR (version < ?2 AND ?3 = 0)
+    RETURNING position";
+
+/// The parameters of [`MOVE_CHECKPOINT`].
+fn bound_to<'q>(query: SqliteQuery<'q>, step: &CheckpointMove<'q>) -> SqliteQuery<'q> {
+    query
+        .bind(step.projection)
+        .bind(step.version)
+        .bind(step.from)
+        .bind(step.to)
 }
 
 /// Writes rows to a table of the view's shape; a row never goes back. All travel as one JSON text:

@@ -85,7 +85,7 @@ impl TokenTables for Sqlite {
     }
 
     async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError> {
-        find(self.hot.take().await?.connection()?, family).await
+        find(self.unpinged.take().await?.connection()?, family).await
     }
 
     async fn refresh_token_family(

@@ -66,14 +66,6 @@ impl Writer {
         }
     }
 
-    pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
-        let closed = || StoreError::Unavailable(sqlx::Error::PoolClosed);
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Append(append, reply);
-        self.requests.send(request).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
-    }
-
     /// Takes no more appends, finishes those that wait, closes the connection.
     pub(super) async fn close(&self) {
         if let Some(task) = self.task.lock().await.take() {
@@ -86,7 +78,12 @@ impl Writer {
 
 impl Appends for Sqlite {
     async fn append(&self, append: Append) -> Result<(), StoreError> {
-        self.writer.append(append).await
+        let closed = || StoreError::Unavailable(sqlx::Error::PoolClosed);
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Append(append, reply);
+        let requests = &self.writer.requests;
+        requests.send(request).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
     }
 }
 
@@ -116,7 +113,7 @@ impl WriterTask {
                     .then(|| requests.try_recv().ok())
                     .flatten();
             }
-            self.commit_and_answer(batch).await;
+            self.commit(batch).await;
         }
         if let Some(connection) = self.connection
             && let Err(error) = connection.close().await
@@ -125,12 +122,13 @@ impl WriterTask {
         }
     }
 
-    async fn commit_and_answer(&mut self, batch: Vec<(Append, Reply)>) {
+    /// Writes a batch, and answers each append.
+    async fn commit(&mut self, batch: Vec<(Append, Reply)>) {
         if batch.is_empty() {
             return;
         }
         let (appends, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match self.commit(&appends).await {
+        match self.write(&appends).await {
             // A reply fails when its writer gave up waiting: the append stands all the same.
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -150,7 +148,7 @@ impl WriterTask {
     }
 
     /// The fate of each append, or the failure of all.
-    async fn commit(
+    async fn write(
         &mut self,
         appends: &[Append],
     ) -> Result<Vec<Result<(), StoreError>>, sqlx::Error> {
@@ -162,7 +160,10 @@ impl WriterTask {
         let mut tail = begin(connection).await?;
         let mut outcomes = Vec::with_capacity(appends.len());
         for append in appends {
-            outcomes.push(append::run(connection, append, &mut tail, &self.master_key).await?);
+            outcomes.push(
+                append::append_in_savepoint(connection, append, &mut tail, &self.master_key)
+                    .await?,
+            );
         }
         sqlx::query("COMMIT").execute(&mut *connection).await?;
         self.head.reached(tail.position);

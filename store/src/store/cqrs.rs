@@ -1,5 +1,5 @@
 //! cqrs-es's seam: the table layout and the loading of sqlite-es and postgres-es, the writing
-//! our own, because the log and the inline tables change in the same transaction.
+//! our own, because the log and the constraint tables change in the same transaction.
 //!
 //! [`Store`] can stand under the framework (`PersistedEventStore::new_event_store`); the API
 //! appends through [`Store::append`], which also says which sequence it expects.
@@ -10,8 +10,9 @@ use cqrs_es::persist::{
 };
 use serde_json::Value;
 
-use super::{Backend, Store};
+use super::{Backend, Store, on_backend};
 use crate::append::Append;
+use crate::backend::Appends;
 
 impl PersistedEventRepository for Store {
     async fn get_events<A: Aggregate>(
@@ -48,7 +49,7 @@ impl PersistedEventRepository for Store {
         _snapshot_update: Option<(String, Value, usize)>,
     ) -> Result<(), PersistenceError> {
         if let Some(append) = Append::unconditional(events)? {
-            self.append_to_backend(append).await?;
+            on_backend!(&self.backend, append(append))?;
         }
         Ok(())
     }

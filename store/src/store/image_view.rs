@@ -85,6 +85,38 @@ impl Store {
         on_backend!(&self.backend, checkpoint(projection, version))
     }
 
+    /// Moves the checkpoint of a projection that keeps its rows elsewhere. `false` when another projector
+    /// moved it first, or this process does not lead.
+    ///
+    /// The rows must be durable by then: after a crash in between, the projection takes the same entries
+    /// again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn move_checkpoint(
+        &self,
+        projection: &str,
+        version: u32,
+        from: Position,
+        to: Position,
+    ) -> Result<bool, StoreError> {
+        let step = CheckpointMove {
+            projection,
+            version,
+            from,
+            to,
+        };
+        on_backend!(&self.backend, move_checkpoint(&step))
+    }
+
+    /// Removes a projection's checkpoint: the projector that leads begins it anew.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_checkpoint(&self, projection: &str) -> Result<(), StoreError> {
+        on_backend!(&self.backend, forget_checkpoint(projection))
+    }
+
     /// Where something stopped that follows the log and keeps no rows here; at the beginning when it
     /// has never run.
     ///

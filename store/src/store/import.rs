@@ -2,7 +2,7 @@
 //! with the same hashes, whatever the two databases are.
 //!
 //! An import is one transaction on an empty database: all of it happens or nothing. What the events
-//! say is not judged again, for it was when they were appended; the inline tables are made from
+//! say is not judged again, for it was when they were appended; the constraint tables are made from
 //! what they lead to.
 
 use std::collections::{BTreeSet, HashMap};
@@ -125,7 +125,7 @@ impl Import {
         lost
     }
 
-    /// Makes the inline tables and ends the transaction; durable on return.
+    /// Makes the constraint tables and ends the transaction; durable on return.
     ///
     /// # Errors
     /// When the database fails.

@@ -112,13 +112,9 @@ impl Store {
         let sequence = expected_sequence + events.len() as u64;
         if !events.is_empty() {
             let append = Append::new::<A>(stream, expected_sequence, &events, conditions)?;
-            self.append_to_backend(append).await?;
+            on_backend!(&self.backend, append(append))?;
         }
         Ok(Appended { sequence, stream })
-    }
-
-    pub(super) async fn append_to_backend(&self, append: Append) -> Result<(), StoreError> {
-        on_backend!(&self.backend, append(append))
     }
 
     /// What an idempotency key of this account led to, when it was used before.

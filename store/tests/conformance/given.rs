@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use photolog_domain::fixtures::{self, content, event_metadata};
+pub(crate) use photolog_domain::fixtures::{account, digest, disabled, image, set};
 use photolog_domain::{
-    AccountId, Content, ContentHash, Dialect, EventMetadata, Image, ImageEvent, ImageId, Master,
-    MediaType, Timestamp,
+    AccountId, ContentHash, EventMetadata, Image, ImageEvent, ImageId, Timestamp,
 };
 use photolog_store::{
     Appended, ArchivedEvent, Bookmark, Columns, Conditions, LogTail, MasterKeyFile, Snapshot,
@@ -189,6 +190,7 @@ pub(crate) async fn until_it_leads(store: &Store) {
     }
 }
 
+/// The present moment: what expires is measured from it.
 pub(crate) fn at() -> Timestamp {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -196,83 +198,19 @@ pub(crate) fn at() -> Timestamp {
     Timestamp::from_unix_millis(now.as_millis() as i64).unwrap()
 }
 
-pub(crate) fn account() -> AccountId {
-    AccountId::new(Uuid::now_v7())
-}
-
-pub(crate) fn image() -> ImageId {
-    ImageId::new(Uuid::now_v7())
-}
-
-pub(crate) fn digest(byte: u8) -> ContentHash {
-    ContentHash::new([byte; 32])
-}
-
 pub(crate) fn metadata() -> EventMetadata {
     EventMetadata {
-        event_id: Uuid::now_v7(),
         occurred_at: at(),
-        actor: "plk_abcdefghijklmnop".into(),
-        dialect: Dialect::Moov.into(),
-        request_id: "request-1".into(),
-        correlation_id: "request-1".into(),
-        causation_id: Uuid::now_v7(),
-        reason: None,
-    }
-}
-
-fn content(digest: ContentHash) -> Content {
-    Content {
-        digest,
-        media_type: MediaType::Png.into(),
-        size_bytes: 68,
-        width: 1,
-        height: 1,
-        has_alpha: true,
-    }
-}
-
-fn master(digest: ContentHash) -> Master {
-    Master {
-        digest,
-        media_type: MediaType::Png.into(),
-        width: 1,
-        height: 1,
+        ..event_metadata()
     }
 }
 
 pub(crate) fn uploaded(account: AccountId, bytes: u8) -> ImageEvent {
-    uploaded_bytes(account, digest(bytes))
-}
-
-pub(crate) fn uploaded_bytes(account: AccountId, digest: ContentHash) -> ImageEvent {
-    let random = Uuid::now_v7().simple().to_string();
-    ImageEvent::Uploaded {
-        at: at(),
-        account,
-        public_id: random[11..32].parse().unwrap(),
-        content: content(digest),
-        master: master(digest),
-    }
+    fixtures::uploaded(account, content(digest(bytes)))
 }
 
 pub(crate) fn replaced(bytes: u8) -> ImageEvent {
-    ImageEvent::Replaced {
-        at: at(),
-        content: content(digest(bytes)),
-        master: master(digest(bytes)),
-    }
-}
-
-pub(crate) fn set(key: &str, value: &str) -> ImageEvent {
-    ImageEvent::MetadataSet {
-        at: at(),
-        entries: [(key.parse().unwrap(), value.parse().unwrap())].into(),
-    }
-}
-
-pub(crate) fn disabled() -> ImageEvent {
-    ImageEvent::Disabled { at: at() }
+    fixtures::replaced(content(digest(bytes)))
 }
 
 /// Appends events to an image's stream without conditions.

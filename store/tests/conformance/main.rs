@@ -99,6 +99,7 @@ conformance! {
         a_log_with_such_events_can_be_imported;
     view:
         rows_and_checkpoint_move_together,
+        a_checkpoint_moves_alone_and_is_forgotten,
         a_row_never_goes_back,
         lists_are_newest_first_and_paged,
         lists_are_filtered_turned_and_resumed,

@@ -1,7 +1,7 @@
 //! What a newer program has written: read and shown, but neither passed over nor granted.
 
 use photolog_domain::{
-    Account, AccountEvent, Dialect, Image, ImageEvent, Key, KeyId, KeyVerifiers, Scope, Word,
+    Account, AccountEvent, DialectName, Image, ImageEvent, Key, KeyId, KeyVerifiers, Scope, Word,
 };
 use photolog_store::{Conditions, Fact, ImageRow, StoreError, Table};
 
@@ -41,8 +41,8 @@ pub(crate) async fn an_event_that_only_a_newer_program_knows_is_shown_and_folded
         panic!("{recorded:?}");
     };
     assert_eq!((event_type.as_str(), payload.get()), ("Sold", PAYLOAD));
-    assert_eq!(recorded[1].metadata.dialect, Word::Unknown("imgix".into()));
-    assert_eq!(recorded[0].metadata.dialect, Dialect::Moov.into());
+    assert_eq!(recorded[1].metadata.dialect, DialectName::new("imgix"));
+    assert_eq!(recorded[0].metadata.dialect, DialectName::MOOV);
     settle(store, 3).await;
     let log = store.read_log(1, 1).await.unwrap();
     assert_eq!(log[0].event::<ImageEvent>().unwrap(), None);
@@ -71,9 +71,10 @@ async fn open_account(database: &Database, key_id: &KeyId, key: Key) -> photolog
     };
     let events = [opened, issued].map(|event| (event, metadata())).into();
     let stream = account.uuid();
+    let conditions = Conditions::default();
     let appended = database
         .store
-        .append::<Account>(stream, 0, events, &Conditions::default());
+        .append::<Account>(stream, 0, events, &conditions);
     appended.await.unwrap();
     account
 }

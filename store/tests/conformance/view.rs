@@ -55,6 +55,39 @@ pub(crate) async fn rows_and_checkpoint_move_together(database: &Database) {
     assert_eq!(database.count("image_view").await, 1);
 }
 
+pub(crate) async fn a_checkpoint_moves_alone_and_is_forgotten(database: &Database) {
+    const OTHER: &str = "other";
+    let store = &database.store;
+    let shown = fresh(account(), 1);
+    let rows = std::slice::from_ref(&shown);
+    assert!(store.save_image_rows(NAME, 1, 0, 7, rows).await.unwrap());
+    let step = |version, from, to| async move {
+        store
+            .move_checkpoint(OTHER, version, from, to)
+            .await
+            .unwrap()
+    };
+    assert!(!step(1, 5, 6).await);
+    assert!(step(1, 0, 3).await);
+    assert!(!step(1, 0, 3).await);
+    assert!(!step(1, 2, 4).await);
+    assert!(step(1, 3, 5).await);
+    assert_eq!(store.checkpoint(OTHER, 1).await.unwrap(), 5);
+    // A new version begins anew, and the old program does not take it back.
+    assert!(step(2, 0, 2).await);
+    assert!(!step(1, 5, 6).await);
+    assert_eq!(store.checkpoint(OTHER, 1).await.unwrap(), 0);
+    assert_eq!(store.checkpoint(OTHER, 2).await.unwrap(), 2);
+
+    store.forget_checkpoint(OTHER).await.unwrap();
+    assert_eq!(store.checkpoint(OTHER, 2).await.unwrap(), 0);
+    assert!(!step(2, 2, 3).await);
+    assert!(step(2, 0, 4).await);
+    // All this is nothing to other projections.
+    assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 7);
+    assert_eq!(store.image_rows(&[shown.image]).await.unwrap(), rows);
+}
+
 pub(crate) async fn a_row_never_goes_back(database: &Database) {
     let (store, image) = (&database.store, image());
     let events = [uploaded(account(), 1), set("a", "b")];

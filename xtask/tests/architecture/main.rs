@@ -16,13 +16,25 @@ fn workspace() -> PathBuf {
     xtask.parent().unwrap().to_owned()
 }
 
+/// The file at the root of a crate: a library's, or a program's.
+fn root_of(name: &str) -> PathBuf {
+    let source = workspace().join(name).join("src");
+    let library = source.join("lib.rs");
+    if library.exists() {
+        library
+    } else {
+        source.join("main.rs")
+    }
+}
+
 /// The crates whose files are looked at.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "domain",
     "rendition",
     "store",
     "projector",
     "telemetry",
     "api",
+    "photolog",
     "edge-wasm",
 ];

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::dialect::problem::add_hints;
+use crate::dialect::answer::Answer;
 use crate::error::{ApiError, Kind};
 use crate::http::Response;
 use crate::http::response::json;
@@ -32,9 +32,7 @@ pub fn response(error: &ApiError) -> Response {
         Kind::QuotaExceeded => nested("image", &error.message),
         _ => json!({ "error": error.message }),
     };
-    let mut response = json(status, &body);
-    add_hints(&mut response, error);
-    response
+    json(status, &body).with_hints(error)
 }
 
 /// `metadata.altText` becomes `{"metadata": {"altText": message}}`.

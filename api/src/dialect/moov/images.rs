@@ -14,18 +14,19 @@ use uuid::Uuid;
 use crate::app::{App, SharedApp};
 use crate::auth::secret::new_public_id;
 use crate::clock::now;
-use crate::dialect::answer::note_write;
+use crate::dialect::answer::Answer;
+use crate::dialect::command::{self, current_image, execute_request, idempotency_key};
 use crate::dialect::moov::upload::ImageForm;
 use crate::dialect::moov::wire::{Duplicate, ImageMetadata};
 use crate::dialect::page_memory;
 use crate::error::{ApiError, Kind};
-use crate::executor::{CommandContext, Written, execute, present, write};
-use crate::history::{self, fold_while};
+use crate::executor::{CommandRequest, ImageOutcome, earlier_outcome, execute_on_image};
 use crate::http::compute::compute;
 use crate::http::conditional::IfMatch;
 use crate::http::memory::Holder;
-use crate::http::response::{empty, json, set_version};
+use crate::http::response::{empty, json};
 use crate::http::{Request, Response};
+use crate::past_image::fold_while;
 
 const DEFAULT_COUNT: u64 = 20;
 const MAX_COUNT: u64 = 1_000;
@@ -72,7 +73,7 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
 /// `POST /accounts/{account}/images`
 pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let account = request.caller()?.account;
-    let context = CommandContext::of(&request)?;
+    let context = command::context(&request)?;
     let key = idempotency_key(&request)?;
     let form = ImageForm::read(&app, &mut request).await?;
     let alt_text = match form.alt_text {
@@ -87,48 +88,40 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
             alt_text.as_ref().map(|text| text.as_str()),
         ),
     });
-    if let Some(idempotency) = &idempotency
-        && let Some(answer) = answered_before(&app, idempotency).await?
-    {
-        return Ok(answer);
+    if let Some(earlier) = earlier_outcome(&app, idempotency.as_ref()).await? {
+        return Ok(answer(&app, StatusCode::CREATED, &earlier));
     }
     if let Err(error) = refuse_duplicate(&app, account, None, &form.image).await {
         return refuse_upload(&app, error).await;
     }
     let ingested = app.pictures.ingest(account, form.image).await?;
-    let command = ImageCommand::Upload {
-        account,
-        public_id: new_public_id().map_err(ApiError::internal)?,
-        content: ingested.content,
-        master: ingested.master,
-        alt_text,
-    };
-    let conditions = Conditions {
-        image_limit: Some(app.limits.images_per_account),
-        idempotency: idempotency.clone(),
-        ..Conditions::default()
-    };
-    let image = ImageId::new(Uuid::now_v7());
-    let written = execute(
+    let outcome = execute_on_image(
         &app,
-        account,
-        image,
-        command,
-        IfMatch::Any,
-        conditions,
-        context,
+        CommandRequest {
+            account,
+            stream: Uuid::now_v7(),
+            command: ImageCommand::Upload {
+                account,
+                public_id: new_public_id().map_err(ApiError::internal)?,
+                content: ingested.content,
+                master: ingested.master,
+                alt_text,
+            },
+            if_match: IfMatch::Any,
+            conditions: Conditions {
+                image_limit: Some(app.limits.images_per_account),
+                idempotency,
+                ..Conditions::default()
+            },
+            context,
+        },
     )
     .await;
     // Also when it failed: an append that was not answered may have happened.
     app.pictures.confirm(ingested.blobs).await?;
-    match (written, idempotency) {
-        (Ok(written), _) => Ok(answer(&app, StatusCode::CREATED, &written)),
-        // The same request came in twice at once, and the other was first.
-        (Err(error), Some(idempotency)) => match answered_before(&app, &idempotency).await? {
-            Some(answer) => Ok(answer),
-            None => refuse_upload(&app, error).await,
-        },
-        (Err(error), None) => refuse_upload(&app, error).await,
+    match outcome {
+        Ok(outcome) => Ok(answer(&app, StatusCode::CREATED, &outcome)),
+        Err(error) => refuse_upload(&app, error).await,
     }
 }
 
@@ -168,13 +161,14 @@ async fn refuse_upload(app: &App, error: ApiError) -> Result<Response, ApiError>
 /// `GET /accounts/{account}/images/{image}`, with `version=N` or `as_of=TIME` as it was then.
 pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
+    let account = request.caller()?.account;
     let (sequence, state) = match (request.query.get("version"), request.query.get("as_of")) {
-        (None, None) => present(&app, &request, image).await?,
+        (None, None) => current_image(&app, &request, image).await?,
         (Some(version), None) => {
             let version: u64 = version
                 .parse()
                 .map_err(|_| ApiError::malformed("version must be a number"))?;
-            history::image_at(&app, &request, image, |event| event.sequence <= version)
+            fold_while(&app, account, image, |event| event.sequence <= version)
                 .await?
                 .filter(|(sequence, _)| *sequence == version)
                 .ok_or_else(|| ApiError::not_found("the image has no such version"))?
@@ -183,7 +177,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
             let time: Timestamp = time
                 .parse()
                 .map_err(|problem| ApiError::malformed(format!("as_of: {problem}")))?;
-            history::image_at(&app, &request, image, |event| {
+            fold_while(&app, account, image, |event| {
                 event.metadata.occurred_at <= time
             })
             .await?
@@ -193,15 +187,14 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
             return Err(ApiError::malformed("give either version or as_of"));
         }
     };
-    let mut response = json(StatusCode::OK, &ImageMetadata::new(&app, image, &state));
-    set_version(&mut response, sequence);
-    Ok(response)
+    let response = json(StatusCode::OK, &ImageMetadata::new(&app, image, &state));
+    Ok(response.with_version(sequence))
 }
 
 /// `PUT /accounts/{account}/images/{image}`
 pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let (sequence, state) = present(&app, &request, image).await?;
+    let (sequence, state) = current_image(&app, &request, image).await?;
     if state.disabled_at.is_some() {
         return Err(ImageError::Disabled.into());
     }
@@ -229,42 +222,26 @@ pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, A
         master,
         alt_text: form.alt_text,
     };
-    let written = write(&app, &request, image, command).await;
+    let outcome = execute_request(&app, &request, image, command).await;
     app.pictures.confirm(blobs.into_iter().flatten()).await?;
-    Ok(answer(&app, StatusCode::OK, &written?))
+    Ok(answer(&app, StatusCode::OK, &outcome?))
 }
 
 /// `DELETE /accounts/{account}/images/{image}`: out of use; the public link goes on working.
 pub async fn disable(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let written = write(&app, &request, image, ImageCommand::Disable).await?;
-    let mut response = empty(StatusCode::NO_CONTENT);
-    note_write(&mut response, &written);
-    Ok(response)
+    let outcome = execute_request(&app, &request, image, ImageCommand::Disable).await?;
+    let response = empty(StatusCode::NO_CONTENT);
+    Ok(response.with_outcome(&outcome))
 }
 
 /// The image after a write.
-pub(super) fn answer(app: &App, status: StatusCode, written: &Written) -> Response {
-    let mut response = json(
+pub(super) fn answer(app: &App, status: StatusCode, outcome: &ImageOutcome) -> Response {
+    let response = json(
         status,
-        &ImageMetadata::new(app, written.image, &written.state),
+        &ImageMetadata::new(app, outcome.image, &outcome.state),
     );
-    note_write(&mut response, written);
-    response
-}
-
-fn idempotency_key(request: &Request) -> Result<Option<String>, ApiError> {
-    let given = ["idempotency-key", "x-idempotency-key"]
-        .into_iter()
-        .find(|name| request.headers.contains_key(*name));
-    let Some(name) = given else {
-        return Ok(None);
-    };
-    request
-        .header(name)
-        .filter(|key| (1..=255).contains(&key.len()))
-        .map(|key| Some(key.to_owned()))
-        .ok_or_else(|| ApiError::malformed(format!("{name} must have 1 to 255 characters")))
+    response.with_outcome(outcome)
 }
 
 /// A digest over what the client asked for, so that a key on another request is noticed.
@@ -274,34 +251,4 @@ fn fingerprint(content: &ContentHash, alt_text: Option<&str>) -> ContentHash {
     hash.update([u8::from(alt_text.is_some())]);
     hash.update(alt_text.unwrap_or_default());
     ContentHash::new(hash.finalize().into())
-}
-
-/// The answer that the same request got before: the image as it was right after it.
-async fn answered_before(
-    app: &App,
-    idempotency: &Idempotency,
-) -> Result<Option<Response>, ApiError> {
-    let Some(record) = app
-        .store
-        .idempotency_record(idempotency.account, &idempotency.key)
-        .await?
-    else {
-        return Ok(None);
-    };
-    if record.fingerprint != idempotency.fingerprint {
-        return Err(StoreError::IdempotencyKeyUsed(record).into());
-    }
-    let folded = fold_while(app, idempotency.account, record.image, |event| {
-        event.sequence <= record.sequence
-    })
-    .await?;
-    Ok(folded.map(|(sequence, state)| {
-        let written = Written {
-            image: record.image,
-            state,
-            sequence,
-            visible: true,
-        };
-        answer(app, StatusCode::CREATED, &written)
-    }))
 }

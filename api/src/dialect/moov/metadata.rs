@@ -4,10 +4,10 @@ use http::StatusCode;
 use photolog_domain::{AltTextChange, ImageCommand};
 
 use crate::app::SharedApp;
+use crate::dialect::command::execute_request;
 use crate::dialect::moov::images::answer;
 use crate::dialect::moov::wire::MetadataRequest;
 use crate::error::ApiError;
-use crate::executor::write;
 use crate::http::{Request, Response};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -21,6 +21,6 @@ pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, A
         None => AltTextChange::Clear,
     };
     let command = ImageCommand::ChangeAltText(change);
-    let written = write(&app, &request, image, command).await?;
-    Ok(answer(&app, StatusCode::OK, &written))
+    let outcome = execute_request(&app, &request, image, command).await?;
+    Ok(answer(&app, StatusCode::OK, &outcome))
 }

@@ -7,6 +7,7 @@ pub mod client;
 pub mod error;
 pub mod images;
 pub mod metadata;
+pub mod openapi;
 pub mod public;
 pub mod revoke;
 pub mod scope;
@@ -14,23 +15,80 @@ pub mod token;
 pub mod upload;
 pub mod wire;
 
-use http::HeaderMap;
+use photolog_domain::DialectName;
+use serde_json::json;
 
+use crate::dialect::Dialect;
+use crate::dialect::operation::{Description, Operation};
 use crate::error::ApiError;
 use crate::http::header::header;
+use crate::http::{Request, Response};
+use crate::route::{Route, route};
 
-/// `X-Moov-Version`: absent or any well-formed one gives the one behaviour we have; a malformed
-/// one is "not found", as the vendor documents.
-///
-/// # Errors
-/// `NotFound`.
-pub fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
-    if !headers.contains_key("x-moov-version") {
-        return Ok(());
+/// The dialect.
+pub struct Moov;
+
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    // Everybody: pictures at their public links.
+    route!(GET "/images/{image}", Picture, public::show),
+
+    route!(GET    "/accounts/{account}/images", READ, images::list),
+    route!(POST   "/accounts/{account}/images", WRITE, images::upload),
+    route!(GET    "/accounts/{account}/images/{image}", READ, images::show),
+    route!(PUT    "/accounts/{account}/images/{image}", WRITE, images::replace),
+    route!(DELETE "/accounts/{account}/images/{image}", WRITE, images::disable),
+    route!(PUT    "/accounts/{account}/images/{image}/metadata", WRITE, metadata::replace),
+    route!(POST   "/oauth2/token", Open, token::issue),
+    route!(POST   "/oauth2/revoke", Open, revoke::revoke),
+];
+
+impl Dialect for Moov {
+    fn name(&self) -> DialectName {
+        DialectName::MOOV
     }
-    match header(headers, "x-moov-version") {
-        Some(text) if is_version(text) => Ok(()),
-        _ => Err(ApiError::not_found("no such API version")),
+
+    fn routes(&self) -> &'static [Route] {
+        ROUTES
+    }
+
+    fn prefixes(&self) -> &'static [&'static str] {
+        &["accounts", "images", "oauth2"]
+    }
+
+    fn error_response(&self, error: &ApiError) -> Response {
+        error::response(error)
+    }
+
+    /// `X-Moov-Version`: absent or any well-formed one gives the one behaviour we have; a malformed
+    /// one is "not found", as the vendor documents.
+    fn check_version(&self, request: &Request) -> Result<(), ApiError> {
+        if !request.headers.contains_key("x-moov-version") {
+            return Ok(());
+        }
+        match header(&request.headers, "x-moov-version") {
+            Some(text) if is_version(text) => Ok(()),
+            _ => Err(ApiError::not_found("no such API version")),
+        }
+    }
+
+    fn describe(&self, route: &Route) -> Option<Operation> {
+        openapi::describe(route.method.as_str(), route.pattern)
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            tag: "moov",
+            about: "Moov images. `HEAD` works wherever `GET` does.",
+            ends_with_slash: false,
+            media_type: "application/json",
+            failure_media_type: "application/json",
+            failure: "MoovError",
+            credentials: &["basic", "bearer"],
+            security_schemes: json!({}),
+            schemas: openapi::schemas(),
+            parameters: Vec::new(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use crate::dialect::problem::add_hints;
+use crate::dialect::answer::Answer;
 use crate::error::{ApiError, Kind};
 use crate::http::Response;
 use crate::http::response::json;
@@ -39,7 +39,5 @@ pub fn response(error: &ApiError) -> Response {
         }}),
         _ => json!({ fault: { "code": status.as_u16(), "message": error.message } }),
     };
-    let mut response = json(status, &body);
-    add_hints(&mut response, error);
-    response
+    json(status, &body).with_hints(error)
 }

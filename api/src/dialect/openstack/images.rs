@@ -7,13 +7,14 @@ use photolog_store::{ImageFilter, ImageList, ListStart, SortOrder};
 use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
+use crate::dialect::answer::Answer;
+use crate::dialect::command::current_image;
 use crate::dialect::openstack::wire;
 use crate::dialect::page_memory;
 use crate::error::{ApiError, Kind};
-use crate::executor::present;
 use crate::http::compute::compute;
 use crate::http::memory::Holder;
-use crate::http::response::{json, set_version};
+use crate::http::response::json;
 use crate::http::{Request, Response};
 
 const MAX_LIMIT: u64 = 1_000;
@@ -31,11 +32,10 @@ pub async fn list_details(app: SharedApp, request: Request) -> Result<Response, 
 /// `GET /v2.1/images/{image}`
 pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let (sequence, state) = present(&app, &request, image).await?;
+    let (sequence, state) = current_image(&app, &request, image).await?;
     let body = json!({ "image": wire::details(&app, image, &state) });
-    let mut response = json(StatusCode::OK, &body);
-    set_version(&mut response, sequence);
-    Ok(response)
+    let response = json(StatusCode::OK, &body);
+    Ok(response.with_version(sequence))
 }
 
 /// Enabled images, newest first, behind `marker`, at most `limit`.
@@ -91,7 +91,7 @@ async fn page(
 async fn marker(app: &App, request: &Request, text: &str) -> Result<ImageId, ApiError> {
     let unknown = || ApiError::malformed(format!("marker [{text}] not found"));
     let image: ImageId = text.parse().map_err(|_| unknown())?;
-    match present(app, request, image).await {
+    match current_image(app, request, image).await {
         Ok(_) => Ok(image),
         Err(error) if error.kind == Kind::NotFound => Err(unknown()),
         Err(error) => Err(error),

@@ -6,20 +6,19 @@ use photolog_domain::{ImageCommand, ImageId};
 use serde_json::json;
 
 use crate::app::SharedApp;
-use crate::dialect::answer::note_write;
+use crate::dialect::answer::Answer;
+use crate::dialect::command::{current_image, execute_request};
 use crate::dialect::openstack::wire;
 use crate::error::ApiError;
-use crate::executor::{present, write};
-use crate::http::response::{empty, json, set_version};
+use crate::http::response::{empty, json};
 use crate::http::{Request, Response};
 
 /// `GET …/metadata`
 pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let (sequence, state) = present(&app, &request, image).await?;
-    let mut response = json(StatusCode::OK, &json!({ "metadata": state.metadata }));
-    set_version(&mut response, sequence);
-    Ok(response)
+    let (sequence, state) = current_image(&app, &request, image).await?;
+    let response = json(StatusCode::OK, &json!({ "metadata": state.metadata }));
+    Ok(response.with_version(sequence))
 }
 
 /// `POST …/metadata`: merges, and answers all there is then.
@@ -43,22 +42,19 @@ async fn change(
     request: &Request,
     command: ImageCommand,
 ) -> Result<Response, ApiError> {
-    let written = write(app, request, request.id_of("image")?, command).await?;
-    let body = json!({ "metadata": written.state.metadata });
-    let mut response = json(StatusCode::OK, &body);
-    note_write(&mut response, &written);
-    Ok(response)
+    let outcome = execute_request(app, request, request.id_of("image")?, command).await?;
+    let body = json!({ "metadata": outcome.state.metadata });
+    Ok(json(StatusCode::OK, &body).with_outcome(&outcome))
 }
 
 /// `GET …/metadata/{key}`
 pub async fn one(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let (sequence, state) = present(&app, &request, image).await?;
+    let (sequence, state) = current_image(&app, &request, image).await?;
     let key = request.parameters.get("key");
     let value = state.metadata.get(key).ok_or_else(no_such_key)?;
-    let mut response = json(StatusCode::OK, &json!({ "meta": { key: value } }));
-    set_version(&mut response, sequence);
-    Ok(response)
+    let response = json(StatusCode::OK, &json!({ "meta": { key: value } }));
+    Ok(response.with_version(sequence))
 }
 
 /// `PUT …/metadata/{key}`: the body's one member must be the URL's key.
@@ -73,20 +69,19 @@ pub async fn set(app: SharedApp, mut request: Request) -> Result<Response, ApiEr
         entries: entries.clone(),
         max_keys: MAX_KEYS,
     };
-    let written = write(&app, &request, image, command).await?;
-    let mut response = json(StatusCode::OK, &json!({ "meta": entries }));
-    note_write(&mut response, &written);
-    Ok(response)
+    let outcome = execute_request(&app, &request, image, command).await?;
+    let response = json(StatusCode::OK, &json!({ "meta": entries }));
+    Ok(response.with_outcome(&outcome))
 }
 
 /// `DELETE …/metadata/{key}`
 pub async fn delete(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
     let key = wire::key(request.parameters.get("key")).map_err(|_| no_such_key())?;
-    let written = write(&app, &request, image, ImageCommand::DeleteMetadataKey(key)).await?;
-    let mut response = empty(StatusCode::NO_CONTENT);
-    note_write(&mut response, &written);
-    Ok(response)
+    let outcome =
+        execute_request(&app, &request, image, ImageCommand::DeleteMetadataKey(key)).await?;
+    let response = empty(StatusCode::NO_CONTENT);
+    Ok(response.with_outcome(&outcome))
 }
 
 fn no_such_key() -> ApiError {

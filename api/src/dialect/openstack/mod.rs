@@ -2,54 +2,152 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | this one | the dialect, its routes and prefixes |
 //! | [`metadata`] | the six metadata operations |
 //! | [`images`] | the lists, image details |
 //! | [`identity`] | just enough Keystone v3 for clients to log in |
 //! | [`versions`] | the documents by which clients find their way |
 //! | [`wire`] | bodies, keys and values |
 //! | [`error`] | faults |
+//! | [`openapi`] | what people must know of its routes |
 
 pub mod error;
 pub mod identity;
 pub mod images;
 pub mod metadata;
+pub mod openapi;
 pub mod versions;
 pub mod wire;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::HeaderName;
+use photolog_domain::DialectName;
+use serde_json::json;
+
 use crate::app::App;
 use crate::auth::Caller;
+use crate::dialect::Dialect;
+use crate::dialect::operation::{Description, Operation, schema};
 use crate::error::ApiError;
-use crate::http::Request;
+use crate::http::places::Place;
+use crate::http::response::set;
+use crate::http::{Request, RequestId, Response};
+use crate::route::{Route, route};
 
-/// A path in its one form, and the tenant it named.
+/// The dialect.
+pub struct OpenStack;
+
+/// [`canonical`] brings the other prefixes here.
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    route!(GET    "/v2.1/images/{image}/metadata", READ, metadata::all),
+    route!(POST   "/v2.1/images/{image}/metadata", WRITE, metadata::merge),
+    route!(PUT    "/v2.1/images/{image}/metadata", WRITE, metadata::replace),
+    route!(GET    "/v2.1/images/{image}/metadata/{key}", READ, metadata::one),
+    route!(PUT    "/v2.1/images/{image}/metadata/{key}", WRITE, metadata::set),
+    route!(DELETE "/v2.1/images/{image}/metadata/{key}", WRITE, metadata::delete),
+    route!(GET    "/v2.1/images", READ, images::list),
+    route!(GET    "/v2.1/images/detail", READ, images::list_details),
+    route!(GET    "/v2.1/images/{image}", READ, images::show),
+    route!(GET    "/v2.1", Open, versions::compute),
+    route!(GET    "/v3", Open, versions::identity),
+    route!(POST   "/v3/auth/tokens", Open, identity::issue_token),
+    // In a browser it is the first page.
+    route!(GET    "/", Open, versions::all),
+];
+
+impl Dialect for OpenStack {
+    fn name(&self) -> DialectName {
+        DialectName::OPENSTACK
+    }
+
+    fn routes(&self) -> &'static [Route] {
+        ROUTES
+    }
+
+    fn prefixes(&self) -> &'static [&'static str] {
+        &["v2", "v2.1", "v3"]
+    }
+
+    fn error_response(&self, error: &ApiError) -> Response {
+        error::response(error)
+    }
+
+    fn rewrite<'a>(&self, path: &[&'a str]) -> Option<(Vec<&'a str>, Option<&'a str>)> {
+        canonical(path)
+    }
+
+    fn check_tenant(&self, tenant: &str, caller: &Caller) -> Result<(), ApiError> {
+        if identity::is_project(tenant, caller.account) {
+            Ok(())
+        } else {
+            Err(ApiError::not_found("project not found"))
+        }
+    }
+
+    /// Reads `X-Auth-Token`: an access token, or a key's `id:secret` for clients with a fixed token.
+    fn authenticate<'a>(
+        &'a self,
+        app: &'a App,
+        request: &'a mut Request,
+        _checking: Place,
+    ) -> BoxFuture<'a, Result<Caller, ApiError>> {
+        async {
+            let token = request
+                .header("x-auth-token")
+                .ok_or_else(|| ApiError::unauthenticated().because("missing"))?;
+            match token.split_once(':') {
+                Some((key_id, secret)) => app.auth.by_secret(key_id, secret).await,
+                None => app.auth.by_token(token).await,
+            }
+        }
+        .boxed()
+    }
+
+    fn decorate(&self, response: &mut Response, id: &RequestId, _allow: &dyn Fn() -> String) {
+        let name = HeaderName::from_static("x-compute-request-id");
+        set(response, name, id.as_str());
+    }
+
+    fn describe(&self, route: &Route) -> Option<Operation> {
+        openapi::describe(route.method.as_str(), route.pattern)
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            tag: "openstack",
+            about: "OpenStack image metadata. The same operations stand under `/v2.1/{tenant}`, `/v2` \
+                and `/v2/{tenant}`, and those on metadata also without a prefix.",
+            ends_with_slash: false,
+            media_type: "application/json",
+            failure_media_type: "application/json",
+            failure: "OpenStackFault",
+            credentials: &["keystone"],
+            security_schemes: json!({
+                "keystone": { "type": "apiKey", "in": "header", "name": "X-Auth-Token",
+                    "description": "A token of `POST /v3/auth/tokens`, or `KEY:SECRET`." },
+            }),
+            schemas: openapi::schemas(),
+            parameters: vec![("key", schema("OpenStackKey"))],
+        }
+    }
+}
+
+/// A path under the one prefix that the routes have, and the tenant that it named; `None` when it has
+/// no prefix of ours.
 ///
 /// The same operations stand under `/v2.1`, `/v2.1/{tenant}`, `/v2`, `/v2/{tenant}`, and for
-/// metadata without any prefix; the route table knows only `/v2.1/…`.
-pub fn canonical<'a>(path: &[&'a str]) -> (Vec<&'a str>, Option<&'a str>) {
+/// metadata without any prefix; the routes know only `/v2.1/…`.
+fn canonical<'a>(path: &[&'a str]) -> Option<(Vec<&'a str>, Option<&'a str>)> {
     let (rest, tenant) = match path {
         ["v2.1" | "v2", tenant, rest @ ..] if *tenant != "images" => (rest, Some(*tenant)),
         ["v2.1" | "v2", rest @ ..] => (rest, None),
         ["images", _, "metadata", ..] => (path, None),
-        _ => return (path.to_vec(), None),
+        _ => return None,
     };
-    (
-        ["v2.1"].into_iter().chain(rest.iter().copied()).collect(),
-        tenant,
-    )
-}
-
-/// Reads `X-Auth-Token`: an access token, or a key's `id:secret` for clients with a fixed token.
-///
-/// # Errors
-/// `Unauthenticated`.
-pub async fn authenticate(app: &App, request: &Request) -> Result<Caller, ApiError> {
-    let token = request
-        .header("x-auth-token")
-        .ok_or_else(|| ApiError::unauthenticated().because("missing"))?;
-    match token.split_once(':') {
-        Some((key_id, secret)) => app.auth.by_secret(key_id, secret).await,
-        None => app.auth.by_token(token).await,
-    }
+    let path = ["v2.1"].into_iter().chain(rest.iter().copied());
+    Some((path.collect(), tenant))
 }
 
 #[cfg(test)]
@@ -66,15 +164,19 @@ mod tests {
             (vec!["v2", "t", "images", "1", "metadata"], Some("t")),
             (vec!["images", "1", "metadata"], None),
         ] {
-            assert_eq!(canonical(&path), (metadata.clone(), tenant), "{path:?}");
+            assert_eq!(
+                canonical(&path),
+                Some((metadata.clone(), tenant)),
+                "{path:?}"
+            );
         }
-        assert_eq!(canonical(&["v2"]), (vec!["v2.1"], None));
+        assert_eq!(canonical(&["v2"]), Some((vec!["v2.1"], None)));
         for other in [
             vec!["images", "1"],
             vec!["files", "1", "metadata"],
             vec!["v3"],
         ] {
-            assert_eq!(canonical(&other), (other.clone(), None));
+            assert_eq!(canonical(&other), None);
         }
     }
 }

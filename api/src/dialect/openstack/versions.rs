@@ -1,17 +1,26 @@
 //! The documents by which clients find their way.
 
 use http::StatusCode;
+use http::header::VARY;
 use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
+use crate::dialect::photolog::front_page;
 use crate::error::ApiError;
-use crate::http::response::json;
+use crate::http::response::{json, set};
 use crate::http::{Request, Response};
 
-/// `GET /`: what there is, in the form that identity and compute clients both read.
-pub async fn all(app: SharedApp, _request: Request) -> Result<Response, ApiError> {
-    let body = json!({ "versions": [identity_version(&app), compute_version(&app)] });
-    Ok(json(StatusCode::OK, &body))
+/// `GET /`: the first page for browsers; for others what there is, in the form that identity and compute
+/// clients both read.
+pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError> {
+    let mut response = if front_page::is_wanted(&request) {
+        front_page::page(&app.public_url)
+    } else {
+        let body = json!({ "versions": [identity_version(&app), compute_version(&app)] });
+        json(StatusCode::OK, &body)
+    };
+    set(&mut response, VARY, "Accept");
+    Ok(response)
 }
 
 /// `GET /v2.1`: compute. Its image proxies end at microversion 2.35, so we do as well.

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use serde_json::json;
 
-use crate::dialect::problem::add_hints;
-use crate::dialect::uploadcare::answer;
+use crate::dialect::answer::Answer;
+use crate::dialect::uploadcare::wire::answer;
 use crate::error::{ApiError, Kind};
 use crate::http::Response;
 
@@ -33,7 +33,5 @@ pub fn response(error: &ApiError) -> Response {
         }
         _ => error.message.clone(),
     };
-    let mut response = answer(status, &json!({ "detail": detail }));
-    add_hints(&mut response, error);
-    response
+    answer(status, &json!({ "detail": detail })).with_hints(error)
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::app::{App, SharedApp};
 use crate::dialect::page_memory;
-use crate::dialect::uploadcare::{answer, wire};
+use crate::dialect::uploadcare::wire::{self, answer};
 use crate::error::ApiError;
 use crate::http::compute::compute;
 use crate::http::memory::Holder;

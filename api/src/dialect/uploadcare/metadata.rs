@@ -4,11 +4,11 @@ use http::StatusCode;
 use photolog_domain::{ImageCommand, ImageId, Metadata};
 
 use crate::app::SharedApp;
-use crate::dialect::answer::note_write;
-use crate::dialect::uploadcare::{answer, wire};
+use crate::dialect::answer::Answer;
+use crate::dialect::command::{current_image, execute_request};
+use crate::dialect::uploadcare::wire::{self, answer};
 use crate::error::ApiError;
-use crate::executor::{present, write};
-use crate::http::response::{empty, set_version};
+use crate::http::response::empty;
 use crate::http::{Request, Response};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -16,25 +16,23 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// `GET /files/{uuid}/metadata/`
 pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let (sequence, state) = present(&app, &request, image).await?;
-    let mut response = answer(StatusCode::OK, &wire::metadata(&state.metadata));
-    set_version(&mut response, sequence);
-    Ok(response)
+    let (sequence, state) = current_image(&app, &request, image).await?;
+    let response = answer(StatusCode::OK, &wire::metadata(&state.metadata));
+    Ok(response.with_version(sequence))
 }
 
 /// `GET /files/{uuid}/metadata/{key}/`: a JSON string.
 pub async fn one(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
-    let (sequence, state) = present(&app, &request, image).await?;
+    let (sequence, state) = current_image(&app, &request, image).await?;
     let key = request.parameters.get("key");
     let value = state
         .metadata
         .get(key)
         .filter(|_| wire::is_key(key))
         .ok_or_else(|| ApiError::not_found("metadata key not found"))?;
-    let mut response = answer(StatusCode::OK, value);
-    set_version(&mut response, sequence);
-    Ok(response)
+    let response = answer(StatusCode::OK, value);
+    Ok(response.with_version(sequence))
 }
 
 /// `PUT /files/{uuid}/metadata/{key}/`: a JSON string in, the same back.
@@ -47,10 +45,9 @@ pub async fn set(app: SharedApp, mut request: Request) -> Result<Response, ApiEr
         entries: Metadata::from([(key, value)]),
         max_keys: wire::MAX_KEYS,
     };
-    let written = write(&app, &request, image, command).await?;
-    let mut response = answer(StatusCode::OK, &text);
-    note_write(&mut response, &written);
-    Ok(response)
+    let outcome = execute_request(&app, &request, image, command).await?;
+    let response = answer(StatusCode::OK, &text);
+    Ok(response.with_outcome(&outcome))
 }
 
 /// `DELETE /files/{uuid}/metadata/{key}/`
@@ -58,8 +55,8 @@ pub async fn delete(app: SharedApp, request: Request) -> Result<Response, ApiErr
     let image: ImageId = request.id_of("image")?;
     let key = wire::key(request.parameters.get("key"))
         .map_err(|_| ApiError::not_found("metadata key not found"))?;
-    let written = write(&app, &request, image, ImageCommand::DeleteMetadataKey(key)).await?;
-    let mut response = empty(StatusCode::NO_CONTENT);
-    note_write(&mut response, &written);
-    Ok(response)
+    let outcome =
+        execute_request(&app, &request, image, ImageCommand::DeleteMetadataKey(key)).await?;
+    let response = empty(StatusCode::NO_CONTENT);
+    Ok(response.with_outcome(&outcome))
 }

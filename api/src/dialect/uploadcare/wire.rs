@@ -1,10 +1,22 @@
 //! What goes over Uploadcare's wire.
 
+use http::StatusCode;
 use photolog_domain::{ImageId, ImageState, Metadata, MetadataKey, MetadataValue};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::http::Response;
+use crate::http::response::json_as;
+
+/// The one media type of this API version, without a charset: a client compares it as a whole.
+pub const MEDIA_TYPE: &str = "application/vnd.uploadcare-v0.7+json";
+
+/// An answer in the API's media type.
+pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    json_as(status, MEDIA_TYPE, body)
+}
 
 /// Most keys this dialect lets an image have.
 pub const MAX_KEYS: usize = 50;

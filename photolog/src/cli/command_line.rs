@@ -1,0 +1,261 @@
+//! Reads the command line and the environment.
+//!
+//! Settings of the place are global: they may stand before the command and after it. The others are of
+//! the command that they act on, and stand after it.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
+
+use super::Cli;
+
+/// What the names of our variables begin with.
+const PREFIX: &str = "PHOTOLOG_";
+
+/// Variables of the edge, which is another program, but often has the same environment file.
+const EDGE_VARIABLES: [&str; 1] = ["PHOTOLOG_EDGE_CACHE_BYTES"];
+
+/// How much two names may differ for one to be taken for the other, misspelt.
+const NEAR: f64 = 0.85;
+
+/// Settings of the place that do not act on a command, which accepts them all the same.
+const IDLE: &[(&str, &[&str])] = &[
+    ("projector", &["data_dir", "blob_url"]),
+    ("migrate", &["blob_url"]),
+    ("account", &["blob_url"]),
+    ("key", &["blob_url"]),
+    ("master-key", &["blob_url"]),
+    ("rebuild", &["blob_url"]),
+];
+
+impl Cli {
+    /// Reads what this process was started with; ends it when that cannot be used.
+    pub fn read() -> Self {
+        Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads arguments, of which the first is the program's name.
+    ///
+    /// # Errors
+    /// When they, or a variable, cannot be used.
+    pub fn try_read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, Error> {
+        let mut command = shape();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        refuse_misplaced(&mut command, &matches)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// The command line, with help that shows a setting only where it acts.
+fn shape() -> Command {
+    let mut command = Cli::command();
+    for (name, settings) in IDLE {
+        let hidden: Vec<Arg> = command
+            .get_arguments()
+            .filter(|setting| settings.contains(&setting.get_id().as_str()))
+            .map(|setting| setting.clone().hide(true))
+            .collect();
+        command = command.mut_subcommand(name, |subcommand| subcommand.args(hidden));
+    }
+    command
+}
+
+/// A setting of serving that stands before a command would act on nothing.
+fn refuse_misplaced(command: &mut Command, matches: &ArgMatches) -> Result<(), Error> {
+    let Some(name) = matches.subcommand_name() else {
+        return Ok(());
+    };
+    let misplaced = command.get_arguments().find(|setting| {
+        let source = matches.value_source(setting.get_id().as_str());
+        !setting.is_global_set() && source == Some(ValueSource::CommandLine)
+    });
+    let Some(misplaced) = misplaced else {
+        return Ok(());
+    };
+    let id = misplaced.get_id();
+    let acts = command
+        .find_subcommand(name)
+        .is_some_and(|subcommand| subcommand.get_arguments().any(|own| own.get_id() == id));
+    let flag = misplaced.get_long().unwrap_or_default();
+    let problem = match acts {
+        true => format!("--{flag} must stand after `{name}`"),
+        false => format!("--{flag} does not act on `photolog {name}`"),
+    };
+    Err(command.error(ErrorKind::ArgumentConflict, problem))
+}
+
+/// What to tell about variables of this process that look like settings of ours and are none.
+pub fn unknown_variables() -> Vec<String> {
+    unknown(std::env::vars_os().map(|(name, _)| name))
+}
+
+fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let known = known_variables();
+    names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with(PREFIX) && !is_of_kubernetes(name))
+        .filter(|name| !known.contains(name))
+        .map(|name| match nearest(&name, &known) {
+            Some(meant) => format!("{name} is no setting; is {meant} meant?"),
+            None => format!("{name} is no setting"),
+        })
+        .collect()
+}
+
+/// Kubernetes tells containers of a service named `photolog` in this way.
+fn is_of_kubernetes(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT")
+}
+
+fn known_variables() -> Vec<String> {
+    let mut known = EDGE_VARIABLES.map(str::to_owned).to_vec();
+    let mut commands = vec![Cli::command()];
+    while let Some(command) = commands.pop() {
+        let variables = command.get_arguments().filter_map(Arg::get_env);
+        known.extend(variables.filter_map(OsStr::to_str).map(str::to_owned));
+        commands.extend(command.get_subcommands().cloned());
+    }
+    known
+}
+
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    // All begin alike, which must not count as likeness.
+    let rest = |name: &'a str| name.strip_prefix(PREFIX).unwrap_or(name);
+    let name = name.strip_prefix(PREFIX)?;
+    let scored = known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(name, rest(known)), known.as_str()));
+    let (score, nearest) = scored.max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (score >= NEAR).then_some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn help(arguments: &[&str]) -> String {
+        let arguments = [&["photolog"], arguments, &["--help"]].concat();
+        Cli::try_read(arguments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        shape().debug_assert();
+    }
+
+    #[test]
+    fn help_shows_a_setting_only_where_it_acts() {
+        let settings = [
+            "--data-dir",
+            "--database-url",
+            "--blob-url",
+            "--log",
+            "--listen",
+            "--nats-url",
+        ];
+        for (command, acting) in [
+            ([].as_slice(), "111111"),
+            (&["serve"], "111111"),
+            (&["api"], "111110"),
+            (&["projector"], "010101"),
+            (&["backup"], "111100"),
+            (&["restore"], "111100"),
+            (&["verify"], "111100"),
+            (&["gc"], "111100"),
+            (&["migrate"], "110100"),
+            (&["rebuild"], "110100"),
+            (&["account", "create"], "110100"),
+            (&["key", "issue"], "110100"),
+            (&["master-key", "rotate"], "110100"),
+        ] {
+            let help = help(command);
+            let shown = settings.map(|setting| {
+                let line = format!("{setting} <");
+                if help.contains(&line) { '1' } else { '0' }
+            });
+            assert_eq!(String::from_iter(shown), acting, "{command:?}: {help}");
+            assert!(help.contains("Installation:"), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_the_place_may_stand_before_the_command() {
+        for arguments in [
+            ["photolog", "--data-dir", "/srv/a", "account", "list"],
+            ["photolog", "account", "--data-dir", "/srv/a", "list"],
+            ["photolog", "account", "list", "--data-dir", "/srv/a"],
+            ["photolog", "--data-dir", "/srv/a", "master-key", "rotate"],
+        ] {
+            let cli = Cli::try_read(arguments).unwrap();
+            assert_eq!(cli.place.data_dir.to_str(), Some("/srv/a"), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_serving_acts_or_is_refused() {
+        let cli = Cli::try_read(["photolog", "--rate-limit", "7"]).unwrap();
+        assert_eq!(cli.all_roles.serving.limits.rate_limit, 7);
+        let cli = Cli::try_read(["photolog", "api", "--rate-limit", "7"]).unwrap();
+        assert!(
+            matches!(cli.command, Some(crate::cli::Command::Api(serving))
+            if serving.limits.rate_limit == 7)
+        );
+        for (arguments, told) in [
+            (
+                ["photolog", "--rate-limit=7", "api"],
+                "--rate-limit must stand after `api`",
+            ),
+            (
+                ["photolog", "--rate-limit=7", "verify"],
+                "does not act on `photolog verify`",
+            ),
+            (["photolog", "verify", "--rate-limit=7"], "--rate-limit"),
+        ] {
+            let error = Cli::try_read(arguments).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_told_with_the_one_that_is_meant() {
+        let names = [
+            "PHOTOLOG_BLOB_ULR",
+            "PHOTOLOG_DATADIR",
+            "PHOTOLOG_WEATHER",
+            "PHOTOLOG_LISTEN",
+            "PHOTOLOG_GC_GRACE_HOURS",
+            "PHOTOLOG_EDGE_CACHE_BYTES",
+            "PHOTOLOG_PORT_8080_TCP_ADDR",
+            "PHOTOLOG_API_SERVICE_HOST",
+            "HOME",
+        ];
+        let told = unknown(names.into_iter().map(OsString::from));
+        assert_eq!(
+            told,
+            [
+                "PHOTOLOG_BLOB_ULR is no setting; is PHOTOLOG_BLOB_URL meant?",
+                "PHOTOLOG_DATADIR is no setting; is PHOTOLOG_DATA_DIR meant?",
+                "PHOTOLOG_WEATHER is no setting",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refused_secret_is_not_repeated() {
+        for setting in [
+            "--edge-secret=hunter2",
+            "--edges=https://user:hunter2@127.0.0.1",
+            "--blob-url=s3://key:hunter2@pictures",
+        ] {
+            let error = Cli::try_read(["photolog", setting]).unwrap_err();
+            let said = error.to_string();
+            let name = setting.split('=').next().unwrap();
+            assert!(said.contains(name), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+}
