@@ -96,7 +96,7 @@ fn each(targets: &[Target], run: impl Fn(&Target) -> Result<usize> + Sync) -> Re
     let next = AtomicUsize::new(0);
     let work = || {
         let taken = iter::from_fn(|| targets.get(next.fetch_add(1, Ordering::Relaxed)));
-        taken.map(&run).sum()
+        taken.map(&run).sum::<Result<usize>>()
     };
     thread::scope(|scope| {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);

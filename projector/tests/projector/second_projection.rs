@@ -162,8 +162,8 @@ impl Running {
 async fn four_events(world: &World) -> BTreeMap<AccountId, u64> {
     let (one, two) = (account(), account());
     let (image, _) = world.upload(one, b"one").await;
-    world.append(image, 1, set("a")).await;
-    world.append(image, 2, set("b")).await;
+    world.append(image, 1, set("a", "a")).await;
+    world.append(image, 2, set("a", "b")).await;
     world.upload(two, b"two").await;
     [(one, 3), (two, 1)].into()
 }
