@@ -230,10 +230,11 @@ async fn the_projection_goes_on_past_events_that_only_a_newer_program_knows() {
 async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
     let world = World::on_sqlite().await;
     let (image, _) = world.upload(account(), b"one").await;
+    let stream = image.to_string();
     let damaged = NewerEvent {
         event_type: "Disabled",
         event_version: "1",
-        ..sold(&image.to_string())
+        ..sold(&stream)
     };
     damaged.write_to_sqlite(world.path()).await;
     let (healthy, _) = world.upload(account(), b"two").await;
