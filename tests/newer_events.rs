@@ -242,8 +242,8 @@ async fn the_keys_of_an_account_are_refused_and_others_work(postgres: Option<&st
     stands_still(app.get("/images").await).await;
     stands_still(by_token().await).await;
     stands_still(log_in().await).await;
-    let mut wrong = app.request(Method::GET, "/images");
-    wrong = wrong.basic_auth(&app.key.0, Some("wrong"));
+    let images = format!("{}/accounts/{}/images", app.url, app.account);
+    let wrong = app.client.get(images).basic_auth(&app.key.0, Some("wrong"));
     assert_eq!(wrong.send().await.unwrap().status(), 401);
     assert_eq!(app.public(link, "", None).await.status(), 200);
     let others = app

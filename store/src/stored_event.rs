@@ -1,7 +1,7 @@
 //! An event as a row of the `events` table: texts, before or after they mean anything.
 
 use crate::error::StoreError;
-use crate::stream::Fact;
+use crate::fact::Fact;
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::EventMetadata;
 use photolog_domain::event::{NamedEvent, decode_text};

@@ -3,10 +3,10 @@
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::event::decode;
 use photolog_domain::{EventMetadata, ForwardCompatible, Timestamp};
-use serde_json::value::RawValue;
 
 use crate::chain::Position;
 use crate::error::StoreError;
+use crate::fact::Fact;
 
 /// An aggregate folded from its stream.
 #[derive(Clone, Debug)]
@@ -46,30 +46,6 @@ impl<A: ForwardCompatible> Loaded<A> {
             self.last_at = at.and_then(|at| at.as_str()?.parse().ok()).or(self.last_at);
         }
         Ok(self)
-    }
-}
-
-/// What an event of a stream says.
-#[derive(Clone, Debug)]
-pub enum Fact<E> {
-    /// One that this program knows.
-    Known(E),
-    /// One that only a newer program knows.
-    Newer {
-        /// The stored name.
-        event_type: String,
-        /// The stored payload, as it is.
-        payload: Box<RawValue>,
-    },
-}
-
-impl<E> Fact<E> {
-    /// The event, if this program knows it.
-    pub fn known(self) -> Option<E> {
-        match self {
-            Self::Known(event) => Some(event),
-            Self::Newer { .. } => None,
-        }
     }
 }
 

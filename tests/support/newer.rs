@@ -6,9 +6,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
+use uuid::Uuid;
 
-/// An event that no program of this version writes. Its metadata is that of the event before, with a
-/// dialect of a newer version.
+/// An event that no program of this version writes. Its metadata is that of the event before, with an
+/// id of its own and a dialect of a newer version.
 #[derive(Clone, Copy, Debug)]
 pub struct NewerEvent<'a> {
     /// `Image` or `Account`.
@@ -30,7 +31,8 @@ impl NewerEvent<'_> {
         let query = sqlx::query(
             "INSERT INTO events
              SELECT aggregate_type, aggregate_id, sequence + 1, $3, $4, $5::json,
-               jsonb_set(metadata::jsonb, '{dialect}', '\"imgix\"')::json
+               (metadata::jsonb
+                 || jsonb_build_object('dialect', 'imgix', 'event_id', gen_random_uuid()))::json
              FROM events WHERE aggregate_type = $1 AND aggregate_id = $2
              ORDER BY sequence DESC LIMIT 1",
         );
@@ -52,13 +54,15 @@ impl NewerEvent<'_> {
         let begun = connection.execute("BEGIN IMMEDIATE").await;
         begun.expect("a transaction");
         let before = sqlx::query(
-            "SELECT sequence + 1, account, json_set(metadata, '$.dialect', 'imgix'),
+            "SELECT sequence + 1, account,
+               json_set(metadata, '$.dialect', 'imgix', '$.event_id', ?3),
                (SELECT max(global_position) + 1 FROM event_log),
                (SELECT hash FROM event_log ORDER BY global_position DESC LIMIT 1)
              FROM events JOIN event_log USING (aggregate_type, aggregate_id, sequence)
              WHERE aggregate_type = ?1 AND aggregate_id = ?2 ORDER BY sequence DESC LIMIT 1",
         );
         let before = before.bind(self.aggregate_type).bind(self.stream);
+        let before = before.bind(Uuid::now_v7().to_string());
         let before = before.fetch_one(&mut connection).await.expect("an event");
         let (sequence, metadata) = (before.get::<i64, _>(0), before.get::<&str, _>(2));
         let place = sqlx::query("INSERT INTO event_log VALUES (?1, ?2, ?3, ?4, ?5, ?6)")

@@ -159,6 +159,11 @@ pub(crate) fn damages() -> Vec<Damage> {
         unguarded(
             "an event that nobody can read",
             Event,
+            "UPDATE events SET payload = '{\"type\":\"Disabled\"}' WHERE event_type = 'Disabled'",
+        ),
+        unguarded(
+            "an event of a newer version",
+            NewerEvent,
             "UPDATE events SET event_version = '99' WHERE event_type = 'Disabled'",
         ),
         plain(

@@ -53,6 +53,7 @@ const STORE: Layers = &[
         "constraints.rs",
         "derived.rs",
         "error.rs",
+        "fact.rs",
         "fold_cache.rs",
         "idempotency.rs",
         "image_list.rs",
