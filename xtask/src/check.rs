@@ -114,7 +114,7 @@ fn attacks(times: &mut TestTimes) -> Result<()> {
     times.run(cargo(STORIES).arg(ATTACKS), ATTACKS_AT_ONCE)
 }
 
-const ATTACKS_AT_ONCE: usize = 4;
+const ATTACKS_AT_ONCE: usize = 2;
 
 /// `cargo xtask soak hostile`: every attack at full size against the release build.
 pub(crate) fn soak_hostile() -> Result<()> {
@@ -159,7 +159,7 @@ const STORIES: &[&str] = &[
 ];
 
 /// Tests wait for programs and deadlines more than they compute.
-const TESTS_AT_ONCE: usize = 4;
+const TESTS_AT_ONCE: usize = 2;
 
 /// Enough to replay what is kept and to notice what breaks at once.
 const FUZZ_SECONDS: u64 = 5;

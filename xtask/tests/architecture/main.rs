@@ -6,6 +6,7 @@ mod circles;
 mod imports;
 mod layers;
 mod sql;
+mod walk;
 mod words;
 
 use std::path::PathBuf;
