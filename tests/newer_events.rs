@@ -10,7 +10,7 @@ use async_nats::jetstream;
 use photolog_tests::nats::Nats;
 use photolog_tests::newer::NewerEvent;
 use photolog_tests::{TestApp, pictures, postgres};
-use reqwest::{Method, Response};
+use reqwest::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
