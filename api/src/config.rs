@@ -1,4 +1,5 @@
-//! Settings of the API, each a flag with an environment variable. `photolog --help` is the reference.
+//! Settings of the API, each a flag with an environment variable. `photolog --help` is the
+//! reference.
 
 use std::net::SocketAddr;
 

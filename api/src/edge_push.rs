@@ -183,8 +183,8 @@ async fn tell_all(listeners: &mut [Listener], client: &Client, token: &str, link
     join_all(told).await;
 }
 
-/// Retries edges whose last message failed, with an empty message: their cached entries have expired
-/// anyway.
+/// Retries edges whose last message failed, with an empty message: their cached entries have
+/// expired anyway.
 async fn try_again(listeners: &mut [Listener], client: &Client, token: &str) {
     let troubled = listeners
         .iter_mut()

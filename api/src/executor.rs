@@ -189,8 +189,8 @@ pub struct Outcome<A> {
     pub appended: Option<Appended>,
 }
 
-/// Executes a command on a stream: loads, decides and appends, retries after a lost race, and counts
-/// the outcome.
+/// Executes a command on a stream: loads, decides and appends, retries after a lost race, and
+/// counts the outcome.
 ///
 /// # Errors
 /// When the aggregate's rules or the conditions reject the command, or the store fails.

@@ -91,7 +91,8 @@ pub struct HealthWatch {
 }
 
 impl HealthWatch {
-    /// Checks once, then starts the periodic checks. A projection may lag by up to `most_lag` events.
+    /// Checks once, then starts the periodic checks. A projection may lag by up to `most_lag`
+    /// events.
     pub async fn start(store: Store, blobs: Blobs, data_folder: PathBuf, most_lag: u64) -> Self {
         let mut look = Look {
             store,

@@ -1,8 +1,8 @@
 //! The HTTP API: turns requests into commands and queries.
 //!
-//! The path of a write: [`pipeline`] matches a route and admits the request, a [`dialect`] parses its
-//! wire format into a command, [`executor`] loads, decides and appends, and the dialect writes the
-//! response.
+//! The path of a write: [`pipeline`] matches a route and admits the request, a [`dialect`] parses
+//! its wire format into a command, [`executor`] loads, decides and appends, and the dialect writes
+//! the response.
 //!
 //! | module | contents, from the top down |
 //! | --- | --- |

@@ -1,5 +1,5 @@
-//! Every limit on clients: deadlines, minimum rates, concurrency, memory. Each is a setting, and all
-//! are defined here; `docs/security.md` describes what they guarantee together.
+//! Every limit on clients: deadlines, minimum rates, concurrency, memory. Each is a setting, and
+//! all are defined here; `docs/security.md` describes what they guarantee together.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -112,8 +112,8 @@ pub struct Limits {
     #[arg(long, env = "PHOTOLOG_REQUESTS_IN_FLIGHT", default_value_t = 1_024)]
     pub requests_in_flight: usize,
 
-    /// Most requests in flight from one client address, or from one IPv6 /64 network; more get a 429;
-    /// 0 = no limit
+    /// Most requests in flight from one client address, or from one IPv6 /64 network; more get a
+    /// 429; 0 = no limit
     #[arg(long, env = "PHOTOLOG_REQUESTS_PER_ADDRESS", default_value_t = 256)]
     pub requests_per_address: usize,
 
@@ -147,8 +147,8 @@ pub struct Limits {
     #[arg(long, env = "PHOTOLOG_RATE_LIMIT", default_value_t = 0)]
     pub rate_limit: u32,
 
-    /// Memory for requests and responses: three eighths for decoding uploads, two for responses, and
-    /// one each for rendering, for request bodies, and for reading lists and histories
+    /// Memory for requests and responses: three eighths for decoding uploads, two for responses,
+    /// and one each for rendering, for request bodies, and for reading lists and histories
     #[arg(
         long,
         env = "PHOTOLOG_MEMORY_BUDGET_BYTES",

@@ -1,5 +1,5 @@
-//! The path of a request through the server: match, take places, authenticate, check the account and
-//! the scope, handle, write failures in the dialect's own format.
+//! The path of a request through the server: match, take places, authenticate, check the account
+//! and the scope, handle, write failures in the dialect's own format.
 //!
 //! Places are taken in this order: first one of the client's address, then one of the pool of the
 //! route's [`Access`]. On routes with keys the pool's place is taken after the credentials check,

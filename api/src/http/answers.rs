@@ -1,9 +1,9 @@
-//! Answers in flight: their memory counts until the last byte is written, and a client that does not
-//! read is noticed. What costs much memory is counted before it is made ([`Room`]).
+//! Answers in flight: their memory counts until the last byte is written, and a client that does
+//! not read is noticed. What costs much memory is counted before it is made ([`Room`]).
 //!
-//! hyper asks a body for its next piece when there is room for it, so a body that is not asked for a
-//! while belongs to a client that does not read. Over HTTP/2 nothing else shows that: the client may
-//! take every frame of the connection and still give a stream no window.
+//! hyper asks a body for its next piece when there is room for it, so a body that is not asked for
+//! a while belongs to a client that does not read. Over HTTP/2 nothing else shows that: the client
+//! may take every frame of the connection and still give a stream no window.
 
 use crate::error::ApiError;
 use crate::http::connections::{Connection, Ended, InFlight};
@@ -102,9 +102,9 @@ impl Answers {
         })
     }
 
-    /// Takes memory for an answer. When there is none, the connections whose clients have left their
-    /// answers unread for longest are ended; and when all are read, though slowly, the oldest answer of
-    /// the client that holds most. `None` when there is none for some time all the same.
+    /// Takes memory for an answer. When there is none, the connections whose clients have left
+    /// their answers unread for longest are ended; and when all are read, though slowly, the oldest
+    /// answer of the client that holds most. `None` when there is none for some time all the same.
     async fn reserve(
         self: &Arc<Self>,
         bytes: u64,
@@ -147,7 +147,8 @@ impl Answers {
         } else {
             self.most_bytes / 8 * 7
         };
-        // One answer may be larger than a client's quarter, or the whole budget: then it has it alone.
+        // One answer may be larger than a client's quarter, or the whole budget: then it has it
+        // alone.
         let own = ledger.of(holder);
         let fits = (ledger.bytes == 0 || ledger.bytes + bytes <= most)
             && (own == 0 || own + bytes <= self.most_bytes / 4);
@@ -282,8 +283,8 @@ impl Reader {
         reserved.map(|reserved| Room(Arc::new(reserved)))
     }
 
-    /// Counts an answer's bytes until they are written. A stream, whose length nobody knows, has little
-    /// in flight at once.
+    /// Counts an answer's bytes until they are written. A stream, whose length nobody knows, has
+    /// little in flight at once.
     ///
     /// # Errors
     /// As [`Reader::room`].
@@ -315,8 +316,8 @@ impl Reader {
 pub struct Room(Arc<Reserved>);
 
 impl Room {
-    /// Pieces of a stream, which keep this room until they are written: from here on we wait for the
-    /// client to take them.
+    /// Pieces of a stream, which keep this room until they are written: from here on we wait for
+    /// the client to take them.
     pub fn keep(self, pieces: Vec<Bytes>) -> Vec<Bytes> {
         self.0
             .progress
@@ -383,8 +384,8 @@ pub struct AnswerBody<B> {
 }
 
 impl<B> AnswerBody<B> {
-    /// Counts a body against its memory. From here on we wait for the client: hyper asks for nothing
-    /// at all while an HTTP/2 stream has no window.
+    /// Counts a body against its memory. From here on we wait for the client: hyper asks for
+    /// nothing at all while an HTTP/2 stream has no window.
     pub fn new(inner: B, room: Room, pace: Pace, in_flight: InFlight) -> Self {
         let reserved = room.0;
         reserved.progress.is_handed(0);

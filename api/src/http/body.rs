@@ -1,5 +1,5 @@
-//! A request's body: bounded in bytes, time and memory while it is read, and drained politely when a
-//! handler answers before reading it.
+//! A request's body: bounded in bytes, time and memory while it is read, and drained politely when
+//! a handler answers before reading it.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};

@@ -30,8 +30,8 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     }
 }
 
-/// What an address is counted as: an IPv6 client has a whole /64 network of addresses to choose from
-/// (RFC 6177, section 2).
+/// What an address is counted as: an IPv6 client has a whole /64 network of addresses to choose
+/// from (RFC 6177, section 2).
 pub fn counted_as(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

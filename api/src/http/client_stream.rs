@@ -1,5 +1,5 @@
-//! A client's TCP stream that notes on its connection what comes in and what is taken, and that yields
-//! to other connections.
+//! A client's TCP stream that notes on its connection what comes in and what is taken, and that
+//! yields to other connections.
 
 use std::io;
 use std::pin::Pin;
@@ -41,8 +41,8 @@ impl ClientStream {
     }
 }
 
-/// Charges the task's budget with bytes that were moved. When it is used up, the next read or write is
-/// pending.
+/// Charges the task's budget with bytes that were moved. When it is used up, the next read or write
+/// is pending.
 fn charge(bytes: usize, context: &mut Context<'_>) {
     for _ in 0..bytes / BYTES_A_UNIT {
         match coop::poll_proceed(context) {

@@ -1,10 +1,11 @@
 //! Work that costs processors or memory: so much at once, and clients get equal shares of it.
 //!
 //! In a plain queue one client's thousand jobs hold up everybody's next one, and one large job many
-//! small ones. Here jobs are served by their finish tags (self-clocked fair queueing, S. J. Golestani,
-//! INFOCOM 1994): a client's job is tagged with what the client has had so far and the job's own
-//! bytes. So a small job of a client with few requests goes before the large jobs of busy clients.
-//! Because a job may run for seconds, the workers and the memory of one client are capped as well.
+//! small ones. Here jobs are served by their finish tags (self-clocked fair queueing, S. J.
+//! Golestani, INFOCOM 1994): a client's job is tagged with what the client has had so far and the
+//! job's own bytes. So a small job of a client with few requests goes before the large jobs of busy
+//! clients. Because a job may run for seconds, the workers and the memory of one client are capped
+//! as well.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,8 +64,8 @@ pub struct QueueLimits {
     pub workers: usize,
     /// Jobs of one holder at once.
     pub workers_of_one: usize,
-    /// Memory of all jobs at once, in bytes. One holder's jobs may have three quarters of it together; a
-    /// single job may have all of it.
+    /// Memory of all jobs at once, in bytes. One holder's jobs may have three quarters of it
+    /// together; a single job may have all of it.
     pub bytes: u64,
     /// Jobs of one holder that may wait.
     pub waiting: usize,
@@ -178,8 +179,8 @@ impl FairQueue {
         }
     }
 
-    /// Gives turns to those who wait, for as long as the next one's needs are met. A job whose holder is
-    /// at its cap is passed over.
+    /// Gives turns to those who wait, for as long as the next one's needs are met. A job whose
+    /// holder is at its cap is passed over.
     fn dispatch(self: &Arc<Self>) {
         // A turn that nobody takes any more dispatches when it is dropped: not under our lock.
         let mut untaken = Vec::new();
@@ -292,8 +293,8 @@ pub struct Room {
 }
 
 impl Turn {
-    /// Runs a job on the blocking pool. The turn lasts as long as the job, also when nobody waits for
-    /// it any more; its memory is the caller's for as long as the result is.
+    /// Runs a job on the blocking pool. The turn lasts as long as the job, also when nobody waits
+    /// for it any more; its memory is the caller's for as long as the result is.
     ///
     /// # Errors
     /// `Internal` when the job panics.

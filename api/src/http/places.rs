@@ -1,9 +1,9 @@
 //! Places for requests in flight: a pool for each kind of route, and caps for each client.
 //!
-//! A request that outlives its client's timeout is wasted work, so excess requests are rejected, not
-//! queued. Without credentials nobody knows whose request deserves to be rejected; but an honest
-//! client has few, and they are over in milliseconds, so there the oldest of the client that has most
-//! gives way.
+//! A request that outlives its client's timeout is wasted work, so excess requests are rejected,
+//! not queued. Without credentials nobody knows whose request deserves to be rejected; but an
+//! honest client has few, and they are over in milliseconds, so there the oldest of the client that
+//! has most gives way.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -23,8 +23,8 @@ use crate::limits::Limits;
 /// How long a request may wait to be authenticated: that takes a query, so places are free soon.
 const AUTHENTICATION_WAIT: Duration = Duration::from_secs(5);
 
-/// Log-ins, refreshes and revocations of one account at once: they are over in milliseconds, and take
-/// turns with everybody's writes.
+/// Log-ins, refreshes and revocations of one account at once: they are over in milliseconds, and
+/// take turns with everybody's writes.
 const LOG_INS_PER_ACCOUNT: usize = 16;
 
 /// All places.
@@ -128,7 +128,8 @@ impl Pool {
     }
 }
 
-/// So many requests at once, of which the oldest of the client that has most gives way to a new one.
+/// So many requests at once, of which the oldest of the client that has most gives way to a new
+/// one.
 #[derive(Debug)]
 pub struct RotatingPool {
     name: &'static str,

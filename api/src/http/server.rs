@@ -1,8 +1,8 @@
 //! The accept loop: connections in, requests to a service, answers out.
 //!
 //! warp's own server gives hyper no timer, caps neither connections nor the time of a shutdown, and
-//! counts no answer. Who may connect and for how long is in [`connections`](super::connections), what
-//! answers may hold in [`answers`](super::answers).
+//! counts no answer. Who may connect and for how long is in [`connections`](super::connections),
+//! what answers may hold in [`answers`](super::answers).
 
 use std::convert::Infallible;
 use std::sync::Arc;
