@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! The state that all handlers share.
 
 use crate::auth::Authenticator;
 use crate::auth::edge_secret::EdgeSecret;
@@ -21,27 +21,27 @@ pub struct App {
     pub blobs: Blobs,
     /// Ingest, renditions and their cache.
     pub pictures: Arc<Pictures>,
-    /// What is new in the log, for those who listen.
+    /// New events in the log, for the open feeds.
     pub live_feed: LiveFeed,
-    /// Checks credentials, gives tokens out.
+    /// Checks credentials and issues tokens.
     pub auth: Authenticator,
-    /// The requests in flight.
+    /// Places for requests in flight.
     pub places: Places,
-    /// Memory of request bodies.
+    /// Memory for request bodies.
     pub bodies: Arc<Memory>,
-    /// Reads of many images or events, of which accounts get equal shares.
+    /// The queue for reads of many images or events, which gives accounts equal shares.
     pub reads: Arc<FairQueue>,
-    /// What is wrong with this node, or with what it needs.
+    /// The health of this node and of its dependencies.
     pub health: HealthWatch,
-    /// Where clients reach us, without a trailing slash.
+    /// The public URL of this server, without a trailing slash.
     pub public_url: String,
-    /// The description of all routes, in JSON.
+    /// The OpenAPI description of all routes, in JSON.
     pub openapi: Bytes,
-    /// What an edge must know to be let in.
+    /// The secret that edges must present.
     pub edge_secret: EdgeSecret,
-    /// Limits that clients meet.
+    /// Limits on clients.
     pub limits: Limits,
 }
 
-/// The shared state as handlers get it.
+/// The shared state as passed to handlers.
 pub type SharedApp = Arc<App>;

@@ -1,9 +1,9 @@
-//! The time of this machine.
+//! The clock of this machine.
 
 use photolog_domain::Timestamp;
 use time::OffsetDateTime;
 
-/// The present moment.
+/// The current time.
 pub fn now() -> Timestamp {
     OffsetDateTime::now_utc().into()
 }

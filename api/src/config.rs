@@ -1,4 +1,5 @@
-//! How the API serves: each setting a flag with an environment twin. `photolog --help` is the reference.
+//! Settings of the API, each a flag with an environment variable. `photolog --help` is the
+//! reference.
 
 use std::net::SocketAddr;
 
@@ -11,7 +12,7 @@ use crate::limits::Limits;
 use crate::picture::PictureLimits;
 use crate::unrepeated::unrepeated;
 
-/// How the API serves.
+/// Settings of the API.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Serving")]
 pub struct Serving {
@@ -19,11 +20,11 @@ pub struct Serving {
     #[arg(long, env = "PHOTOLOG_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Where clients reach Photolog, for the links in answers [default: http://LISTEN]
+    /// Public URL of Photolog, for links in responses [default: http://LISTEN]
     #[arg(long, env = "PHOTOLOG_PUBLIC_URL")]
     pub public_url: Option<String>,
 
-    /// Secret that edges show; without one there are no endpoints for them
+    /// Secret that edges present; without one there are no endpoints for them
     #[arg(
         long,
         env = "PHOTOLOG_EDGE_SECRET",
@@ -34,7 +35,7 @@ pub struct Serving {
     )]
     pub edge_secret: EdgeSecret,
 
-    /// Edges to tell at once when a picture is replaced, such as `http://10.0.0.7:8787`; several are
+    /// Edges to notify at once when a picture is replaced, such as `http://10.0.0.7:8787`,
     /// separated by commas
     #[arg(
         long,
@@ -46,19 +47,19 @@ pub struct Serving {
     )]
     pub edges: Vec<EdgeUrl>,
 
-    /// Renditions kept on disk, in bytes; the least recently used go first
+    /// Size of the rendition cache on disk, in bytes; the least recently used are evicted first
     #[arg(long, env = "PHOTOLOG_RENDITION_CACHE_BYTES", default_value_t = 1 << 30)]
     pub rendition_cache_bytes: u64,
 
-    /// Renditions kept in memory, in bytes
+    /// Size of the rendition cache in memory, in bytes
     #[arg(long, env = "PHOTOLOG_RENDITION_MEMORY_BYTES", default_value_t = 64 << 20)]
     pub rendition_memory_bytes: u64,
 
-    /// Measure the longest time that a request keeps a thread busy, as a metric and in the log
+    /// Measure the longest time that a request blocks a thread, as a metric and in the log
     #[arg(long, env = "PHOTOLOG_WATCH_POLLS")]
     pub watch_polls: bool,
 
-    /// Deadlines, places, memory.
+    /// Deadlines, concurrency, memory.
     #[command(flatten)]
     pub limits: Limits,
 
@@ -79,7 +80,7 @@ impl Serving {
         }
     }
 
-    /// Where clients reach us, without a trailing slash.
+    /// The public URL of this server, without a trailing slash.
     pub fn public_url(&self, bound: SocketAddr) -> String {
         match &self.public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),

@@ -1,5 +1,5 @@
-//! Tells edges which links have changed, so that they ask at once and not after the second for
-//! which they use what they know. A message that is lost costs that second and no more.
+//! Notifies edges of changed links, so that they request these at once instead of serving a cached
+//! entry for up to a second. A lost message costs at most that second.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -18,30 +18,30 @@ use uuid::Uuid;
 
 use crate::auth::edge_secret::EdgeSecret;
 
-/// Log entries looked at together.
+/// Log entries read at once.
 const BATCH: u32 = 500;
-/// Longest time an edge may take to listen.
+/// The timeout of a message to an edge.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// How long to wait for the image view to show a change, which is what edges then ask for.
+/// How long to wait for the image view to show a change, because edges then read that view.
 const VISIBLE: Duration = Duration::from_secs(5);
-/// How long to wait after the log could not be read.
+/// How long to wait after a failed read of the log.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often an edge that could not be told is tried.
+/// How often to retry an edge that could not be notified.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// After these a link may show something else.
+/// Events after which a link may show another picture.
 const CHANGES: &[&str] = &["Replaced", "Disabled"];
-/// After these all links of an account may.
+/// Events after which all links of an account may.
 const CHANGES_OF_ALL: &[&str] = &["AccountClosed", "AccountReopened"];
 
-/// Most links in a message, of which an edge takes 64 KiB.
+/// Maximum links in a message; an edge accepts messages of up to 64 KiB.
 const LINKS: usize = 1_000;
-/// Most links of an account that an edge is told of: as many as it remembers. What it does not remember
-/// it asks for, and by the end of a longer list its second would be over.
+/// Maximum links of an account to send to an edge: as many as it caches. It requests any other link
+/// anyway, and its cached entries expire before the end of a longer list.
 const MOST_LINKS: usize = 10_000;
 
-/// Where an edge listens: `http://host:port`.
+/// The address of an edge: `http://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeUrl(Url);
 
@@ -49,7 +49,7 @@ impl EdgeUrl {
     /// For the log: an address may hold a password.
     fn without_login(&self) -> Url {
         let mut url = self.0.clone();
-        // Only an address without a host has no place for a login, and such a one has none.
+        // These fail only for a URL without a host, which cannot contain a login.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url
@@ -70,10 +70,10 @@ impl FromStr for EdgeUrl {
     }
 }
 
-/// Follows the log from its present end, and tells these edges; ends with the program.
+/// Follows the log from its current end and notifies these edges; runs as long as the program.
 pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
-    // Another part of the program may have chosen it already. Edges are told without TLS, but the
-    // client wants to know by whose hand it would speak it.
+    // Another part of the program may have installed a provider already. reqwest panics without a
+    // default crypto provider, even for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new();
     let token = secret.push_token();
@@ -84,7 +84,7 @@ pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
             problem: None,
         })
         .collect();
-    // Nothing, to hear at the start whether the secret is the edges' and not when a picture changes.
+    // An empty message, to detect a wrong secret at the start and not when a picture changes.
     tell_all(&mut listeners, &client, &token, &[]).await;
     let mut reached = None;
     loop {
@@ -108,7 +108,8 @@ pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
     }
 }
 
-/// The links that changed after `reached`, and the end of what was read; at first only the end.
+/// The links that changed after `reached`, and the position read up to; without `reached` only the
+/// end of the log.
 async fn step(
     store: &Store,
     reached: Option<Position>,
@@ -126,7 +127,7 @@ async fn step(
     let rows = store.image_rows(&images).await?;
     let mut links: Vec<_> = rows.iter().map(link).collect();
     for account in entries.iter().filter_map(account) {
-        // An edge may ask this node at once.
+        // An edge may request a link from this node at once.
         store.links_changed();
         links.extend(links_of(store, account).await?);
     }
@@ -182,7 +183,8 @@ async fn tell_all(listeners: &mut [Listener], client: &Client, token: &str, link
     join_all(told).await;
 }
 
-/// Sees whether edges are there by now, or know the secret; they miss nothing by the message.
+/// Retries edges whose last message failed, with an empty message: their cached entries have
+/// expired anyway.
 async fn try_again(listeners: &mut [Listener], client: &Client, token: &str) {
     let troubled = listeners
         .iter_mut()
@@ -191,7 +193,7 @@ async fn try_again(listeners: &mut [Listener], client: &Client, token: &str) {
     join_all(troubled).await;
 }
 
-/// An edge, and why it was not told the last time: that is logged when it changes, not each time.
+/// An edge, and why the last message failed: logged when the reason changes, not each time.
 struct Listener {
     edge: EdgeUrl,
     problem: Option<String>,
@@ -212,7 +214,7 @@ impl Listener {
     }
 }
 
-/// Sends a message, or says what the operator should look at.
+/// Sends a message; the error is a sentence for the operator.
 async fn send(
     client: &Client,
     edge: &EdgeUrl,

@@ -1,7 +1,7 @@
-//! What can go wrong with a request. One error for all dialects; each dialect writes it in its
-//! own shape, in one exhaustive `match`.
+//! The error of a failed request. All dialects share one type; each dialect converts it to its own
+//! format in one exhaustive `match`.
 //!
-//! Two messages: `message` is for the client, `source` only for the log.
+//! It has two texts: `message` is sent to the client, `source` appears only in the log.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -13,32 +13,32 @@ use photolog_store::{BlobError, StoreError};
 
 use crate::auth::failures;
 
-/// What kind of failure it is; a dialect turns it into a status.
+/// The kind of failure; a dialect maps it to a status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The request cannot be understood at all: bad JSON, bad multipart, bad number.
+    /// The request cannot be parsed: bad JSON, bad multipart, bad number.
     Malformed,
-    /// A field holds what it must not. Nested fields are written with dots.
+    /// A field has an invalid value. Nested fields are written with dots.
     Invalid {
         /// Which field.
         field: &'static str,
     },
     /// No credentials, or wrong ones.
     Unauthenticated,
-    /// Good credentials that may not do this.
+    /// Valid credentials without the right to do this.
     Forbidden,
-    /// Nothing of that name.
+    /// No resource of that name.
     NotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed {
-        /// What goes into `Allow`.
+        /// The value of the `Allow` header.
         allow: String,
     },
-    /// No answer in a form the client accepts.
+    /// No response in a media type that the client accepts.
     NotAcceptable,
-    /// The body is of a media type that is not taken here.
+    /// The body's media type is not supported here.
     UnsupportedMediaType,
-    /// The present state does not allow it.
+    /// The current state does not allow it.
     Conflict,
     /// Another image of the account holds the same bytes.
     Duplicate {
@@ -49,28 +49,28 @@ pub enum Kind {
     PreconditionFailed,
     /// The request is larger than allowed.
     TooLarge,
-    /// The account has used up what it may.
+    /// The account has used up its quota.
     QuotaExceeded,
-    /// The key made more requests than it may in a second.
+    /// The key exceeded its requests per second.
     RateLimited {
-        /// After how many seconds to come back.
+        /// After how many seconds to retry.
         retry_after: u64,
     },
     /// The client was too slow.
     Timeout,
-    /// Too busy, or a part is down: worth trying again.
+    /// Too busy, or a dependency is down: the client may retry.
     Unavailable {
-        /// After how long.
+        /// After how long to retry.
         retry_after: Duration,
     },
-    /// Our fault.
+    /// A fault of the server.
     Internal,
 }
 
 /// A failed request.
 #[derive(Debug)]
 pub struct ApiError {
-    /// What kind of failure.
+    /// The kind of failure.
     pub kind: Kind,
     /// One sentence for the client.
     pub message: String,
@@ -80,7 +80,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A failure of this kind with a sentence for the client.
+    /// A failure of this kind with a message for the client.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -97,14 +97,14 @@ impl ApiError {
         self
     }
 
-    /// Says for the log and the metric why credentials were refused; the client does not learn it.
+    /// Sets why credentials were refused, for the log and the metric; it is not sent to the client.
     #[must_use]
     pub fn because(mut self, reason: &'static str) -> Self {
         self.reason = reason;
         self
     }
 
-    /// Whether there was too much to do at the time.
+    /// Whether the server was too busy, or the client over its limits.
     pub fn is_busy(&self) -> bool {
         matches!(
             self.kind,
@@ -162,7 +162,7 @@ impl ApiError {
         Self::new(Kind::Timeout, message)
     }
 
-    /// [`Kind::Unavailable`], worth trying again in a second.
+    /// [`Kind::Unavailable`], with a retry after one second.
     pub fn busy(message: impl Into<String>) -> Self {
         let retry_after = Duration::from_secs(1);
         Self::new(Kind::Unavailable { retry_after }, message)
@@ -174,17 +174,17 @@ impl ApiError {
         Self::new(Kind::Unavailable { retry_after }, message)
     }
 
-    /// [`Kind::Internal`]: the client learns nothing, the log everything.
+    /// [`Kind::Internal`]: the cause goes to the log only, never to the client.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Kind::Internal, "something went wrong on our side").caused_by(source)
     }
 
-    /// Whether it is the server that failed, not the request.
+    /// Whether the server is at fault, not the request.
     pub fn is_ours(&self) -> bool {
         matches!(self.kind, Kind::Internal | Kind::Unavailable { .. })
     }
 
-    /// Writes failures that an operator must know of to the log, once, at the boundary that answers.
+    /// Logs failures that matter to an operator, once, where the response is made.
     pub fn log(&self, client: IpAddr) {
         match self.kind {
             Kind::Internal => tracing::error!(problem = %self, "request failed"),

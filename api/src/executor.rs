@@ -1,5 +1,5 @@
-//! Runs commands: load the stream, check what the writer expects, decide, append, wait until lists
-//! show it.
+//! Runs commands: loads the stream, checks the writer's preconditions, decides, appends, and waits
+//! until lists show the change.
 
 use std::time::Duration;
 
@@ -26,43 +26,43 @@ use crate::http::request::Held;
 use crate::operator::Operator;
 use crate::past_image::fold_while;
 
-/// How often a lost race is run again before the client is told to come back.
+/// Maximum attempts at a command that keeps losing races, before the client must retry.
 const ATTEMPTS: u32 = 20;
 
-/// A command on a stream, and what must hold for it to be taken.
+/// A command on a stream, and its preconditions.
 #[derive(Clone, Debug)]
 pub struct CommandRequest<C> {
-    /// The account in whose name it is sent; an image of another account is "not found".
+    /// The account that sends it; an image of another account is "not found".
     pub account: AccountId,
     /// The image, or the account itself.
     pub stream: Uuid,
     /// What to do.
     pub command: C,
-    /// The versions of an image that the writer accepts.
+    /// The image versions that the writer accepts.
     pub if_match: IfMatch,
-    /// What must hold across streams.
+    /// Preconditions that span several streams.
     pub conditions: Conditions,
-    /// Who sends it, and why.
+    /// The origin of the command.
     pub context: CommandContext,
 }
 
-/// Who sends a command, and why: what goes into the metadata of every event.
+/// The origin of a command, as recorded in the metadata of every event.
 #[derive(Clone, Debug)]
 pub struct CommandContext {
-    /// Key id, or the [`Operator`].
+    /// The key id, or the [`Operator`].
     pub actor: String,
-    /// The dialect.
+    /// The dialect of the request.
     pub dialect: DialectName,
     /// The request's id.
     pub request_id: String,
-    /// What ties several requests together: `X-Correlation-Id`, or the trace of a `traceparent`, or
-    /// the request's own id.
+    /// Correlates several requests: `X-Correlation-Id`, or the trace id of a `traceparent`, or the
+    /// request's own id.
     pub correlation_id: String,
-    /// Why, in the client's words.
+    /// The reason that the client gave.
     pub reason: Option<String>,
-    /// Whose credentials must still hold; `None` for the operator.
+    /// The caller, whose credentials must still be valid; `None` for the operator.
     pub caller: Option<Caller>,
-    /// The request's places: the command may outlive it.
+    /// The request's places, because the command may outlive the request.
     pub places: Option<Held>,
 }
 
@@ -97,11 +97,11 @@ pub struct ImageOutcome {
 
 /// Executes a command on an image, and waits until lists show it.
 ///
-/// The work is spawned, so that a client that hangs up cannot cut a commit from its consequences. An
-/// idempotency key that was used before leads to what it led to then.
+/// The work runs in a spawned task, so that the steps after a commit run even if the client
+/// disconnects. A repeated idempotency key returns the outcome of its first request.
 ///
 /// # Errors
-/// What the rules, the conditions or the store say.
+/// When the aggregate's rules or the conditions reject the command, or the store fails.
 pub async fn execute_on_image(
     app: &SharedApp,
     request: CommandRequest<ImageCommand>,
@@ -114,7 +114,7 @@ pub async fn execute_on_image(
         let outcome = match execute::<Image, _>(&app.store, &request).await {
             Ok(outcome) => outcome,
             Err(error) => {
-                // The same request may have come in twice at once, and the other was first.
+                // A concurrent duplicate of this request may have committed first.
                 let earlier = earlier_outcome(&app, request.conditions.idempotency.as_ref());
                 return earlier.await?.ok_or(error);
             }
@@ -136,7 +136,7 @@ pub async fn execute_on_image(
         .map_err(ApiError::internal)?
 }
 
-/// What a request with this idempotency key led to before: the image as it was right after it.
+/// The earlier outcome of a request with this idempotency key: the image right after it.
 ///
 /// # Errors
 /// `Conflict` when the key was used for another request.
@@ -172,7 +172,7 @@ async fn is_visible(app: &App, appended: &Appended) -> bool {
         .wait_until_visible(appended, app.limits.visibility())
         .await
         .unwrap_or_else(|problem| {
-            // The write itself is safe; only the promise about lists cannot be kept.
+            // The write itself is committed; only its visibility in lists is unknown.
             tracing::warn!(%problem, "visibility of a write is unknown");
             false
         })
@@ -189,11 +189,11 @@ pub struct Outcome<A> {
     pub appended: Option<Appended>,
 }
 
-/// Executes a command on a stream: loads, decides and appends, again after a lost race; and counts what
-/// became of it.
+/// Executes a command on a stream: loads, decides and appends, retries after a lost race, and
+/// counts the outcome.
 ///
 /// # Errors
-/// What the aggregate's rules, the conditions or the store say.
+/// When the aggregate's rules or the conditions reject the command, or the store fails.
 pub async fn execute<A, C>(
     store: &Store,
     request: &CommandRequest<C>,
@@ -214,7 +214,7 @@ where
                 None => store.load::<A>(stream).await?,
             };
             let decision = match decide(loaded, request).await {
-                // An append notices what is old; a refusal or "nothing to do" would not.
+                // An append detects a stale stream; a refusal or a no-op does not.
                 Err(_) if may_be_old => continue,
                 Ok(decision) if may_be_old && decision.events.is_empty() => continue,
                 decision => decision?,
@@ -260,15 +260,15 @@ where
     outcome
 }
 
-/// Grows with each lost race, and differs between racers, which would otherwise collide again.
+/// Grows with each lost race, with jitter so that competing writers do not collide again.
 fn pause_after(attempt: u32) -> Duration {
     let chance = u64::from(Uuid::now_v7().as_bytes()[15]);
     Duration::from_millis(u64::from(attempt) * (1 + chance % 4))
 }
 
-/// What a command leads to, if the stream stands where it was loaded.
+/// The result of a command, valid if the stream has not changed since it was loaded.
 struct Decision<A: Aggregate> {
-    /// The stream with the events applied, but still at the sequence that it must have.
+    /// The stream with the events applied, but still at the sequence expected by the append.
     loaded: Loaded<A>,
     events: Vec<(A::Event, EventMetadata)>,
 }
@@ -287,7 +287,7 @@ where
         Some(_) => request.if_match.check(loaded.sequence)?,
         None => {}
     }
-    // Clocks of nodes differ; what happened later must not seem to be earlier.
+    // Clocks of nodes differ; a later event must not have an earlier time.
     let at = loaded.last_at.map_or_else(now, |last| now().max(last));
     let mut aggregate = loaded.aggregate;
     let sink = EventSink::default();

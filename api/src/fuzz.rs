@@ -1,7 +1,7 @@
-//! What clients send, as functions of bytes: the entry points of the fuzz targets, for parsers that
-//! nobody else outside this crate calls. Built with the feature `fuzz` alone.
+//! The parsers of client input as functions of bytes: entry points of the fuzz targets, for parsers
+//! that are otherwise private to this crate. Built only with the feature `fuzz`.
 //!
-//! Each function panics when a promise is broken; what it returns tells kinds of outcomes apart.
+//! Each function panics when an invariant is broken; its result distinguishes kinds of outcomes.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,7 +29,7 @@ use crate::http::path::Query;
 use crate::http::request::RequestId;
 use crate::routes::{DIALECTS, Dialects};
 
-/// Reads a multipart form to its end; how many parts and bytes it has, or `None` when it is none.
+/// Reads a multipart form to its end; its number of parts and bytes, or `None` when it is invalid.
 pub fn multipart(content_type: &str, chunks: Vec<Bytes>) -> Option<(usize, usize)> {
     let sent: usize = chunks.iter().map(Bytes::len).sum();
     let chunks = stream::iter(chunks.into_iter().map(Ok));
@@ -44,7 +44,7 @@ pub fn multipart(content_type: &str, chunks: Vec<Bytes>) -> Option<(usize, usize
         }
         Some((parts, length))
     };
-    // All chunks are here, so nothing has to be waited for.
+    // All chunks are available, so the future never waits.
     let form = read
         .now_or_never()
         .expect("a form without anything to wait for");
@@ -52,17 +52,17 @@ pub fn multipart(content_type: &str, chunks: Vec<Bytes>) -> Option<(usize, usize
     form
 }
 
-/// A `Date` as signed requests have it.
+/// The `Date` of a signed request.
 pub fn signature_date(text: &str) -> bool {
     signature::parse_date(text).is_some()
 }
 
-/// A signature over a text; one that verifies is the real one.
+/// A signature over a text; only the real one verifies.
 pub fn signature(text: &str, proof: &str) -> bool {
     signature::verifies(b"0123456789abcdef0123", text, proof)
 }
 
-/// A query: no look-up may fail, and a number is one.
+/// A query: look-ups are consistent, and a number fits an `int64`.
 pub fn query(raw: &str) -> Option<u64> {
     let query = Query::read(raw).ok()?;
     for name in ["size", "as_of", "type", ""] {
@@ -73,13 +73,13 @@ pub fn query(raw: &str) -> Option<u64> {
     Some(number)
 }
 
-/// A raw path against the routes of all dialects; whether one fits.
+/// Matches a raw path against the routes of all dialects; whether one fits.
 pub fn path(raw: &str) -> bool {
     let (_, found) = Dialects(DIALECTS).find(&Method::GET, raw);
     found.is_ok_and(|(_, parameters)| !parameters.get("image").is_empty())
 }
 
-/// Headers that requests bring: `If-Match`, `Authorization`, `X-Request-Id`, `Forwarded`.
+/// Request headers: `If-Match`, `Authorization`, `X-Request-Id`, `Forwarded`.
 pub fn headers(bytes: &[u8]) -> bool {
     let Ok(value) = HeaderValue::from_bytes(bytes) else {
         return false;
@@ -100,10 +100,10 @@ pub fn headers(bytes: &[u8]) -> bool {
     IfMatch::of(&headers).check(3).is_ok()
 }
 
-/// When the token was given out.
+/// When the token was issued.
 const THEN: i64 = 1_800_000_000_000;
 
-/// A token that holds.
+/// A valid token.
 pub fn issued_token() -> String {
     let token = Token {
         family: Uuid::nil(),
@@ -124,7 +124,7 @@ fn signer() -> TokenSigner {
     })
 }
 
-/// A token; only the one that was given out holds.
+/// A token; only the issued one is valid.
 pub fn token(text: &str) -> bool {
     let token = Unverified::read(text).and_then(|token| token.verify(&signer()));
     let holds = token.is_some_and(|token| token.holds_at(THEN));
@@ -132,7 +132,7 @@ pub fn token(text: &str) -> bool {
     holds
 }
 
-/// The scopes of a token request give nothing that the key has not.
+/// The scopes of a token request; it is never granted more than the key has.
 pub fn scopes(asked: &str) -> Option<usize> {
     let held = BTreeSet::from([Scope::ImagesRead]);
     let granted = scope::narrow(asked, AccountId::new(Uuid::nil()), &held).ok()?;
@@ -140,7 +140,7 @@ pub fn scopes(asked: &str) -> Option<usize> {
     Some(granted.scopes.len())
 }
 
-/// A JSON body, as each dialect reads its own; how many take it.
+/// A body, parsed as each dialect does; how many parsers accept it.
 pub fn bodies(body: &[u8]) -> usize {
     let moov = serde_json::from_slice::<MetadataRequest>(body)
         .is_ok_and(|metadata| metadata.alt_text("altText").is_ok());
@@ -159,7 +159,7 @@ pub fn bodies(body: &[u8]) -> usize {
         .count()
 }
 
-/// A stream's history as a table. Its fields read back, and none is a formula.
+/// A stream's history as CSV. Its fields can be read back, and none is a formula.
 pub fn csv(events: Vec<Recorded<ImageEvent>>) -> usize {
     let entries: Vec<_> =
         entry::entries(&mut Image::default(), events, &ActorNames::default()).collect();

@@ -1,7 +1,7 @@
 //! The health of this node: checked every second, and reported by `/readyz` and by metrics.
 //!
-//! A node that can answer reads stays ready: were it taken out of service for a fault that all nodes
-//! share, such as a projector that is missing, nobody would serve at all.
+//! A node that can serve reads stays ready: if a fault that all nodes share, such as a missing
+//! projector, made them unready, no node would serve at all.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -17,37 +17,37 @@ use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-/// How often to look.
+/// How often to check.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a look may take: a fault is told within five seconds.
+/// How long a check may take: a fault is reported within five seconds.
 const LOOK: Duration = Duration::from_millis(2_500);
 
-/// A projection that lacks events and does not move for so long stands still.
+/// A projection that lags and makes no progress for this long is stalled.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
-/// Less room is none: the largest upload would not fit.
+/// With less free space a disk counts as full, because the largest upload would not fit.
 const LEAST_ROOM: u64 = 20 << 20;
 
-/// What was found in the last look.
+/// The result of the last check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Events that the slowest projection lacks; `None` when the database does not answer, so that
-    /// this node cannot serve.
+    /// The lag of the slowest projection, in events; `None` when the database does not respond, so
+    /// that this node cannot serve.
     pub lag: Option<u64>,
-    /// What is wrong, for a person.
+    /// What is wrong, for the operator.
     pub problems: Vec<Problem>,
 }
 
-/// Something that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     kind: Kind,
-    /// What, as a sentence.
+    /// A sentence that describes it.
     pub sentence: String,
 }
 
-/// What may be wrong.
+/// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Database,
@@ -84,14 +84,15 @@ impl Kind {
     }
 }
 
-/// Looks every second until dropped.
+/// Checks every second until dropped.
 pub struct HealthWatch {
     known: watch::Receiver<Arc<Health>>,
     looking: JoinHandle<()>,
 }
 
 impl HealthWatch {
-    /// Looks once, then goes on. A projection may lack up to `most_lag` events.
+    /// Checks once, then starts the periodic checks. A projection may lag by up to `most_lag`
+    /// events.
     pub async fn start(store: Store, blobs: Blobs, data_folder: PathBuf, most_lag: u64) -> Self {
         let mut look = Look {
             store,
@@ -113,7 +114,7 @@ impl HealthWatch {
         Self { known, looking }
     }
 
-    /// What was found last.
+    /// The result of the last check.
     pub fn known(&self) -> Arc<Health> {
         self.known.borrow().clone()
     }
@@ -125,7 +126,7 @@ impl Drop for HealthWatch {
     }
 }
 
-/// A line in the log when something goes wrong, and when all is well again.
+/// Logs a line for each new problem, and one when none is left.
 fn tell_of_change(before: &Health, now: &Health) {
     let is_new = |problem: &&Problem| !before.problems.iter().any(|old| old.kind == problem.kind);
     for problem in now.problems.iter().filter(is_new) {
@@ -136,13 +137,13 @@ fn tell_of_change(before: &Health, now: &Health) {
     }
 }
 
-/// What was found, or a sentence about why nothing was.
+/// The value found, or a sentence with the reason why there is none.
 fn in_time<T>(
     what: &str,
     found: Result<Result<T, impl Error + Send + Sync + 'static>, Elapsed>,
 ) -> Result<T, String> {
     match found {
-        // Everybody may ask; the causes, with paths and addresses, are for the log.
+        // `/readyz` is public, so the causes, with paths and addresses, go to the log only.
         Ok(found) => found.map_err(|error| {
             let sentence = error.to_string();
             tracing::debug!(cause = %one_line(&error.into()), "{what} cannot be used");
@@ -158,7 +159,7 @@ struct Look {
     data_folder: PathBuf,
     projections: Vec<Arc<dyn Projection>>,
     most_lag: u64,
-    /// The slowest projection and up to where it followed the log, and since when.
+    /// The slowest projection and its position in the log, and since when it has been there.
     moved: (Option<(&'static str, Position)>, Instant),
 }
 
@@ -205,7 +206,7 @@ impl Look {
         Arc::new(health)
     }
 
-    /// What is wrong with the way from the log to the read models.
+    /// Problems between the log and the read models.
     fn judge(&mut self, progress: &Progress) -> Vec<Problem> {
         let mut problems = Vec::new();
         let slowest = progress.slowest();

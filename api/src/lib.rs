@@ -1,32 +1,32 @@
-//! HTTP in, commands out.
+//! The HTTP API: turns requests into commands and queries.
 //!
-//! The way of a write: [`pipeline`] matches a route and admits the request, a [`dialect`] parses its
-//! wire form into a command, [`executor`] loads, decides and appends, and the dialect writes the
-//! answer.
+//! The path of a write: [`pipeline`] matches a route and admits the request, a [`dialect`] parses
+//! its wire format into a command, [`executor`] loads, decides and appends, and the dialect writes
+//! the response.
 //!
-//! | where | what it holds, from the top down |
+//! | module | contents, from the top down |
 //! | --- | --- |
-//! | [`serve`] | puts a server together, and serves |
-//! | [`pipeline`] | the way of a request: places, credentials, handler, failures |
-//! | [`routes`] | the list of dialects, and the route that a request takes |
+//! | [`serve`] | assembles a server and runs it |
+//! | [`pipeline`] | the path of a request: places, credentials, handler, failures |
+//! | [`routes`] | the list of dialects, and the matching of requests to routes |
 //! | [`dialect`] | a folder for each wire format: routes, credentials, types, errors; our own is [`dialect::photolog`] |
-//! | [`route`] | what a route is |
+//! | [`route`] | the type of a route |
 //! | [`executor`] | runs commands |
-//! | [`past_image`] | an image as it was |
-//! | [`operator`], [`operator_commands`] | who is at the command line, and what it does to accounts |
-//! | [`app`] | what all handlers share |
+//! | [`past_image`] | an image at an earlier time |
+//! | [`operator`], [`operator_commands`] | the operator, and its commands on accounts |
+//! | [`app`] | the state that all handlers share |
 //! | [`auth`] | keys, secrets, tokens |
-//! | [`picture`] | ingest, renditions, what a public link shows |
+//! | [`picture`] | ingest, renditions, the current picture of a public link |
 //! | [`live_feed`] | one reader of the log for all feeds of this process |
-//! | [`edge_push`] | tells edges what has changed |
-//! | [`health`] | what is wrong with this node, or with what it needs |
-//! | [`http`] | connections, bodies, paths, answers |
-//! | [`error`] | what can go wrong with a request |
-//! | [`config`], [`limits`] | settings; every deadline, cap and budget that clients meet |
+//! | [`edge_push`] | notifies edges of changed links |
+//! | [`health`] | the health of this node and of its dependencies |
+//! | [`http`] | connections, bodies, paths, responses |
+//! | [`error`] | the error of a failed request |
+//! | [`config`], [`limits`] | settings; every deadline, cap and budget for clients |
 //! | [`unrepeated`] | settings that may hold a secret |
 //! | [`clock`] | the time |
 //!
-//! The program, with the operator's commands, is the crate above, `photolog`.
+//! The program with the operator's commands is the crate `photolog`, which depends on this one.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Every limit that a client meets: deadlines, least rates, places, memory. Each is a setting, and
-//! this is the one place that defines them; `docs/security.md` says what they promise together.
+//! Every limit on clients: deadlines, minimum rates, concurrency, memory. Each is a setting, and
+//! all are defined here; `docs/security.md` describes what they guarantee together.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,14 +7,15 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-/// Most bytes of events in a page: one with large events ends early, and says where to go on.
+/// Maximum bytes of events in a page. A page with large events ends early and contains the position
+/// of the next page.
 pub const PAGE_BYTES: usize = 4 << 20;
 
-/// Limits that clients meet. Times are in seconds, rates in bytes a second, memory in bytes.
+/// Limits on clients. Times are in seconds, rates in bytes per second, memory in bytes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
-    /// Longest time until the first byte of a connection, and until a whole HTTP/2 preface
+    /// Longest time until the first byte of a connection, and until a complete HTTP/2 preface
     #[arg(
         long,
         env = "PHOTOLOG_FIRST_BYTE_TIMEOUT_SECONDS",
@@ -30,11 +31,11 @@ pub struct Limits {
     #[arg(long, env = "PHOTOLOG_IDLE_TIMEOUT_SECONDS", default_value_t = 60)]
     pub idle_timeout_seconds: u64,
 
-    /// Longest pause in a request's body, and the time before its least rate counts
+    /// Longest pause in a request's body, and the time before its minimum rate applies
     #[arg(long, env = "PHOTOLOG_BODY_TIMEOUT_SECONDS", default_value_t = 10)]
     pub body_timeout_seconds: u64,
 
-    /// Least rate of a request's body
+    /// Minimum rate of a request's body
     #[arg(
         long,
         env = "PHOTOLOG_BODY_BYTES_PER_SECOND",
@@ -43,11 +44,11 @@ pub struct Limits {
     )]
     pub body_bytes_per_second: u64,
 
-    /// Longest time without progress of an answer, and the time before its least rate counts
+    /// Longest time without progress of a response, and the time before its minimum rate applies
     #[arg(long, env = "PHOTOLOG_ANSWER_TIMEOUT_SECONDS", default_value_t = 10)]
     pub answer_timeout_seconds: u64,
 
-    /// Least rate at which a client takes an answer
+    /// Minimum rate at which a client must read a response
     #[arg(
         long,
         env = "PHOTOLOG_ANSWER_BYTES_PER_SECOND",
@@ -56,11 +57,11 @@ pub struct Limits {
     )]
     pub answer_bytes_per_second: u64,
 
-    /// Longest time that a request may take beside its body
+    /// Longest time that a request may take, not counting its body
     #[arg(long, env = "PHOTOLOG_HANDLER_TIMEOUT_SECONDS", default_value_t = 60)]
     pub handler_timeout_seconds: u64,
 
-    /// How often an open feed checks that its credentials still hold, and sends a comment
+    /// How often an open feed checks that its credentials are still valid, and sends a comment
     #[arg(
         long,
         env = "PHOTOLOG_FEED_CHECK_SECONDS",
@@ -69,22 +70,22 @@ pub struct Limits {
     )]
     pub feed_check_seconds: u64,
 
-    /// How long requests in flight may take after Ctrl-C or SIGTERM
+    /// How long requests in flight may run after Ctrl-C or SIGTERM
     #[arg(long, env = "PHOTOLOG_DRAIN_TIMEOUT_SECONDS", default_value_t = 30)]
     pub drain_timeout_seconds: u64,
 
-    /// Most connections at once; another one takes the place of the oldest without a request
+    /// Most connections at once; a further one replaces the oldest without a request
     #[arg(long, env = "PHOTOLOG_CONNECTIONS", default_value_t = 4_096)]
     pub connections: usize,
 
-    /// Most connections of one address, or of one /64 network of IPv6
+    /// Most connections from one address, or from one IPv6 /64 network
     #[arg(long, env = "PHOTOLOG_CONNECTIONS_PER_ADDRESS", default_value_t = 256)]
     pub connections_per_address: usize,
 
-    /// Proxies in front, such as `10.0.0.0/8`; several are separated by commas
+    /// Trusted reverse proxies, such as `10.0.0.0/8`, separated by commas
     ///
     /// Their connections are not capped, and the client's address is read from the `Forwarded` or
-    /// `X-Forwarded-For` header that they send: the rightmost address that is not theirs.
+    /// `X-Forwarded-For` header that they send: the rightmost address that is not a trusted proxy.
     #[arg(
         long,
         env = "PHOTOLOG_TRUSTED_PROXIES",
@@ -94,7 +95,7 @@ pub struct Limits {
     )]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// Most requests for public pictures in flight; more are answered 503; 0 = no limit
+    /// Most requests for public pictures in flight; more get a 503; 0 = no limit
     #[arg(
         long,
         env = "PHOTOLOG_PICTURE_REQUESTS_IN_FLIGHT",
@@ -102,29 +103,29 @@ pub struct Limits {
     )]
     pub picture_requests_in_flight: usize,
 
-    /// Most requests without credentials in flight, and most that are being authenticated; more are
-    /// answered 503; 0 = no limit
+    /// Most requests without credentials in flight, and most being authenticated; more get a 503;
+    /// 0 = no limit
     #[arg(long, env = "PHOTOLOG_OPEN_REQUESTS_IN_FLIGHT", default_value_t = 256)]
     pub open_requests_in_flight: usize,
 
-    /// Most requests with credentials in flight; more are answered 503; 0 = no limit
+    /// Most requests with credentials in flight; more get a 503; 0 = no limit
     #[arg(long, env = "PHOTOLOG_REQUESTS_IN_FLIGHT", default_value_t = 1_024)]
     pub requests_in_flight: usize,
 
-    /// Most requests of one client's address, or /64 network of IPv6, in flight; more are answered 429;
-    /// 0 = no limit
+    /// Most requests in flight from one client address, or from one IPv6 /64 network; more get a
+    /// 429; 0 = no limit
     #[arg(long, env = "PHOTOLOG_REQUESTS_PER_ADDRESS", default_value_t = 256)]
     pub requests_per_address: usize,
 
-    /// Most requests of one account in flight; more are answered 429; 0 = no limit
+    /// Most requests of one account in flight; more get a 429; 0 = no limit
     #[arg(long, env = "PHOTOLOG_REQUESTS_PER_ACCOUNT", default_value_t = 256)]
     pub requests_per_account: usize,
 
-    /// Most requests of one key in flight; more are answered 429; 0 = no limit
+    /// Most requests of one key in flight; more get a 429; 0 = no limit
     #[arg(long, env = "PHOTOLOG_REQUESTS_PER_KEY", default_value_t = 128)]
     pub requests_per_key: usize,
 
-    /// Most open feeds of one account; more are answered 429
+    /// Most open feeds of one account; more get a 429
     #[arg(
         long,
         env = "PHOTOLOG_FEEDS_PER_ACCOUNT",
@@ -133,7 +134,7 @@ pub struct Limits {
     )]
     pub feeds_per_account: usize,
 
-    /// Most open feeds of one key; more are answered 429
+    /// Most open feeds of one key; more get a 429
     #[arg(
         long,
         env = "PHOTOLOG_FEEDS_PER_KEY",
@@ -142,12 +143,12 @@ pub struct Limits {
     )]
     pub feeds_per_key: usize,
 
-    /// Most requests of one key in a second; more are answered 429; 0 = no limit
+    /// Most requests of one key per second; more get a 429; 0 = no limit
     #[arg(long, env = "PHOTOLOG_RATE_LIMIT", default_value_t = 0)]
     pub rate_limit: u32,
 
-    /// Memory for what clients send and receive: three eighths for decoding uploads, two for answers,
-    /// one each for rendering, for bodies, and for reading lists and histories
+    /// Memory for requests and responses: three eighths for decoding uploads, two for responses,
+    /// and one each for rendering, for request bodies, and for reading lists and histories
     #[arg(
         long,
         env = "PHOTOLOG_MEMORY_BUDGET_BYTES",
@@ -156,7 +157,7 @@ pub struct Limits {
     )]
     pub memory_budget_bytes: u64,
 
-    /// Most pictures of one client or account that wait for a processor; more are answered 503
+    /// Most pictures of one client or account that wait for a processor; more get a 503
     #[arg(long, env = "PHOTOLOG_RENDER_QUEUE", default_value_t = 256)]
     pub render_queue: usize,
 
@@ -164,27 +165,27 @@ pub struct Limits {
     #[arg(long, env = "PHOTOLOG_IMAGES_PER_ACCOUNT", default_value_t = 10_000)]
     pub images_per_account: u32,
 
-    /// How long a write waits until lists show it, in milliseconds
+    /// How long a write waits for lists to show it, in milliseconds
     #[arg(long, env = "PHOTOLOG_VISIBILITY_TIMEOUT_MS", default_value_t = 2_000)]
     pub visibility_timeout_ms: u64,
 
-    /// Most events the read models may lack for `/readyz` to say ready
+    /// Most events that the read models may lag behind while `/readyz` reports ready
     #[arg(long, env = "PHOTOLOG_READY_LAG", default_value_t = 10_000)]
     pub ready_lag: u64,
 }
 
-/// A deadline for a stream of bytes: no pause longer than `pause`, and on the whole at least
-/// `bytes_per_second` once the first `pause` is over.
+/// A deadline for a stream of bytes: no pause longer than `pause`, and an average rate of at least
+/// `bytes_per_second` after the first `pause`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// The longest pause.
     pub pause: Duration,
-    /// The least rate.
+    /// The minimum rate.
     pub bytes_per_second: u64,
 }
 
 impl Pace {
-    /// How long so many bytes may take.
+    /// How long this number of bytes may take.
     pub fn allows(&self, bytes: u64) -> Duration {
         let millis = bytes.saturating_mul(1_000) / self.bytes_per_second.max(1);
         self.pause.saturating_add(Duration::from_millis(millis))
@@ -192,7 +193,7 @@ impl Pace {
 }
 
 impl Limits {
-    /// Until the first byte of a connection, and a whole HTTP/2 preface.
+    /// Until the first byte of a connection, and until a complete HTTP/2 preface.
     pub fn first_byte(&self) -> Duration {
         Duration::from_secs(self.first_byte_timeout_seconds)
     }
@@ -215,7 +216,7 @@ impl Limits {
         }
     }
 
-    /// For an answer.
+    /// For a response.
     pub fn answer(&self) -> Pace {
         Pace {
             pause: Duration::from_secs(self.answer_timeout_seconds),
@@ -223,47 +224,47 @@ impl Limits {
         }
     }
 
-    /// For the work on a request, beside its body.
+    /// For the work on a request, not counting its body.
     pub fn handler(&self) -> Duration {
         Duration::from_secs(self.handler_timeout_seconds)
     }
 
-    /// Between two checks of a feed's credentials.
+    /// The time between two checks of a feed's credentials.
     pub fn feed_check(&self) -> Duration {
         Duration::from_secs(self.feed_check_seconds)
     }
 
-    /// For requests in flight when the server stops.
+    /// For requests in flight when the server shuts down.
     pub fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_timeout_seconds)
     }
 
-    /// For a write to show in lists.
+    /// For a write to appear in lists.
     pub fn visibility(&self) -> Duration {
         Duration::from_millis(self.visibility_timeout_ms)
     }
 
-    /// For pictures while they are decoded.
+    /// Memory for decoding pictures.
     pub fn decoding_bytes(&self) -> u64 {
         self.memory_budget_bytes / 8 * 3
     }
 
-    /// For masters that are rendered.
+    /// Memory for rendering masters.
     pub fn rendering_bytes(&self) -> u64 {
         self.memory_budget_bytes / 8
     }
 
-    /// For answers until they are written.
+    /// Memory for responses until they are written.
     pub fn answer_bytes(&self) -> u64 {
         self.memory_budget_bytes / 4
     }
 
-    /// For bodies that are kept in memory.
+    /// Memory for buffered request bodies.
     pub fn body_bytes(&self) -> u64 {
         self.memory_budget_bytes / 8
     }
 
-    /// For lists and histories while they are read.
+    /// Memory for reading lists and histories.
     pub fn reading_bytes(&self) -> u64 {
         self.memory_budget_bytes / 8
     }

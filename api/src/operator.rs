@@ -1,12 +1,12 @@
-//! Who is at the command line: the actor of the events that commands write.
+//! The operator at the command line: the actor of the events that its commands write.
 
 use std::fmt;
 use std::str::FromStr;
 
 use photolog_domain::InvalidValue;
 
-/// `operator`, or `operator:LABEL` where a label was given. No name of a user or a machine gets in
-/// by itself, because events cannot forget.
+/// `operator`, or `operator:LABEL` when a label was given. Names of users or machines are never
+/// recorded automatically, because events are permanent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Operator {
     label: Option<String>,

@@ -1,4 +1,4 @@
-//! What an operator does to accounts, at the command line and at the first start.
+//! The operator's commands on accounts, at the command line and at the first start.
 
 use photolog_domain::{Account, AccountCommand, AccountId, Name, Scope};
 use photolog_store::{Conditions, Store};
@@ -28,7 +28,7 @@ pub async fn open_account(
     Ok((account, new))
 }
 
-/// Gives out a key of an account.
+/// Issues a key for an account.
 ///
 /// # Errors
 /// When there is no such account, or the database fails.
@@ -50,10 +50,10 @@ pub async fn issue_key(
     Ok(())
 }
 
-/// Runs a command of the operator on an account; the account after it.
+/// Runs a command of the operator on an account; returns the resulting account.
 ///
 /// # Errors
-/// When the account's rules refuse it, or the database fails.
+/// When the account's rules reject it, or the database fails.
 pub async fn execute_on_account(
     store: &Store,
     operator: &Operator,

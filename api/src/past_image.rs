@@ -1,4 +1,4 @@
-//! An image as it was: the fold of its stream up to an event.
+//! An image at an earlier time: the fold of its stream up to an event.
 
 use photolog_domain::{
     AccountId, ForwardCompatible, Image, ImageError, ImageEvent, ImageId, ImageState,
@@ -9,16 +9,17 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::http::memory::Holder;
 
-/// Events of a stream that are in memory at once. One has a quarter of a mebibyte at most.
+/// Events of a stream in memory at once. Each has at most a quarter of a mebibyte.
 pub const BATCH: u32 = 25;
 
-/// What a batch takes in memory: read, folded, with before and after, and written.
+/// The memory of a batch: read, folded, with before and after, and written.
 pub const BATCH_BYTES: u64 = 4 * BATCH as u64 * (256 << 10);
 
-/// An image of an account as it was while `reached` held.
+/// An image of an account, folded from the events before the first one that fails `reached`.
 ///
 /// # Errors
-/// `NotFound` when it is not the account's, `Unavailable` when only a newer program knows how it was.
+/// `NotFound` when the account has no such image, `Unavailable` when only a newer version of the
+/// program can read its state.
 pub async fn fold_while(
     app: &App,
     account: AccountId,
@@ -50,7 +51,7 @@ pub async fn fold_while(
 /// The first events of an image of this account.
 ///
 /// # Errors
-/// `NotFound` when there is none, or it is another's.
+/// `NotFound` when there is none, or it belongs to another account.
 pub async fn first_events(
     store: &Store,
     account: AccountId,

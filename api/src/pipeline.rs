@@ -1,9 +1,10 @@
-//! The way of a request through the server: match, take places, authenticate, check the account and
-//! the scope, handle, write failures in the dialect's own shape.
+//! The path of a request through the server: match, take places, authenticate, check the account
+//! and the scope, handle, write failures in the dialect's own format.
 //!
-//! Places are taken in this order: one of the client's address, then one of the pool of the route's
-//! [`Access`], for routes with keys after the credentials, with one of the account and one of the key.
-//! So a flood of one kind leaves the others serving.
+//! Places are taken in this order: first one of the client's address, then one of the pool of the
+//! route's [`Access`]. On routes with keys the pool's place is taken after the credentials check,
+//! together with one of the account and one of the key. So a flood of one kind of requests does not
+//! affect the others.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,7 +43,7 @@ use crate::http::{Request, RequestBody, RequestId, Response};
 use crate::route::{Access, Route};
 use crate::routes::Dialects;
 
-/// The largest body that any route takes, for the time that a body of unknown length may take.
+/// The largest body that any route accepts; it bounds the time for a body of unknown length.
 const LARGEST_BODY: u64 = 17 << 20;
 
 /// The whole API as a service for the accept loop.
@@ -63,7 +64,7 @@ pub fn service(
     ))))
 }
 
-/// Keeps from warp what it cannot take, and a panic from its connection.
+/// Keeps requests from warp that it cannot handle, and panics from their connections.
 #[derive(Clone)]
 struct Guarded<S>(S);
 
@@ -77,7 +78,7 @@ where
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
-        // warp takes the path apart, and panics where there is none: `CONNECT host:443`.
+        // warp parses the path, and panics when there is none: `CONNECT host:443`.
         if !request.uri().path().starts_with('/') {
             *request.uri_mut() = Uri::from_static("/");
         }
@@ -131,7 +132,7 @@ fn filter(
         )
 }
 
-/// Stands for the client where there is no connection.
+/// The client's address when there is no connection.
 fn unknown_client() -> IpAddr {
     Ipv4Addr::UNSPECIFIED.into()
 }
@@ -163,7 +164,7 @@ async fn answer(app: SharedApp, dialects: Dialects, path: &str, mut arrived: Arr
     let mut allowance = None;
     let handled = async {
         let (route, parameters) = found?;
-        // Nobody reads it, and it would be held for as long as the answer is made.
+        // It is never read, and would otherwise be held until the response is made.
         if route.method == Method::GET {
             arrived.body = RequestBody::none();
         }
@@ -226,7 +227,7 @@ async fn answer(app: SharedApp, dialects: Dialects, path: &str, mut arrived: Arr
     response
 }
 
-/// How long a request may take: the handler's time, and that of its body at the least rate.
+/// How long a request may take: the handler's time, and that of its body at the minimum rate.
 fn deadline(app: &SharedApp, arrived: &Arrived) -> Duration {
     let handler = app.limits.handler();
     if arrived.body.is_empty() {
@@ -247,7 +248,7 @@ fn refuse(dialect: &dyn Dialect, error: &ApiError, client: IpAddr) -> Response {
     response
 }
 
-/// What a request holds until its answer is made.
+/// The places that a request holds until its response is made.
 #[derive(Default)]
 struct Places {
     _address: Option<Slot<IpAddr>>,
@@ -257,7 +258,7 @@ struct Places {
     _key: Option<Slot<KeyId>>,
 }
 
-/// The one place where places in flight, credentials, rate, tenant and scope are checked.
+/// Checks places, credentials, rate, tenant and scope; nothing else does.
 async fn admit(
     app: &SharedApp,
     dialect: &dyn Dialect,

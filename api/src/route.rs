@@ -1,4 +1,4 @@
-//! One route: a method, a path, and who may take it.
+//! One route: a method, a path, and who may use it.
 
 use futures::future::BoxFuture;
 use http::Method;
@@ -8,34 +8,34 @@ use crate::app::SharedApp;
 use crate::error::ApiError;
 use crate::http::{Request, Response};
 
-/// What a route does with a request.
+/// Handles a request of a route.
 pub type Handler = fn(SharedApp, Request) -> BoxFuture<'static, Result<Response, ApiError>>;
 
 /// One route.
 pub struct Route {
-    /// The method; a `GET` route answers `HEAD` as well.
+    /// The method; a `GET` route also serves `HEAD`.
     pub method: Method,
     /// The path, with `{names}`.
     pub pattern: &'static str,
-    /// Who may take it.
+    /// Who may use it.
     pub access: Access,
-    /// What it does.
+    /// The function that handles its requests.
     pub handler: Handler,
 }
 
-/// Who may take a route, and so which pool of places its requests have.
+/// Who may use a route, which also determines the pool of places for its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody, who wants to see a picture.
+    /// Everyone who views a picture.
     Picture,
-    /// Everybody: log-in, documents, descriptions.
+    /// Everyone: log-in, documents, descriptions.
     Open,
-    /// The operator's probes. They are never refused: operators look in most of all when too much
-    /// is in flight, and the answers cost nothing.
+    /// The operator's probes. They are never refused: operators need them most when too much is in
+    /// flight, and the responses cost nothing.
     Probe,
     /// Our own edges, by a shared secret.
     Edge,
-    /// Callers whose key has a scope.
+    /// Callers whose key has this scope.
     Key(Scope),
 }
 
@@ -44,12 +44,12 @@ impl Access {
     pub const READ: Self = Self::Key(Scope::ImagesRead);
     /// For keys that may change images.
     pub const WRITE: Self = Self::Key(Scope::ImagesWrite);
-    /// For keys that may read who did what.
+    /// For keys that may read the history.
     pub const AUDIT: Self = Self::Key(Scope::HistoryRead);
 }
 
 impl Route {
-    /// What the caller's key must be allowed; `None` = no key is needed.
+    /// The scope that the caller's key needs; `None` = no key is needed.
     pub fn scope(&self) -> Option<Scope> {
         match self.access {
             Access::Key(scope) => Some(scope),

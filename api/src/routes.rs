@@ -1,4 +1,4 @@
-//! All dialects, and the route that a request takes. What happens to a request around its route is in
+//! All dialects, and the matching of requests to routes. The rest of a request's processing is in
 //! [`pipeline`](crate::pipeline).
 
 use http::Method;
@@ -12,18 +12,19 @@ use crate::error::{ApiError, Kind};
 use crate::http::path::{Parameters, matches, segments};
 use crate::route::Route;
 
-/// Every dialect that we speak. The first route that fits wins, so the busiest dialect stands first.
+/// Every supported dialect. The first matching route wins, so the busiest dialect comes first.
 pub static DIALECTS: &[&dyn Dialect] = &[&Moov, &Uploadcare, &OpenStack, &Photolog];
 
-/// The dialects that a server speaks, in the order in which their routes are tried.
+/// The dialects of a server, in the order in which their routes are tried.
 #[derive(Clone, Copy)]
 pub struct Dialects(pub &'static [&'static dyn Dialect]);
 
-/// The route of a request with the values of its `{names}`, or why there is none.
+/// The route of a request with the values of its `{names}`, or the error when there is none.
 pub type Found = Result<(&'static Route, Parameters), ApiError>;
 
 impl Dialects {
-    /// The route for a request; when there is none, in whose words to say so.
+    /// The route for a request, or an error when there is none, and the dialect in whose format to
+    /// report it.
     pub fn find(self, method: &Method, path: &str) -> (&'static dyn Dialect, Found) {
         let path = segments(path);
         let wanted = match method {
@@ -54,7 +55,7 @@ impl Dialects {
         }
     }
 
-    /// The methods that a path takes, as `Allow` has them; empty when there is no such path.
+    /// The methods of a path, in the format of `Allow`; empty when there is no such path.
     pub fn allowed(self, path: &[&str]) -> String {
         let mut methods = Vec::new();
         for (dialect, route) in self.fitting(path) {
@@ -86,7 +87,7 @@ impl Dialects {
         })
     }
 
-    /// In whose words to answer at a path that no route fits.
+    /// The dialect in whose format to respond at a path without a route.
     fn of_prefix(self, path: &[&str]) -> &'static dyn Dialect {
         let first = path.first().copied().unwrap_or_default();
         let own = |dialect: &&&'static dyn Dialect| dialect.prefixes().contains(&first);

@@ -1,4 +1,4 @@
-//! Puts a server together: what all handlers share, the dialects, the accept loop.
+//! Assembles a server: the shared state, the dialects, the accept loop.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,7 +25,7 @@ use crate::picture::{Pictures, cache_directory};
 use crate::pipeline;
 use crate::routes::Dialects;
 
-/// A server that has its address and everything that it needs, and does not serve yet.
+/// A server that is bound to its address and fully set up, but does not serve yet.
 pub struct Server {
     app: SharedApp,
     dialects: Dialects,
@@ -35,10 +35,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the address, and opens what all handlers share. Renditions are kept below `data_dir`.
+    /// Binds the address and opens the shared state. Renditions are cached below `data_dir`.
     ///
     /// # Errors
-    /// When a setting cannot be used: each message names it.
+    /// When a setting cannot be used; the message names it.
     pub async fn open(
         store: Store,
         blobs: Blobs,
@@ -95,20 +95,20 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where clients reach it, without a trailing slash.
+    /// Its public URL, without a trailing slash.
     pub fn public_url(&self) -> &str {
         &self.app.public_url
     }
 
-    /// Serves until `shutdown`, then finishes what is in flight.
+    /// Serves until `shutdown`, then finishes the requests in flight.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let app = self.app;
-        // What is in the set ends with it.
+        // Dropping the set aborts its tasks.
         let mut pushing = JoinSet::new();
         if !self.edges.is_empty() {
             let (store, secret) = (app.store.clone(), app.edge_secret.clone());
@@ -123,7 +123,7 @@ impl Server {
     }
 }
 
-/// Reads of much data: as many as there is memory for.
+/// The queue for large reads: as many at once as there is memory for.
 fn reads(limits: &Limits) -> Arc<FairQueue> {
     let allowed = QueueLimits {
         workers: 64,

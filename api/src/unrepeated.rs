@@ -1,5 +1,5 @@
-//! Settings that may hold a secret. clap repeats a value that it refuses, and what a program prints
-//! at a failed start ends up in logs; so these are refused without being repeated.
+//! Settings that may hold a secret. clap prints a value that it refuses, and the output of a failed
+//! start ends up in logs; so these are refused without being printed.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 
-/// Parses a value, and says what is wrong with it but not what it is.
+/// Parses a value; the error describes the problem without the value.
 #[derive(Clone, Debug)]
 pub struct Unrepeated<T>(PhantomData<fn() -> T>);
 

@@ -1,4 +1,4 @@
-//! By what right a long answer goes on: a live feed, an export.
+//! Access checks during a long response: a live feed, an export.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use crate::error::ApiError;
 use crate::http::Request;
 use crate::http::places::{Places, Slot};
 
-/// Credentials that must hold for as long as the answer goes on, and its places.
+/// Credentials that must stay valid as long as the response goes on, and its places.
 pub struct LongAccess {
-    /// Whose events it shows.
+    /// The account whose events the response contains.
     pub account: AccountId,
     headers: HeaderMap,
-    /// When the credentials end, if they do.
+    /// When the credentials expire, if they do.
     holds_until: Option<Instant>,
     checked_at: Instant,
     #[expect(dead_code, reason = "given back when the answer ends")]
@@ -24,10 +24,10 @@ pub struct LongAccess {
 }
 
 impl LongAccess {
-    /// Takes places among those of the account and the key.
+    /// Takes one place of the account and one of the key.
     ///
     /// # Errors
-    /// `RateLimited` when there is none.
+    /// `RateLimited` when either has none left.
     pub fn of(places: &Places, request: &Request) -> Result<Self, ApiError> {
         let caller = request.caller()?;
         Ok(Self {
@@ -42,10 +42,10 @@ impl LongAccess {
         })
     }
 
-    /// Checks that the key or token still holds and may read histories.
+    /// Checks that the key or token is still valid and may read histories.
     ///
     /// # Errors
-    /// `Unauthenticated`, `NotFound` or `Forbidden` when not.
+    /// `Unauthenticated`, `NotFound` or `Forbidden` otherwise.
     pub async fn check(&mut self, auth: &Authenticator) -> Result<(), ApiError> {
         let caller: Caller = auth.basic_or_bearer(&self.headers).await?;
         caller.owns(&self.account.to_string())?;
@@ -53,7 +53,7 @@ impl LongAccess {
         caller.may(Scope::HistoryRead)
     }
 
-    /// As [`LongAccess::check`], when the last check is older than this.
+    /// As [`LongAccess::check`], but only when the last check is older than `period`.
     ///
     /// # Errors
     /// As [`LongAccess::check`].
@@ -71,12 +71,12 @@ impl LongAccess {
         self.check(auth).await
     }
 
-    /// Whether the token has ended.
+    /// Whether the token has expired.
     pub fn has_ended(&self) -> bool {
         self.holds_until.is_some_and(|end| Instant::now() >= end)
     }
 
-    /// Resolves when the token ends.
+    /// Resolves when the token expires.
     pub async fn end(&self) {
         match self.holds_until {
             Some(end) => tokio::time::sleep_until(end.into()).await,

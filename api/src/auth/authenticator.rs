@@ -1,4 +1,4 @@
-//! Credentials become a [`Caller`].
+//! Checks credentials and returns the [`Caller`].
 
 use std::time::{Duration, Instant};
 
@@ -16,25 +16,25 @@ use super::secret;
 use crate::error::ApiError;
 use crate::http::header::header;
 
-/// Credentials that were checked a moment ago need not be checked again.
+/// Credentials that were checked more recently than this are not checked again.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Checks credentials against the store.
 pub struct Authenticator {
     store: Store,
-    /// Gives tokens out, checks and ends them.
+    /// Issues, checks and revokes tokens.
     pub tokens: TokenIssuer,
-    /// Notes when keys are used.
+    /// Records when keys are used.
     pub key_uses: KeyUses,
     /// Counts the requests of each key.
     pub rates: RateLimiter,
 }
 
 impl Authenticator {
-    /// Over this store; a key may send `rate_limit` requests a second.
+    /// An authenticator over this store; a key may send `rate_limit` requests per second.
     ///
     /// # Errors
-    /// When the secret that signs tokens cannot be read or made.
+    /// When the secret that signs tokens cannot be read or created.
     pub async fn open(store: Store, rate_limit: u32) -> Result<Self, ApiError> {
         Ok(Self {
             tokens: TokenIssuer::open(store.clone()).await?,
@@ -69,8 +69,8 @@ impl Authenticator {
     /// Checks a key's secret.
     ///
     /// # Errors
-    /// `Unauthenticated` when the key is unknown, revoked, expired, without verifiers, or the secret is
-    /// wrong; `Forbidden` when its account is not open.
+    /// `Unauthenticated` when the key is unknown, revoked, expired, without verifiers, or the
+    /// secret is wrong; `Forbidden` when its account is not open.
     pub async fn by_secret(&self, key_id: &str, given: &str) -> Result<Caller, ApiError> {
         let known = match key_id.parse::<KeyId>() {
             Ok(key_id) => self.store.key(&key_id).await?,
@@ -84,10 +84,10 @@ impl Authenticator {
         Caller::of_key(key)
     }
 
-    /// Checks once more that a caller's key or log-in still holds, when its body took a while.
+    /// Checks again that a caller's key or log-in is still valid, in case its body took a while.
     ///
     /// # Errors
-    /// `Unauthenticated` or `Forbidden` when it does not.
+    /// `Unauthenticated` or `Forbidden` when it is not.
     pub async fn check_again(&self, caller: &Caller) -> Result<(), ApiError> {
         if caller.checked_at.elapsed() < FRESH {
             return Ok(());
@@ -108,8 +108,8 @@ impl Authenticator {
         check_account(&status, has_newer_events)
     }
 
-    /// Checks the secret of a key that logs in, and counts the request against the key's rate: a log-in
-    /// costs a write, and its route is open to all.
+    /// Checks the secret of a key that logs in, and counts the request against the key's rate,
+    /// because a log-in costs a write and its route is public.
     ///
     /// # Errors
     /// `Unauthenticated` as [`Self::by_secret`], `RateLimited` over the rate.
@@ -120,11 +120,11 @@ impl Authenticator {
         Ok(caller)
     }
 
-    /// Checks an access token, and that it and its key still work.
+    /// Checks that an access token and its key are valid.
     ///
     /// # Errors
-    /// `Unauthenticated` when it is forged, expired or revoked, or its key was revoked; `Forbidden` when its
-    /// account is not open.
+    /// `Unauthenticated` when it is forged, expired or revoked, or its key was revoked; `Forbidden`
+    /// when its account is not open.
     pub async fn by_token(&self, text: &str) -> Result<Caller, ApiError> {
         let checked = self.tokens.check(text).await?;
         checked.map_or_else(

@@ -12,22 +12,22 @@ use crate::error::ApiError;
 /// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The tenant.
+    /// The caller's account, which is the tenant.
     pub account: AccountId,
     /// The key: the actor of every event.
     pub key_id: KeyId,
-    /// What it may do.
+    /// The scopes of the key or token.
     pub scopes: BTreeSet<Scope>,
-    /// When its token ends; `None` for a key's own secret.
+    /// When its token expires; `None` for a key's own secret.
     pub holds_until: Option<Instant>,
-    /// The log-in that its token comes from; `None` for a key's own secret.
+    /// The log-in that issued its token; `None` for a key's own secret.
     pub family: Option<Uuid>,
     /// When the credentials were checked.
     pub checked_at: Instant,
 }
 
 impl Caller {
-    /// The owner of a key that has proved it.
+    /// The owner of a key whose secret was verified.
     ///
     /// # Errors
     /// As [`check_account`].
@@ -43,7 +43,7 @@ impl Caller {
         })
     }
 
-    /// Checks a scope.
+    /// Checks that the caller has a scope.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -57,8 +57,8 @@ impl Caller {
         }
     }
 
-    /// Checks that the account in a path is the caller's own. Another's is "not found", so
-    /// that nobody learns which accounts exist.
+    /// Checks that the account in a path is the caller's own. Any other is "not found", so that the
+    /// response does not reveal which accounts exist.
     ///
     /// # Errors
     /// `NotFound`.
@@ -70,8 +70,8 @@ impl Caller {
     }
 }
 
-/// Refuses the keys of an account that is suspended, closed or has events that only a newer program
-/// knows, once they have proved to be its own.
+/// Refuses keys of an account that is suspended, closed or has events that only a newer version of
+/// the program can read. Called only after the key was verified.
 ///
 /// # Errors
 /// `Forbidden`, with the operator's reason, or `Unavailable`.

@@ -1,4 +1,4 @@
-//! The secret that origin and edges share.
+//! The secret shared by origin and edges.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use super::secret;
 use crate::error::ApiError;
 use crate::http::header::header;
 
-/// The secret that origin and edge share, kept as its hash. Empty means none: no edge.
+/// The secret shared by origin and edges, stored as its hash. Empty means that there are no edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeSecret(Option<ContentHash>);
 
@@ -21,10 +21,11 @@ impl EdgeSecret {
         self.0.is_none()
     }
 
-    /// Lets an edge in. Where no secret is set, nobody learns that its paths exist.
+    /// Authenticates an edge. When no secret is set, the response hides that the edge's paths
+    /// exist.
     ///
     /// # Errors
-    /// 404 without a secret here, 401 without the right one there.
+    /// 404 when no secret is set, 401 when the edge did not send the right one.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(kept) = &self.0 else {
             return Err(ApiError::not_found("there is nothing at this path"));
@@ -39,8 +40,8 @@ impl EdgeSecret {
         }
     }
 
-    /// What the origin shows to edges: the secret's hash, so that the secret itself need not be
-    /// kept, and what is overheard here opens nothing there.
+    /// The token that the origin sends to edges: the secret's hash, so that the secret itself need
+    /// not be stored, and an intercepted token does not grant access to the origin.
     pub(crate) fn push_token(&self) -> String {
         self.0.map(|kept| kept.to_string()).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
-//! Failed log-ins: each in a metric by its reason, and some in the log.
+//! Failed authentication: all failures are counted in a metric by reason, and some are logged.
 //!
-//! An attacker who guesses makes thousands of them in a second; the log has a few lines a second and
-//! the number of those that it left out.
+//! An attacker who guesses secrets causes thousands of failures per second; the log gets a few
+//! lines per second and the number of lines left out.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use photolog_telemetry::metric;
 
-/// Lines in a second.
+/// Maximum lines per period.
 const MOST_LINES: u32 = 10;
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -19,7 +19,7 @@ static LINES: Mutex<Lines> = Mutex::new(Lines {
     left_out: 0,
 });
 
-/// The lines of the present second.
+/// The lines of the current period.
 struct Lines {
     since: Option<Instant>,
     written: u32,
@@ -27,7 +27,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// Whether there is room for one more line; if so, how many were left out before it.
+    /// The number of lines left out before this one; `None` when this one must be left out as well.
     fn take(&mut self, now: Instant) -> Option<u64> {
         if self
             .since
@@ -45,7 +45,7 @@ impl Lines {
     }
 }
 
-/// Notes that a client's credentials were refused.
+/// Records that a client's credentials were refused.
 pub fn note(reason: &'static str, client: IpAddr) {
     metrics::counter!(metric::UNAUTHENTICATED, "reason" => reason).increment(1);
     let admitted = LINES

@@ -1,8 +1,8 @@
-//! Gives tokens out, checks and ends them: signatures here, families in the database.
+//! Issues, checks and revokes tokens: signatures here, families in the database.
 //!
-//! Every node holds the secret in memory. The database says its version with each answer about a
-//! family, so a rotation counts on all nodes from its commit on: tokens of an older version are
-//! refused, and a node that meets a newer one reads the secret anew.
+//! Every node holds the secret in memory. Each query of a family also returns the secret's version,
+//! so a rotation takes effect on all nodes with its commit: tokens of an older version are refused,
+//! and a node that sees a newer version reloads the secret.
 
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock};
@@ -17,7 +17,7 @@ use super::secret::random;
 use super::token::{ACCESS_MILLIS, Token, TokenKind, TokenSigner, Unverified};
 use crate::error::ApiError;
 
-/// Gives tokens out and checks them.
+/// Issues and checks tokens.
 pub struct TokenIssuer {
     store: Store,
     signer: RwLock<TokenSigner>,
@@ -32,19 +32,19 @@ pub struct Checked {
     token: Token,
 }
 
-/// A token to give out.
+/// A token for a client.
 #[derive(Clone, Debug)]
 pub struct Issued {
     /// The token as text.
     pub text: String,
-    /// When it was given out, in milliseconds since 1970.
+    /// When it was issued, in milliseconds since 1970.
     pub issued_at: i64,
-    /// When it ends, in milliseconds since 1970.
+    /// When it expires, in milliseconds since 1970.
     pub expires_at: i64,
 }
 
 impl TokenIssuer {
-    /// With the installation's secret, which is made at the first start.
+    /// Opens the issuer with the installation's secret, which is created at the first start.
     ///
     /// # Errors
     /// When the database fails.
@@ -53,11 +53,11 @@ impl TokenIssuer {
         Ok(Self { store, signer })
     }
 
-    /// Begins a family for a caller who showed its secret. `scope` is what it was granted, in the
-    /// words of its dialect.
+    /// Begins a family for a caller that presented its secret. `scope` is the granted scope, in the
+    /// format of its dialect.
     ///
     /// # Errors
-    /// `Unauthenticated` when the key was revoked meanwhile.
+    /// `Unauthenticated` when the key was revoked in the meantime.
     pub async fn begin(
         &self,
         caller: &Caller,
@@ -74,7 +74,8 @@ impl TokenIssuer {
         begun.ok_or_else(ApiError::unauthenticated)
     }
 
-    /// Spends a refresh token of this key: its family, when it goes on.
+    /// Spends a refresh token of this key; returns its family, or `None` when the token is not
+    /// valid.
     ///
     /// # Errors
     /// When the database fails.
@@ -106,7 +107,7 @@ impl TokenIssuer {
         }
     }
 
-    /// An access token of a family.
+    /// Issues an access token of a family.
     ///
     /// # Errors
     /// When the database fails.
@@ -120,7 +121,7 @@ impl TokenIssuer {
         self.issue(family, expires_at, kind).await
     }
 
-    /// The refresh token of a family that counts.
+    /// Issues the current refresh token of a family.
     ///
     /// # Errors
     /// When the database fails.
@@ -130,8 +131,8 @@ impl TokenIssuer {
         self.issue(family, family.expires_at, kind).await
     }
 
-    /// Another access token in the place of one that was checked. It belongs to the same family and
-    /// ends when the first one does.
+    /// Issues another access token in place of a checked one. It belongs to the same family and
+    /// expires at the same time.
     ///
     /// # Errors
     /// When the database fails.
@@ -176,8 +177,8 @@ impl TokenIssuer {
         }))
     }
 
-    /// Ends the family of a token of this key, access or refresh, expired or not. A text that is no
-    /// token, or another key's, changes nothing.
+    /// Ends the family of a token of this key, access or refresh, expired or not. A text that is
+    /// not a token, or belongs to another key, has no effect.
     ///
     /// # Errors
     /// When the database fails.
@@ -215,7 +216,8 @@ impl TokenIssuer {
         };
         let mut signer = self.signer();
         if unverified.secret_version() > signer.secret_version() {
-            // Anybody can write a version. Only a family that exists makes us read the secret anew.
+            // Any client can forge a version, so the secret is reloaded only for a family that
+            // exists.
             let family = self.store.token_family(unverified.family()).await?;
             let Some(family) = family else {
                 return Ok(None);
@@ -229,7 +231,7 @@ impl TokenIssuer {
         *self.signer.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The signer in memory, read anew when its secret is older than this version.
+    /// The signer in memory, reloaded when its secret is older than this version.
     async fn signer_since(&self, version: i64) -> Result<TokenSigner, ApiError> {
         let known = self.signer();
         if known.secret_version() >= version {

@@ -1,4 +1,5 @@
-//! When keys were last used, for the operator's list: noted beside requests and never in their way.
+//! When keys were last used, for the operator's list: recorded in the background, so that requests
+//! never wait for it.
 
 use std::time::Duration;
 
@@ -9,23 +10,25 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::caller::Caller;
 
-/// How often at most this process notes the use of a key: what the database does not take oftener.
+/// How often at most this process records the use of a key; the database ignores more frequent
+/// uses.
 const PERIOD: Duration = Duration::from_millis(photolog_store::KEY_USE_MILLIS.unsigned_abs());
 
-/// Most keys whose uses are remembered.
+/// Maximum number of keys whose recent uses are cached.
 const MOST_KEYS: u64 = 10_000;
 
-/// Most uses on their way to the database; what comes on top is noted at a later request.
+/// Maximum number of uses queued for the database; a use beyond that is recorded with a later
+/// request.
 const WAITING: usize = 256;
 
-/// Notes the uses of keys.
+/// Records the uses of keys.
 pub struct KeyUses {
     noted: Cache<KeyId, ()>,
     uses: Sender<(AccountId, KeyId)>,
 }
 
 impl KeyUses {
-    /// Begins to write uses into this database, one after the other.
+    /// Starts the task that writes uses to this database, one after the other.
     pub fn start(store: Store) -> Self {
         let (uses, mut waiting) = channel::<(AccountId, KeyId)>(WAITING);
         tokio::spawn(async move {
@@ -44,7 +47,7 @@ impl KeyUses {
         }
     }
 
-    /// Notes that a caller's key was used. Waits for nothing.
+    /// Records that a caller's key was used. Does not wait.
     pub fn note(&self, caller: &Caller) {
         if self.noted.contains_key(&caller.key_id) {
             return;

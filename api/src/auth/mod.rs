@@ -1,13 +1,13 @@
-//! Authentication: credentials become a [`Caller`], and a caller meets its limits.
+//! Authentication: resolves credentials to a [`Caller`], and applies the caller's limits.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! | --- | --- |
 //! | [`authenticator`] | checks a key's secret or a token |
 //! | [`caller`] | the caller of a request, and what it may do |
-//! | [`access`] | by what right a long answer goes on |
-//! | [`issuer`], [`token`] | gives tokens out, checks and ends them; what they look like |
-//! | [`secret`], [`edge_secret`] | secrets of keys, and the one that edges know |
-//! | [`rate`], [`key_uses`] | how often a key may ask; when it last did |
+//! | [`access`] | access checks during a long response |
+//! | [`issuer`], [`token`] | issues, checks and revokes tokens; their format |
+//! | [`secret`], [`edge_secret`] | secrets of keys, and the secret that edges share |
+//! | [`rate`], [`key_uses`] | the request rate of a key; when it was last used |
 //! | [`failures`] | refused credentials, in the log and in metrics |
 
 pub mod access;

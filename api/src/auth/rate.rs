@@ -1,8 +1,8 @@
-//! How many requests a key may make in a second.
+//! Limits the requests of a key per second.
 //!
-//! The generic cell rate algorithm: each request moves its key's "paid until" moment on by one
-//! interval, and is let through while that moment is at most a second ahead. So a key may use a
-//! second's worth at once, and one moment is all there is to remember of it.
+//! This is the generic cell rate algorithm: each request moves its key's "paid until" time forward
+//! by one interval, and is admitted while that time is at most a second ahead. So a key may use a
+//! second's worth of requests at once, and its only state is one point in time.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,28 +12,28 @@ use photolog_domain::KeyId;
 
 use crate::error::{ApiError, Kind};
 
-/// What may be used up at once.
+/// The largest burst, as a time.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The limiter of one process.
+/// The rate limiter of one process.
 pub struct RateLimiter {
     per_second: u32,
     paid_until: Mutex<HashMap<KeyId, Instant>>,
 }
 
-/// What a key still may, for the `RateLimit` headers.
+/// The remaining allowance of a key, for the `RateLimit` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Requests in a second.
+    /// Requests per second.
     pub per_second: u32,
-    /// How many are left now.
+    /// Requests left now.
     pub remaining: u32,
-    /// After how long one more is there, when none is left; else after how long all are.
+    /// When none is left, the time until the next one; otherwise the time until all are available.
     pub reset: Duration,
 }
 
 impl RateLimiter {
-    /// So many requests a second for each key; 0 = without end.
+    /// This number of requests per second for each key; 0 = no limit.
     pub fn new(per_second: u32) -> Self {
         Self {
             per_second,
@@ -41,10 +41,10 @@ impl RateLimiter {
         }
     }
 
-    /// Counts a request; `None` when there is no limit, `Err` when it is one too many.
+    /// Counts a request; `None` when there is no limit.
     ///
     /// # Errors
-    /// What the key may, when it is over it.
+    /// The key's allowance, when the request exceeds it.
     pub fn count(&self, key: &KeyId, now: Instant) -> Result<Option<Allowance>, Allowance> {
         if self.per_second == 0 {
             return Ok(None);
@@ -86,7 +86,7 @@ impl Allowance {
     }
 }
 
-/// What a key is told that is over its rate.
+/// The error for a key that exceeds its rate.
 impl From<Allowance> for ApiError {
     fn from(over: Allowance) -> Self {
         let retry_after = over.reset_seconds();

@@ -1,4 +1,4 @@
-//! Secrets of access keys: made once, shown once, kept as hashes.
+//! Secrets of access keys: generated once, shown once, stored as hashes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,22 +7,23 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-/// A new key with its secret, which nobody will see again.
+/// A new key with its secret, which is never shown again.
 pub struct NewKey {
     /// The public half.
     pub key_id: KeyId,
-    /// The secret: `pls_` and 256 random bits. 68 characters on purpose: see [`KeyVerifiers::signing_sha1`].
+    /// The secret: `pls_` and 256 random bits. 68 characters on purpose: see
+    /// [`KeyVerifiers::signing_sha1`].
     pub secret: String,
-    /// By what its requests are checked.
+    /// The verifiers that check its requests.
     pub verifiers: KeyVerifiers,
-    /// What its event says of it.
+    /// The key as recorded in its event.
     pub key: Key,
 }
 
-/// Makes a key.
+/// Generates a key.
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// When the system provides no randomness.
 pub fn new_key(scopes: impl IntoIterator<Item = Scope>) -> Result<NewKey, RandomnessError> {
     let secret = format!("pls_{}", hex::encode(random::<32>()?));
     let key_id = format!("plk_{}", URL_SAFE_NO_PAD.encode(random::<12>()?));
@@ -38,10 +39,10 @@ pub fn new_key(scopes: impl IntoIterator<Item = Scope>) -> Result<NewKey, Random
     })
 }
 
-/// Makes the name of an image in its public link: 126 random bits.
+/// Generates the name of an image in its public link: 126 random bits.
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// When the system provides no randomness.
 pub fn new_public_id() -> Result<PublicId, RandomnessError> {
     let mut text = URL_SAFE_NO_PAD.encode(random::<16>()?);
     text.truncate(PublicId::LENGTH);
@@ -51,30 +52,30 @@ pub fn new_public_id() -> Result<PublicId, RandomnessError> {
 /// Random bytes from the operating system.
 ///
 /// # Errors
-/// When it has none to give.
+/// When it provides none.
 pub fn random<const N: usize>() -> Result<[u8; N], RandomnessError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Whether a secret is the one that was hashed; takes the same time whether it is or not.
+/// Whether a secret matches the stored hash, compared in constant time.
 pub fn matches(given: &str, kept: &ContentHash) -> bool {
     hash(given).as_bytes().ct_eq(kept.as_bytes()).into()
 }
 
-/// How a secret is kept.
+/// The hash of a secret, as it is stored.
 pub(crate) fn hash(secret: &str) -> ContentHash {
     ContentHash::new(Sha256::digest(secret).into())
 }
 
-/// The system has no randomness to give.
+/// The system provides no randomness.
 #[derive(Debug, thiserror::Error)]
 pub enum RandomnessError {
-    /// What the system said.
+    /// The system's error.
     #[error("the system gives no randomness")]
     System(#[from] getrandom::Error),
-    /// Random text that is no identifier.
+    /// Random text that is not a valid identifier.
     #[error(transparent)]
     Identifier(#[from] InvalidValue),
 }

@@ -1,7 +1,8 @@
-//! What an access or refresh token says, and its signature: HMAC-SHA256 by the installation's secret.
+//! The content of access and refresh tokens, and their signature: HMAC-SHA256 with the
+//! installation's secret.
 //!
-//! A signature proves that we gave a token out. Whether it still counts is known to its family alone,
-//! in the database: see `issuer`.
+//! A signature proves that the server issued a token. Whether the token is still valid depends on
+//! its family in the database: see `issuer`.
 
 use std::collections::BTreeSet;
 
@@ -18,50 +19,51 @@ const PREFIX: &str = "plt_";
 
 const MINUTE: i64 = 60 * 1_000;
 
-/// How long an access token lives, in milliseconds.
+/// The lifetime of an access token, in milliseconds.
 pub const ACCESS_MILLIS: i64 = 15 * MINUTE;
 
-/// How long a family of tokens lives, in milliseconds, however often it is refreshed.
+/// The lifetime of a family of tokens, in milliseconds, however often it is refreshed.
 pub const FAMILY_MILLIS: i64 = 24 * 60 * MINUTE;
 
-/// How far the database's clock may go back, in milliseconds, when another server takes over.
+/// How far the database's clock may jump back, in milliseconds, when another database server takes
+/// over.
 const CLOCK_STEP_MILLIS: i64 = MINUTE;
 
-/// What a token says. Times are milliseconds since 1970, by the database's clock.
+/// The content of a token. Times are milliseconds since 1970, by the database's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// The family it belongs to, and by that the key.
+    /// The family it belongs to, which belongs to a key.
     pub family: Uuid,
     /// The version of the secret that signed it.
     pub secret_version: i64,
-    /// When it was given out.
+    /// When it was issued.
     pub issued_at: i64,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: i64,
-    /// What it is good for.
+    /// What it can be used for.
     #[serde(flatten)]
     pub kind: TokenKind,
 }
 
-/// What a token is good for.
+/// What a token can be used for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum TokenKind {
-    /// Requests.
+    /// For requests.
     Access {
-        /// At most what the key may do.
+        /// A subset of the key's scopes.
         scopes: BTreeSet<Scope>,
     },
-    /// The next pair of tokens.
+    /// For the next pair of tokens.
     Refresh {
-        /// Which of its family's refresh tokens it is.
+        /// Its number among its family's refresh tokens.
         number: i64,
     },
 }
 
 impl Token {
-    /// Whether it holds at this moment. One that would live longer than such tokens do, or from
-    /// later on, was not given out by us, whatever its signature.
+    /// Whether it is valid at this time. A token with a longer lifetime than its kind has, or
+    /// issued in the future, was not issued by this server, whatever its signature.
     pub fn holds_at(&self, now: i64) -> bool {
         let longest = match self.kind {
             TokenKind::Access { .. } => ACCESS_MILLIS,
@@ -73,7 +75,7 @@ impl Token {
     }
 }
 
-/// A token as it came, its signature not checked yet.
+/// A token as received, with its signature not verified yet.
 pub struct Unverified<'a> {
     said: &'a str,
     signature: Vec<u8>,
@@ -81,7 +83,7 @@ pub struct Unverified<'a> {
 }
 
 impl<'a> Unverified<'a> {
-    /// Takes a text apart; `None` when it has not the form of a token.
+    /// Parses a text; `None` when it does not have the format of a token.
     pub fn read(text: &'a str) -> Option<Self> {
         let (said, signature) = text.strip_prefix(PREFIX)?.split_once('.')?;
         Some(Self {
@@ -91,17 +93,17 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    /// The family to which it says it belongs.
+    /// The family that it claims to belong to.
     pub fn family(&self) -> Uuid {
         self.token.family
     }
 
-    /// The secret by which it says it was signed.
+    /// The version of the secret that it claims to be signed with.
     pub fn secret_version(&self) -> i64 {
         self.token.secret_version
     }
 
-    /// The token, when this signer signed it.
+    /// The token, if this signer signed it.
     pub fn verify(self, signer: &TokenSigner) -> Option<Token> {
         let mac = signer.mac(self.said);
         let signed = mac.verify_slice(&self.signature).is_ok();
@@ -114,7 +116,7 @@ impl<'a> Unverified<'a> {
 pub struct TokenSigner(TokenSecret);
 
 impl TokenSigner {
-    /// With the installation's secret.
+    /// A signer with the installation's secret.
     pub fn new(secret: TokenSecret) -> Self {
         Self(secret)
     }

@@ -1,9 +1,9 @@
-//! Answers in flight: their memory counts until the last byte is written, and a client that does not
-//! read is noticed. What costs much memory is counted before it is made ([`Room`]).
+//! Responses in flight: their memory is counted until the last byte is written, and clients that do
+//! not read are detected. The memory of a large response is reserved before it is made ([`Room`]).
 //!
-//! hyper asks a body for its next piece when there is room for it, so a body that is not asked for a
-//! while belongs to a client that does not read. Over HTTP/2 nothing else shows that: the client may
-//! take every frame of the connection and still give a stream no window.
+//! hyper polls a body for its next piece when it can write it, so a body that is not polled for a
+//! while belongs to a client that does not read. Over HTTP/2 there is no other sign: the client may
+//! read every frame of the connection and still never open a stream's window.
 
 use crate::error::ApiError;
 use crate::http::connections::{Connection, Ended, InFlight};
@@ -22,25 +22,25 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// Handed to hyper at once: small enough that each piece shows progress.
+/// Bytes passed to hyper at once, few enough that each piece shows progress.
 pub const PIECE_BYTES: usize = 64 * 1024;
 
-/// What an answer costs beside its bytes.
+/// The overhead of a response in addition to its bytes.
 const OVERHEAD_BYTES: u64 = 512;
 
-/// How long an answer may wait for memory while it holds nothing, and while others wait for what it
-/// holds.
+/// How long a response may wait for memory while it holds nothing that others wait for.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// The same for a response that holds something that others wait for.
 const WAIT_IN_TURN: Duration = Duration::from_millis(250);
 
-/// How long a client may keep an answer waiting before another one may take its memory.
+/// How long a client may leave a response unread before another response may take its memory.
 const UNREAD: Duration = Duration::from_secs(1);
 
-/// An answer up to this size is small: an eighth of the memory is for small ones alone.
+/// Responses up to this size are small: an eighth of the memory is reserved for them.
 const SMALL_BYTES: u64 = 64 << 10;
 
-/// The memory of all answers in flight.
+/// The memory of all responses in flight.
 #[derive(Debug)]
 pub struct Answers {
     most_bytes: u64,
@@ -93,7 +93,7 @@ impl Ledger {
 }
 
 impl Answers {
-    /// With so many bytes for all of them.
+    /// A budget of this number of bytes for all responses.
     pub fn new(most_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
             most_bytes,
@@ -102,9 +102,10 @@ impl Answers {
         })
     }
 
-    /// Takes memory for an answer. When there is none, the connections whose clients have left their
-    /// answers unread for longest are ended; and when all are read, though slowly, the oldest answer of
-    /// the client that holds most. `None` when there is none for some time all the same.
+    /// Takes memory for a response. When there is none, it ends connections whose clients leave
+    /// their responses unread, oldest responses first; if that does not suffice, it ends the
+    /// connection of the oldest large response of the client that holds most. `None` when there is
+    /// still none after the wait.
     async fn reserve(
         self: &Arc<Self>,
         bytes: u64,
@@ -130,7 +131,7 @@ impl Answers {
                 has_ended_one = true;
                 self.end_oldest_of_largest();
             }
-            // Time alone may turn an answer into an unread one, so the wait has steps.
+            // A response may become unread merely by time, so the wait has steps.
             let _ = tokio::time::timeout(UNREAD / 4, freed).await;
         }
     }
@@ -147,7 +148,8 @@ impl Answers {
         } else {
             self.most_bytes / 8 * 7
         };
-        // One answer may be larger than a client's quarter, or the whole budget: then it has it alone.
+        // A response may be larger than a client's quarter, or than the whole budget, if it is the
+        // only one.
         let own = ledger.of(holder);
         let fits = (ledger.bytes == 0 || ledger.bytes + bytes <= most)
             && (own == 0 || own + bytes <= self.most_bytes / 4);
@@ -221,17 +223,17 @@ fn gauge() -> metrics::Gauge {
     metrics::gauge!(metric::MEMORY_RESERVED_BYTES, "use" => "answers")
 }
 
-/// Where the answers to one connection's requests are counted.
+/// The reader of the responses on one connection, against which they are counted.
 #[derive(Clone, Debug)]
 pub struct Reader {
     answers: Arc<Answers>,
-    /// The connection that reads them.
+    /// The connection on which they are sent.
     pub connection: Arc<Connection>,
     holder: Holder,
 }
 
 impl Reader {
-    /// The reader at a connection's other end.
+    /// The reader at the other end of a connection.
     pub fn new(answers: Arc<Answers>, connection: Arc<Connection>) -> Self {
         let holder = Holder::client(connection.peer);
         Self {
@@ -247,18 +249,18 @@ impl Reader {
         Self { holder, ..self }
     }
 
-    /// Room for an answer that is still to be made, as an extension of that answer.
+    /// Room for a response that is still to be made; it becomes an extension of that response.
     ///
     /// # Errors
-    /// `Unavailable` when too many answers wait to be read.
+    /// `Unavailable` when too many responses wait to be read.
     pub async fn room(&self, bytes: u64) -> Result<Room, ApiError> {
         self.room_within(bytes, LONGEST_WAIT).await
     }
 
-    /// As [`Reader::room`], for one who holds a turn that others wait for.
+    /// As [`Reader::room`], for a caller that holds a turn that others wait for.
     ///
     /// # Errors
-    /// As [`Reader::room`], and sooner.
+    /// As [`Reader::room`], but sooner.
     pub async fn room_in_turn(&self, bytes: u64) -> Result<Room, ApiError> {
         self.room_within(bytes, WAIT_IN_TURN).await
     }
@@ -273,7 +275,7 @@ impl Reader {
             .ok_or_else(|| ApiError::busy("too many answers wait to be read"))
     }
 
-    /// As [`Reader::room`], but without a wait.
+    /// As [`Reader::room`], but without waiting.
     pub fn try_room(&self, bytes: u64) -> Option<Room> {
         let bytes = bytes + OVERHEAD_BYTES;
         let reserved = self
@@ -282,8 +284,8 @@ impl Reader {
         reserved.map(|reserved| Room(Arc::new(reserved)))
     }
 
-    /// Counts an answer's bytes until they are written. A stream, whose length nobody knows, has little
-    /// in flight at once.
+    /// Counts a response's bytes until they are written. A stream, whose length is unknown, counts
+    /// as zero bytes, because little of it is in flight at once.
     ///
     /// # Errors
     /// As [`Reader::room`].
@@ -300,7 +302,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Room for a refusal, which must go out although there is none: it has next to no bytes.
+    /// Room for a refusal, which must be sent even if there is none: it has next to no bytes.
     pub fn room_anyway(&self) -> Room {
         let ledger = self.answers.lock();
         let reserved = self
@@ -310,13 +312,13 @@ impl Reader {
     }
 }
 
-/// Memory of one answer, given back when it is written or dropped.
+/// Memory of one response, given back when the response is written or dropped.
 #[derive(Clone, Debug)]
 pub struct Room(Arc<Reserved>);
 
 impl Room {
-    /// Pieces of a stream, which keep this room until they are written: from here on we wait for the
-    /// client to take them.
+    /// Makes pieces of a stream keep this room until they are written. The wait for the client to
+    /// read them starts here.
     pub fn keep(self, pieces: Vec<Bytes>) -> Vec<Bytes> {
         self.0
             .progress
@@ -340,7 +342,7 @@ struct Reserved {
 }
 
 impl Reserved {
-    /// The answer has come out with so many bytes.
+    /// Corrects the size, once the response is made.
     fn resize(&self, bytes: u64) {
         let bytes = bytes + OVERHEAD_BYTES;
         let mut ledger = self.answers.lock();
@@ -372,10 +374,10 @@ impl Drop for Reserved {
     }
 }
 
-/// An answer's body, in pieces that hold its memory for as long as hyper holds them.
+/// A response's body, in pieces that hold its memory for as long as hyper holds them.
 pub struct AnswerBody<B> {
     inner: B,
-    /// Counted, and not handed on yet.
+    /// Bytes that are counted but not yet passed to hyper.
     rest: Bytes,
     reserved: Arc<Reserved>,
     pace: Pace,
@@ -383,8 +385,8 @@ pub struct AnswerBody<B> {
 }
 
 impl<B> AnswerBody<B> {
-    /// Counts a body against its memory. From here on we wait for the client: hyper asks for nothing
-    /// at all while an HTTP/2 stream has no window.
+    /// Counts a body against its memory. The wait for the client starts here, because hyper does
+    /// not poll the body at all while an HTTP/2 stream has no window.
     pub fn new(inner: B, room: Room, pace: Pace, in_flight: InFlight) -> Self {
         let reserved = room.0;
         reserved.progress.is_handed(0);
@@ -566,7 +568,7 @@ mod tests {
         assert!(progress.is_overdue(later(11), PACE));
     }
 
-    /// So many small answers of one client, all of them being read.
+    /// This number of responses of one client, all of which are being read.
     fn reads(reader: &Reader, count: usize, bytes: u64) -> Vec<Room> {
         (0..count).map_while(|_| reader.try_room(bytes)).collect()
     }

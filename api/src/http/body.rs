@@ -1,5 +1,5 @@
-//! A request's body: bounded in bytes, time and memory while it is read, and drained politely when a
-//! handler answers before reading it.
+//! A request's body: bounded in bytes, time and memory while it is read, and drained when a handler
+//! responds before reading all of it.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -13,22 +13,23 @@ use crate::limits::Pace;
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
 
-/// An unread body is read on, so that a client that is still writing sees the early answer instead
-/// of a broken pipe; at most so much of it, for at most so long, and while it keeps up its pace.
+/// The rest of an unread body is drained, so that a client that is still writing sees the early
+/// response instead of a broken pipe: at most this number of bytes, for at most this time, and
+/// while the client keeps up its pace.
 const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// The bytes of a request, still on their way in.
+/// A request's body, still being received.
 pub struct RequestBody {
     unread: Option<Unread>,
     memory: Option<Share>,
 }
 
-/// A body that has not come to its end.
+/// A body that has not been read to its end.
 struct Unread {
     chunks: Chunks,
     pace: Pace,
-    /// Bytes received, and the time that we waited for them.
+    /// Bytes received, and the time spent waiting for them.
     received: u64,
     waited: Duration,
 }
@@ -51,7 +52,7 @@ impl Unread {
         let left = self.pace.allows(self.received).saturating_sub(self.waited);
         let began = Instant::now();
         let next = tokio::time::timeout(left.min(self.pace.pause), self.chunks.next()).await;
-        // The time between two calls is ours, not the client's.
+        // Time between two calls is not the client's fault, so it does not count.
         self.waited += began.elapsed();
         match next {
             Ok(Some(Ok(bytes))) => {
@@ -66,7 +67,7 @@ impl Unread {
         }
     }
 
-    /// Reads on for a client that may not have seen the answer yet.
+    /// Continues to read from a client that may not have seen the response yet.
     async fn drain(mut self) {
         let most = self.received.saturating_add(DRAIN_BYTES);
         while self.received < most
@@ -90,7 +91,7 @@ impl RequestBody {
         }
     }
 
-    /// No body, to leave in the place of one that was taken.
+    /// No body, as a replacement for one that was taken.
     pub fn none() -> Self {
         Self {
             unread: None,
@@ -98,7 +99,7 @@ impl RequestBody {
         }
     }
 
-    /// From here on [`RequestBody::collect`] takes its memory from this share.
+    /// Makes [`RequestBody::collect`] take its memory from this share.
     pub fn charge(&mut self, share: Share) {
         self.memory = Some(share);
     }
@@ -108,7 +109,7 @@ impl RequestBody {
         self.unread.as_ref().is_none_or(Unread::is_empty)
     }
 
-    /// Puts back a body that was read already, for a second reader.
+    /// Puts back a body that was already read, for a second reader.
     pub fn restore(&mut self, bytes: Bytes) {
         let whole = futures::stream::once(async { Ok(bytes) });
         let pace = Pace {
@@ -136,7 +137,7 @@ impl RequestBody {
     /// The whole body.
     ///
     /// # Errors
-    /// When it is larger than `limit` bytes, too slow, breaks off, or there is no memory for it.
+    /// When it is larger than `limit` bytes, too slow or truncated, or there is no memory for it.
     pub async fn collect(&mut self, limit: usize) -> Result<Bytes, ApiError> {
         let mut memory = self.memory.take();
         let mut whole = BytesMut::new();
@@ -172,7 +173,7 @@ impl RequestBody {
     }
 }
 
-/// A whole body, which holds its memory for as long as anybody holds its bytes.
+/// A whole body, which holds its memory for as long as its bytes are referenced.
 struct Charged {
     bytes: Bytes,
     #[expect(dead_code, reason = "given back when it is dropped")]
@@ -209,7 +210,7 @@ mod tests {
             tokio::time::sleep(pause).await;
             Some((Ok::<_, warp::Error>(Bytes::from_static(b"x")), ()))
         });
-        // `Sync` is asked for by hyper's own bodies alone.
+        // Makes the stream `Sync`, which `RequestBody::new` requires.
         let bytes = sync_wrapper::SyncStream::new(Box::pin(bytes));
         let pace = Pace {
             pause: Duration::from_millis(100),

@@ -6,11 +6,11 @@ use http::HeaderMap;
 use ipnet::IpNet;
 
 /// The address of the client: the peer of the connection or, when that is a trusted proxy, the
-/// rightmost address in `Forwarded` (RFC 7239) or `X-Forwarded-For` that is not one.
+/// rightmost address in `Forwarded` (RFC 7239) or `X-Forwarded-For` that is not a trusted proxy.
 ///
-/// What stands left of it was written by the client, so it says nothing. The proxy itself counts as
-/// the client when it sends something that is no address, and when the two headers disagree: then
-/// the client has written one of them.
+/// Everything left of it was written by the client, so it is ignored. The proxy itself counts as
+/// the client when it sends something that is not an address, and when the two headers disagree,
+/// because then the client wrote one of them.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     if !is_in(trusted, peer) {
         return peer;
@@ -30,8 +30,8 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     }
 }
 
-/// What an address is counted as: an IPv6 client has a whole /64 network of addresses to choose from
-/// (RFC 6177, section 2).
+/// The address under which a client is counted: its /64 network for IPv6, because a client can use
+/// any address of it (RFC 6177, section 2).
 pub fn counted_as(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -57,7 +57,7 @@ fn rightmost_untrusted(peer: IpAddr, hops: Vec<&str>, trusted: &[IpNet]) -> IpAd
     client
 }
 
-/// The elements of a list header, over all its lines, from left to right.
+/// The elements of a list header across all its lines, from left to right.
 fn hops<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     headers
         .get_all(name)
@@ -76,7 +76,7 @@ fn for_parameter(element: &str) -> &str {
     parameter.unwrap_or("unknown")
 }
 
-/// An address with or without a port, quotes and brackets.
+/// Parses an address with or without a port, quotes and brackets.
 fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
     let bare = text.trim_start_matches('[').trim_end_matches(']');

@@ -1,5 +1,5 @@
-//! A client's TCP stream that notes on its connection what comes in and what is taken, and that yields
-//! to other connections.
+//! A client's TCP stream that records reads and writes on its connection, and yields to other
+//! connections.
 
 use std::io;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use tokio::task::coop;
 
 use crate::http::connections::Connection;
 
-/// Bytes that cost one unit of tokio's cooperative budget; a task has 128 units in each poll. tokio
-/// itself charges one unit for a read or write of any size, so a fast client would keep its thread
-/// busy.
+/// Bytes that cost one unit of tokio's cooperative budget, of which a task has 128 per poll. tokio
+/// itself charges one unit for a read or write of any size, so a fast client would monopolize its
+/// thread.
 const BYTES_A_UNIT: usize = 512;
 
 /// A stream and the connection that it belongs to.
@@ -24,7 +24,7 @@ pub struct ClientStream {
 }
 
 impl ClientStream {
-    /// Observes a stream.
+    /// Wraps a stream of this connection.
     pub fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
         Self { stream, connection }
     }
@@ -41,7 +41,7 @@ impl ClientStream {
     }
 }
 
-/// Charges the task's budget with bytes that were moved. When it is used up, the next read or write is
+/// Charges the task's budget for transferred bytes. When it is used up, the next read or write is
 /// pending.
 fn charge(bytes: usize, context: &mut Context<'_>) {
     for _ in 0..bytes / BYTES_A_UNIT {
@@ -53,8 +53,9 @@ fn charge(bytes: usize, context: &mut Context<'_>) {
 }
 
 impl Drop for ClientStream {
-    /// However the connection ends, also by a panic, its place is free. A client that does not read
-    /// would keep its unread answers in the kernel for minutes.
+    /// Frees the connection's place however the connection ends, even by a panic. A connection that
+    /// the server ended is reset, because otherwise the kernel would keep its unread responses for
+    /// minutes.
     fn drop(&mut self) {
         self.connection.leave();
         if self.connection.is_ended()

@@ -1,4 +1,4 @@
-//! Work that would keep an async thread busy for milliseconds: it belongs on the blocking pool.
+//! The blocking pool, for work that would block an async thread for milliseconds.
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -17,8 +17,8 @@ pub async fn compute<T: Send + 'static>(
         .map_err(ApiError::internal)
 }
 
-/// Bytes whose memory is freed on the blocking pool when the last reference is dropped, because
-/// returning megabytes to the system takes milliseconds.
+/// Bytes that are freed on the blocking pool when the last reference is dropped, because returning
+/// megabytes to the system takes milliseconds.
 pub fn freed_elsewhere(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Large(bytes))
 }
@@ -33,7 +33,7 @@ impl AsRef<[u8]> for Large {
 
 impl Drop for Large {
     fn drop(&mut self) {
-        /// Up to this size, freeing takes some hundred microseconds, so it happens inline.
+        /// Up to this size, freeing takes a few hundred microseconds, so it happens inline.
         const SMALL_BYTES: usize = 512 << 10;
         if self.0.capacity() > SMALL_BYTES
             && let Ok(runtime) = Handle::try_current()

@@ -4,18 +4,19 @@ use http::HeaderMap;
 
 use crate::error::ApiError;
 
-/// What a write demands of the image it changes.
+/// The precondition of a write on the image that it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IfMatch {
-    /// Nothing.
+    /// No precondition.
     Any,
-    /// That its stream is at one of these sequences.
+    /// The image's stream must be at one of these sequences.
     Sequence(Vec<u64>),
 }
 
 impl IfMatch {
-    /// Reads the header. `*` demands only existence, which every write demands anyway.
-    /// A weak tag never matches (strong comparison), nor does one we did not make.
+    /// Reads the header. `*` requires only existence, which every write requires anyway.
+    /// A weak tag never matches (strong comparison), and neither does one that this server never
+    /// made.
     pub fn of(headers: &HeaderMap) -> Self {
         let lines: Vec<_> = headers
             .get_all("if-match")
@@ -43,7 +44,7 @@ impl IfMatch {
     /// Checks a stream's sequence.
     ///
     /// # Errors
-    /// 412 when the image has moved on.
+    /// 412 when the image has changed.
     pub fn check(&self, sequence: u64) -> Result<(), ApiError> {
         match self {
             Self::Sequence(wanted) if !wanted.contains(&sequence) => {

@@ -1,8 +1,8 @@
-//! Who is connected: caps on connections, and the deadlines of each one.
+//! Open connections: caps on their number, and the deadlines of each one.
 //!
-//! hyper has no timer for a connection's first byte, an idle HTTP/2 connection or an answer that
-//! nobody reads. So each connection keeps a few moments here, and one task looks at all of them
-//! several times a second and ends those that are overdue.
+//! hyper has no timer for a connection's first byte, an idle HTTP/2 connection or an unread
+//! response. So each connection records a few times here, and one task checks all of them several
+//! times a second and ends the overdue ones.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -18,34 +18,34 @@ use crate::http::client_address::counted_as;
 use crate::http::progress::Progress;
 use crate::limits::{Limits, Pace};
 
-/// How often deadlines are looked at: they are kept to that accuracy.
+/// How often deadlines are checked, which is also their accuracy.
 const ROUND: Duration = Duration::from_millis(250);
 
-/// A connection that is younger has had no time to send a head.
+/// A younger connection has not had the time to send a request's head.
 const TIME_FOR_HEAD: Duration = Duration::from_secs(1);
 
-/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+/// The preface of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Why the server ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// No first byte, or half an HTTP/2 preface.
+    /// No first byte, or an incomplete HTTP/2 preface.
     FirstByte,
     /// A request's head took too long.
     Head,
     /// No request for too long.
     Idle,
-    /// The client does not read its answers, or too slowly.
+    /// The client does not read its responses, or reads too slowly.
     AnswerUnread,
-    /// Its answer was the oldest when there was no memory for another.
+    /// There was no memory for another response, and this one was chosen to give its memory up.
     AnswerMemory,
-    /// It had no request when there was no place for another connection.
+    /// There was no place for another connection, and this one had no request.
     Displaced,
 }
 
 impl Ended {
-    /// As the metric says it.
+    /// Its label in the metric.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FirstByte => "first_byte",
@@ -80,14 +80,14 @@ struct Deadlines {
 #[derive(Debug, Default)]
 struct Open {
     all: BTreeMap<u64, Arc<Connection>>,
-    /// Those that have not sent a whole head yet, oldest first.
+    /// Those that have not sent a complete head yet, oldest first.
     headless: BTreeSet<u64>,
     /// By address or network: see [`counted_as`].
     of_address: HashMap<IpAddr, BTreeSet<u64>>,
 }
 
 impl Connections {
-    /// With nobody connected.
+    /// Without any open connection.
     pub fn new(limits: &Limits, most: usize) -> Arc<Self> {
         Arc::new(Self {
             deadlines: Deadlines {
@@ -104,8 +104,8 @@ impl Connections {
         })
     }
 
-    /// Takes a new connection in; `None` when it must be closed at once, because every place is
-    /// taken by a connection with a request, or its address has as many as it may.
+    /// Admits a new connection; `None` when it must be closed at once, because every place is taken
+    /// by a connection with a request, or its address has reached its cap.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Connection>> {
         let is_proxy = self.trusted_proxies.iter().any(|net| net.contains(&peer));
         let mut open = self.lock();
@@ -129,7 +129,7 @@ impl Connections {
         Some(connection)
     }
 
-    /// Ends connections that are overdue, for as long as there is a server.
+    /// Ends overdue connections, for as long as the server runs.
     pub async fn keep_deadlines(self: Arc<Self>) {
         let mut rounds = tokio::time::interval(ROUND);
         loop {
@@ -166,10 +166,10 @@ impl Open {
         self.all.get(id).cloned()
     }
 
-    /// The oldest connection without a head, else the one that was idle for longest.
+    /// The oldest connection without a head, or the one that has been idle for longest.
     ///
-    /// One that is new has had no time to send a head, so it does not go for the sake of idle ones;
-    /// unless most are without a head, for then it is they who take the places.
+    /// A new connection has not had the time to send a head, so idle ones are ended before it;
+    /// except when most connections are without a head, because then these take up the places.
     fn longest_without_request(&self) -> Option<Arc<Connection>> {
         let headless = self.headless.first().and_then(|id| self.all.get(id));
         let are_most = self.headless.len() > self.all.len() / 2;
@@ -216,18 +216,18 @@ pub struct Connection {
     ended: Notify,
 }
 
-/// What happened on a connection, as far as deadlines are concerned.
+/// The activity on a connection that matters for deadlines.
 #[derive(Debug)]
 struct Activity {
     accepted: Instant,
-    /// The first bytes, until it is known whether they are HTTP/2's preface.
+    /// The first bytes, until it is clear whether they are HTTP/2's preface.
     beginning: Vec<u8>,
     protocol: Protocol,
     heads: u64,
     in_flight: usize,
-    /// Since when there is no request.
+    /// Since when there has been no request.
     idle_since: Instant,
-    /// When the first byte of the next head came.
+    /// When the first byte of the next head arrived.
     head_since: Option<Instant>,
     writing: Stall,
     answers: Vec<Arc<Progress>>,
@@ -241,11 +241,11 @@ enum Protocol {
     Http2,
 }
 
-/// How long the peer has kept us waiting while we write.
+/// How long writes have been blocked by the peer.
 #[derive(Debug, Default)]
 struct Stall {
     since: Option<Instant>,
-    /// Time waited that what was written meanwhile does not excuse.
+    /// Time waited beyond what the bytes written since may take at the minimum rate.
     debt: Duration,
 }
 
@@ -277,7 +277,7 @@ impl Connection {
         self.ended.notified().await;
     }
 
-    /// Ends it: what it holds is given back as soon as its task notices.
+    /// Ends it: its resources are given back as soon as its task notices.
     pub fn end(&self, reason: Ended) {
         let first = !std::mem::replace(&mut self.activity().ended, true);
         if first {
@@ -299,7 +299,7 @@ impl Connection {
         }
     }
 
-    /// Notes bytes that came in.
+    /// Records received bytes.
     pub fn has_read(&self, bytes: &[u8]) {
         let mut activity = self.activity();
         if activity.protocol == Protocol::Unknown {
@@ -317,7 +317,7 @@ impl Connection {
         }
     }
 
-    /// Notes that the peer takes no bytes at present.
+    /// Records that the peer does not accept bytes at the moment.
     pub fn write_stalls(&self) {
         self.activity()
             .writing
@@ -325,7 +325,8 @@ impl Connection {
             .get_or_insert_with(Instant::now);
     }
 
-    /// Notes bytes that the peer took; they excuse the wait of their share of the least rate.
+    /// Records bytes that the peer accepted; they offset the wait that the minimum rate allows for
+    /// them.
     pub fn has_written(&self, bytes: usize) {
         let mut activity = self.activity();
         if let Some(since) = activity.writing.since.take() {
@@ -347,7 +348,8 @@ impl Connection {
         }
     }
 
-    /// A request's head is whole. The request is in flight until the guard is dropped.
+    /// Records that a request's head is complete. The request is in flight until the guard is
+    /// dropped.
     pub fn begin_request(self: &Arc<Self>) -> InFlight {
         let mut activity = self.activity();
         activity.heads += 1;
@@ -361,12 +363,12 @@ impl Connection {
         InFlight(self.clone())
     }
 
-    /// Watches an answer until the peer has it.
+    /// Watches a response until the peer has it.
     pub fn watch(&self, answer: Arc<Progress>) {
         self.activity().answers.push(answer);
     }
 
-    /// Stops watching an answer.
+    /// Stops watching a response.
     pub fn forget(&self, answer: &Arc<Progress>) {
         let mut activity = self.activity();
         activity.answers.retain(|other| !Arc::ptr_eq(other, answer));
@@ -401,7 +403,7 @@ impl Connection {
             {
                 Some(Ended::Head)
             }
-            // Frames come in also without a request; so bytes say nothing about a head here.
+            // Frames arrive without a request as well, so bytes are no sign of a head here.
             Protocol::Http2 if activity.heads == 0 && since(activity.accepted) > deadlines.head => {
                 Some(Ended::Head)
             }

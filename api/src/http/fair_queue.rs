@@ -1,10 +1,12 @@
-//! Work that costs processors or memory: so much at once, and clients get equal shares of it.
+//! A queue for work that needs processors or memory: it limits the total, and gives clients equal
+//! shares.
 //!
-//! In a plain queue one client's thousand jobs hold up everybody's next one, and one large job many
-//! small ones. Here jobs are served by their finish tags (self-clocked fair queueing, S. J. Golestani,
-//! INFOCOM 1994): a client's job is tagged with what the client has had so far and the job's own
-//! bytes. So a small job of a client with few requests goes before the large jobs of busy clients.
-//! Because a job may run for seconds, the workers and the memory of one client are capped as well.
+//! In a plain queue, one client's thousand jobs delay the next job of all others, and one large job
+//! delays many small ones. Here jobs are served by their finish tags (self-clocked fair queueing,
+//! S. J. Golestani, INFOCOM 1994): a job's tag is the bytes that its client has had so far plus the
+//! job's own. So a small job of a client with few requests goes before the large jobs of busy
+//! clients. Because a job may run for seconds, the workers and the memory of one client are capped
+//! as well.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,12 +31,12 @@ struct State {
     /// The tag of the job that began last.
     clock: u64,
     next: u64,
-    /// Those who wait, the next one to be served first.
+    /// Waiting jobs, in the order of service.
     waiting: BTreeMap<Tag, Waiting>,
     holders: HashMap<Holder, Account>,
 }
 
-/// In bytes that its holder has had; the earlier one first when two are equal.
+/// The bytes that its holder has had; of two equal ones, the earlier job goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Tag {
     finish: u64,
@@ -47,7 +49,7 @@ struct Waiting {
     ready: oneshot::Sender<Turn>,
 }
 
-/// What a holder has had, what it has now, and how many of its jobs wait.
+/// What a holder has had, what it uses now, and how many of its jobs wait.
 #[derive(Default)]
 struct Account {
     finish: u64,
@@ -56,24 +58,24 @@ struct Account {
     bytes: u64,
 }
 
-/// What a queue allows.
+/// The limits of a queue.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueLimits {
-    /// Jobs at once.
+    /// Maximum concurrent jobs.
     pub workers: usize,
-    /// Jobs of one holder at once.
+    /// Maximum concurrent jobs of one holder.
     pub workers_of_one: usize,
-    /// Memory of all jobs at once, in bytes. One holder's jobs may have three quarters of it together; a
-    /// single job may have all of it.
+    /// Memory of all concurrent jobs, in bytes. One holder's jobs may use three quarters of it
+    /// together; a single job may use all of it.
     pub bytes: u64,
-    /// Jobs of one holder that may wait.
+    /// Maximum waiting jobs of one holder.
     pub waiting: usize,
     /// How long a job may wait.
     pub longest_wait: Duration,
 }
 
 impl FairQueue {
-    /// An empty queue. It has its name in the metrics.
+    /// An empty queue; `name` is its label in metrics.
     pub fn new(name: &'static str, mut limits: QueueLimits) -> Arc<Self> {
         limits.bytes = limits.bytes.max(1);
         Arc::new(Self {
@@ -90,10 +92,10 @@ impl FairQueue {
         })
     }
 
-    /// Runs a job that needs so many bytes when its holder's turn comes.
+    /// Runs a job that needs this number of bytes, when its turn comes.
     ///
     /// # Errors
-    /// `Unavailable` when too many jobs of the holder wait already, or it waits for too long.
+    /// `Unavailable` when too many jobs of the holder wait already, or this one waits for too long.
     pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         holder: Holder,
@@ -105,12 +107,12 @@ impl FairQueue {
         Ok(done)
     }
 
-    /// Waits for a turn, for work that is more than one job.
+    /// Waits for a turn, for work that consists of several jobs.
     ///
     /// # Errors
     /// As [`FairQueue::run`].
     pub async fn turn(self: &Arc<Self>, holder: Holder, bytes: u64) -> Result<Turn, ApiError> {
-        // One job may need more than the whole budget: then it has it alone.
+        // A job that needs more than the whole budget may run when it has the budget alone.
         let bytes = bytes.clamp(1, self.limits.bytes);
         let (ready, tag) = {
             let mut state = self.lock();
@@ -159,7 +161,7 @@ impl FairQueue {
         let account = state.holders.entry(holder).or_default();
         account.workers += 1;
         account.bytes += bytes;
-        // Those who have nothing, and have had no more than everybody, need not be remembered.
+        // Idle holders that have had no more than the others need not be remembered.
         let clock = state.clock;
         state
             .holders
@@ -178,10 +180,11 @@ impl FairQueue {
         }
     }
 
-    /// Gives turns to those who wait, for as long as the next one's needs are met. A job whose holder is
-    /// at its cap is passed over.
+    /// Gives turns to waiting jobs, for as long as the next one's needs are met. Skips jobs whose
+    /// holders are at their caps.
     fn dispatch(self: &Arc<Self>) {
-        // A turn that nobody takes any more dispatches when it is dropped: not under our lock.
+        // A turn whose receiver is gone dispatches again when dropped, which must not happen under
+        // the lock.
         let mut untaken = Vec::new();
         let mut state = self.lock();
         while let Some((tag, bytes)) = state.next(&self.limits)
@@ -197,7 +200,7 @@ impl FairQueue {
         drop(untaken);
     }
 
-    /// Takes a job out of the line.
+    /// Removes a job from the queue.
     fn leave(&self, state: &mut State, tag: Tag) -> Option<Waiting> {
         let left = state.waiting.remove(&tag)?;
         if let Some(account) = state.holders.get_mut(&left.holder) {
@@ -217,7 +220,7 @@ impl State {
         self.workers > 0 && self.bytes >= bytes
     }
 
-    /// The first job that waits and whose holder may have one more.
+    /// The first waiting job whose holder may have one more.
     fn next(&self, limits: &QueueLimits) -> Option<(Tag, u64)> {
         let mut waiting = self.waiting.iter();
         let (tag, next) =
@@ -232,7 +235,7 @@ impl State {
         })
     }
 
-    /// Charges a holder with a job.
+    /// Charges a holder for a job.
     fn tag(&mut self, holder: Holder, bytes: u64) -> Tag {
         let account = self.holders.entry(holder).or_default();
         account.finish = account.finish.max(self.clock).saturating_add(bytes);
@@ -251,7 +254,7 @@ impl Account {
     }
 }
 
-/// Leaves the line when its job waits no more, served or not.
+/// Leaves the queue when dropped, if its job still waits then.
 struct PlaceInLine<'a> {
     queue: &'a Arc<FairQueue>,
     tag: Tag,
@@ -263,17 +266,17 @@ impl Drop for PlaceInLine<'_> {
         let Some(left) = self.queue.leave(&mut state, self.tag) else {
             return;
         };
-        // What it did not get is not charged.
+        // A job that was not served is not charged.
         if let Some(account) = state.holders.get_mut(&left.holder) {
             account.finish -= left.bytes;
         }
         drop(state);
-        // It may have kept smaller ones waiting.
+        // It may have blocked smaller ones.
         self.queue.dispatch();
     }
 }
 
-/// A place at work, with its memory.
+/// The right to run a job: a worker and memory.
 pub struct Turn {
     worker: Worker,
     room: Room,
@@ -292,8 +295,8 @@ pub struct Room {
 }
 
 impl Turn {
-    /// Runs a job on the blocking pool. The turn lasts as long as the job, also when nobody waits for
-    /// it any more; its memory is the caller's for as long as the result is.
+    /// Runs a job on the blocking pool. The worker is held until the job ends, even if the caller
+    /// is gone by then; the memory is returned to the caller together with the result.
     ///
     /// # Errors
     /// `Internal` when the job panics.
@@ -366,7 +369,7 @@ mod tests {
         FairQueue::new("test", limits)
     }
 
-    /// Waits until so many wait.
+    /// Waits until this number of jobs wait.
     async fn until_waiting(queue: &FairQueue, wanted: usize) {
         while queue.lock().waiting.len() != wanted {
             tokio::task::yield_now().await;
@@ -391,7 +394,7 @@ mod tests {
         .await;
     }
 
-    /// Lets jobs of holders and sizes wait, then runs one after the other.
+    /// Queues jobs of the given holders and sizes, then runs them one after the other.
     async fn assert_order(arriving: &[(u8, u64)], served: &[u8]) {
         let queue = queue(1, 100, 10);
         let first = queue.turn(holder(9), 1).await.unwrap();

@@ -1,4 +1,4 @@
-//! Memory for request bodies: one budget, and for each holder at most its fair share.
+//! Memory for request bodies: one budget, with a cap for each holder.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use photolog_telemetry::metric;
 
 use crate::http::client_address::counted_as;
 
-/// Who holds memory.
+/// The holder of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// A tenant.
@@ -40,7 +40,7 @@ struct Held {
 }
 
 impl Memory {
-    /// So many bytes, of which one holder may have a quarter.
+    /// A budget of this number of bytes, of which one holder may have a quarter.
     pub fn new(most: u64) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -49,7 +49,7 @@ impl Memory {
         })
     }
 
-    /// An empty share of a holder.
+    /// An empty share for a holder.
     pub fn share(self: &Arc<Self>, holder: Holder) -> Share {
         Share {
             memory: self.clone(),
@@ -63,7 +63,7 @@ impl Memory {
     }
 }
 
-/// What one body holds; given back when it is dropped.
+/// The memory of one body, given back on drop.
 #[derive(Debug)]
 pub struct Share {
     memory: Arc<Memory>,
@@ -72,7 +72,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// Takes more; whether there was enough.
+    /// Takes more memory; returns whether there was enough.
     #[must_use]
     pub fn grow(&mut self, bytes: u64) -> bool {
         let mut held = self.memory.lock();

@@ -1,17 +1,17 @@
-//! HTTP itself: connections, requests, bodies, routing, answers. Knows no dialect's rules.
+//! HTTP itself: connections, requests, bodies, routing, responses. Independent of all dialects.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! | --- | --- |
 //! | [`server`] | the accept loop |
-//! | [`connections`], [`client_stream`] | who is connected, and the deadlines of each connection |
-//! | [`answers`], [`progress`] | answers in flight: memory and least rate |
+//! | [`connections`], [`client_stream`] | open connections, and their deadlines |
+//! | [`answers`], [`progress`] | responses in flight: memory and minimum rate |
 //! | [`places`] | places for requests in flight |
-//! | [`memory`], [`fair_queue`] | memory of request bodies; work of which clients get equal shares |
+//! | [`memory`], [`fair_queue`] | memory for request bodies; a queue with equal shares for clients |
 //! | [`client_address`] | the client behind trusted proxies |
-//! | [`body`], [`request`], [`header`], [`response`] | what handlers see and make |
+//! | [`body`], [`request`], [`header`], [`response`] | what handlers read and return |
 //! | [`path`], [`conditional`], [`multipart`] | parsers of paths, queries, `If-Match` and forms |
 //! | [`compute`] | work that does not belong on an async thread |
-//! | [`observation`], [`poll_watch`] | what is measured of each request, and of each poll |
+//! | [`observation`], [`poll_watch`] | measurements of each request, and of each poll |
 
 pub mod answers;
 pub mod body;

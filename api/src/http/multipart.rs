@@ -1,8 +1,8 @@
 //! `multipart/form-data` (RFC 7578), read piece by piece.
 //!
-//! Own code, because a form is where a client without credentials for anything else may send
-//! megabytes: a head has a limit, each byte is looked at once, and nothing is buffered beyond the
-//! piece that is read. The parser at hand reads all that the connection has to give at each step.
+//! This is our own parser, because forms are where clients without other credentials may send
+//! megabytes: it limits the head, looks at each byte once, and buffers nothing beyond the current
+//! piece. The existing parser reads everything that the connection has available at each step.
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
@@ -10,18 +10,18 @@ use memchr::memmem::{self, Finder};
 
 use crate::error::ApiError;
 
-/// The largest head of a part, with its boundary.
+/// Maximum size of a part's head, with its boundary.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
-/// The longest boundary (RFC 2046, section 5.1.1).
+/// Maximum length of a boundary (RFC 2046, section 5.1.1).
 const MAX_BOUNDARY: usize = 70;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// A form that is being read.
 pub struct Multipart<S> {
     stream: S,
-    /// What a part ends with: a line break, two hyphens, the boundary.
+    /// The end of a part: a line break, two hyphens, the boundary.
     delimiter: Finder<'static>,
-    /// Read and not handed on.
+    /// Bytes read but not returned yet.
     buffer: BytesMut,
     place: Place,
 }
@@ -30,9 +30,9 @@ pub struct Multipart<S> {
 enum Place {
     /// Before the first delimiter or inside a part.
     Data,
-    /// Behind a delimiter.
+    /// After a delimiter.
     Delimiter,
-    /// Behind the last delimiter.
+    /// After the last delimiter.
     End,
 }
 
@@ -41,7 +41,7 @@ enum Place {
 pub struct PartHead {
     /// The field's name.
     pub name: Option<String>,
-    /// The file's name, as the client knows it.
+    /// The file's name on the client.
     pub file_name: Option<String>,
 }
 
@@ -57,16 +57,16 @@ impl<S: Stream<Item = Result<Bytes, ApiError>> + Unpin> Multipart<S> {
         Ok(Self {
             stream,
             delimiter: Finder::new(&delimiter).into_owned(),
-            // So that the first delimiter, which has no line before it, looks like the others.
+            // A line break, because the first delimiter has none before it, unlike the others.
             buffer: BytesMut::from(&b"\r\n"[..]),
             place: Place::Data,
         })
     }
 
-    /// The head of the next part, whatever is left of the present one; `None` at the form's end.
+    /// The head of the next part, skipping the rest of the current one; `None` at the form's end.
     ///
     /// # Errors
-    /// `Malformed` when it is no form or a head is too large; what the stream says.
+    /// `Malformed` when it is not a form or a head is too large, or the stream's error.
     pub async fn next_part(&mut self) -> Result<Option<PartHead>, ApiError> {
         while self.data().await?.is_some() {}
         if self.place == Place::End {
@@ -100,10 +100,10 @@ impl<S: Stream<Item = Result<Bytes, ApiError>> + Unpin> Multipart<S> {
             .ok_or_else(|| ApiError::malformed("a part of the form has no readable head"))
     }
 
-    /// The next piece of the present part; `None` at its end.
+    /// The next piece of the current part; `None` at its end.
     ///
     /// # Errors
-    /// `Malformed` when the form breaks off; what the stream says.
+    /// `Malformed` when the form is truncated, or the stream's error.
     pub async fn data(&mut self) -> Result<Option<Bytes>, ApiError> {
         if self.place != Place::Data {
             return Ok(None);
@@ -140,7 +140,7 @@ fn head_too_large() -> ApiError {
 }
 
 impl PartHead {
-    /// Reads the lines of a head, which begins behind a boundary.
+    /// Parses the lines of a head, which begins right after a boundary.
     fn parse(head: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(head).ok()?;
         let (padding, lines) = text.split_once("\r\n").unwrap_or((text, ""));
@@ -164,7 +164,7 @@ impl PartHead {
     }
 }
 
-/// The value of a parameter; `None` when it is given twice.
+/// The value of a parameter; the outer `None` when it is given twice.
 fn only(parameters: &[(String, String)], wanted: &str) -> Option<Option<String>> {
     let mut values = parameters.iter().filter(|(name, _)| name == wanted);
     let value = values.next().map(|(_, value)| value.clone());
@@ -182,8 +182,8 @@ fn boundary(content_type: &str) -> Option<String> {
 
 /// A header's value and its parameters, whose names are in lower case (RFC 9110, section 5.6.6).
 ///
-/// In quotes a backslash stands for the character behind it, but before any other than a quote or
-/// a backslash it is itself: browsers send Windows paths so.
+/// In quotes, a backslash escapes a quote or another backslash; before any other character it is
+/// literal, because browsers send Windows paths unescaped.
 fn parameters(header: &str) -> Option<(&str, Vec<(String, String)>)> {
     let (value, mut rest) = header.split_once(';').unwrap_or((header, ""));
     let mut parameters = Vec::new();

@@ -1,4 +1,4 @@
-//! What is told about each request: its span, one metric, one line.
+//! The telemetry of each request: its span, one metric, one log line.
 
 use std::time::Instant;
 
@@ -9,9 +9,9 @@ use tracing::Span;
 
 use crate::http::{RequestId, Response};
 
-/// A request as it is observed, from its first byte to its answer.
+/// The observation of a request, from its start to its response.
 pub struct Observation {
-    /// Everything that is done for the request is done inside this span.
+    /// All work on the request runs inside this span.
     pub span: Span,
     began: Instant,
     method: Method,
@@ -20,7 +20,8 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Begins with the request. `route` is the pattern, not the path: there are few of them.
+    /// Begins with the request. `route` is the pattern, not the path, because there are few
+    /// patterns.
     pub fn begin(
         method: &Method,
         headers: &HeaderMap,
@@ -37,7 +38,7 @@ impl Observation {
         }
     }
 
-    /// Ends with the answer.
+    /// Ends with the response.
     pub fn end(self, response: &Response) {
         let status = response.status();
         let elapsed = self.began.elapsed();

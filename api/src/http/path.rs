@@ -12,7 +12,7 @@ pub fn segments(raw_path: &str) -> Vec<&str> {
     path.split('/').collect()
 }
 
-/// Whether the segments fit a pattern such as `/accounts/{account}/images`.
+/// Whether the segments match a pattern such as `/accounts/{account}/images`.
 pub fn matches(pattern: &str, path: &[&str]) -> bool {
     let mut wanted = pattern[1..].split('/');
     let fits = path.iter().all(|segment| {
@@ -35,8 +35,8 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Reads the values out of a path that matches the pattern; `tenant` is what an optional
-    /// prefix named.
+    /// Reads the values from a path that matches the pattern; `tenant` is the value of an optional
+    /// prefix.
     ///
     /// # Errors
     /// When a value is not UTF-8 after decoding.
@@ -59,7 +59,7 @@ impl Parameters {
         })
     }
 
-    /// The tenant that the path named, where naming one is optional.
+    /// The tenant in the path, on paths where it is optional.
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }
@@ -78,7 +78,7 @@ impl Parameters {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Each look-up goes through all of them.
+    /// Each look-up scans all parameters, so their number is limited.
     const MOST: usize = 100;
 
     /// Reads a raw query string.
@@ -125,7 +125,7 @@ impl Query {
     /// The first value of a name as a number from 0 to the largest `int64`, or `default`.
     ///
     /// # Errors
-    /// When it is there and is no such number.
+    /// When the name is present and its value is not such a number.
     pub fn number(&self, name: &'static str, default: u64) -> Result<u64, ApiError> {
         match self.get(name) {
             None => Ok(default),

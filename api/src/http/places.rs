@@ -1,9 +1,9 @@
 //! Places for requests in flight: a pool for each kind of route, and caps for each client.
 //!
-//! A request that outlives its client's timeout is wasted work, so excess requests are rejected, not
-//! queued. Without credentials nobody knows whose request deserves to be rejected; but an honest
-//! client has few, and they are over in milliseconds, so there the oldest of the client that has most
-//! gives way.
+//! A request that outlives its client's timeout is wasted work, so excess requests are rejected,
+//! not queued. Without credentials there is no fair choice of whose request to reject; but an
+//! honest client has few requests, and they take milliseconds. So on those routes the oldest
+//! request of the client with the most requests is displaced.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -20,14 +20,15 @@ use crate::error::{ApiError, Kind};
 use crate::http::client_address::counted_as;
 use crate::limits::Limits;
 
-/// How long a request may wait to be authenticated: that takes a query, so places are free soon.
+/// How long a request may wait to be authenticated: that takes one query, so places become free
+/// soon.
 const AUTHENTICATION_WAIT: Duration = Duration::from_secs(5);
 
-/// Log-ins, refreshes and revocations of one account at once: they are over in milliseconds, and take
-/// turns with everybody's writes.
+/// Maximum concurrent log-ins, refreshes and revocations of one account: they take milliseconds,
+/// and compete with all other writes.
 const LOG_INS_PER_ACCOUNT: usize = 16;
 
-/// All places.
+/// All pools and caps.
 #[derive(Debug)]
 pub struct Places {
     /// Public pictures.
@@ -38,11 +39,11 @@ pub struct Places {
     pub authentication: Pool,
     /// Routes with credentials.
     pub keyed: Pool,
-    /// Of one client's address.
+    /// Requests of one client's address.
     pub addresses: Cap<IpAddr>,
-    /// Of one account.
+    /// Requests of one account.
     pub accounts: Cap<AccountId>,
-    /// Of one key.
+    /// Requests of one key.
     pub keys: Cap<KeyId>,
     /// Log-ins, refreshes and revocations of one account: each is a write.
     pub log_ins: Cap<AccountId>,
@@ -70,7 +71,7 @@ impl Places {
     }
 }
 
-/// So many requests at once.
+/// A limit on concurrent requests.
 #[derive(Debug)]
 pub struct Pool {
     name: &'static str,
@@ -78,7 +79,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// So many at once; 0 = no limit.
+    /// With this maximum; 0 = no limit.
     fn new(name: &'static str, most: usize) -> Self {
         let most = match most {
             0 => Semaphore::MAX_PERMITS,
@@ -90,7 +91,7 @@ impl Pool {
         }
     }
 
-    /// Takes a place, to be held until the answer is made.
+    /// Takes a place, to be held until the response is made.
     ///
     /// # Errors
     /// `Unavailable` when there is none.
@@ -101,10 +102,10 @@ impl Pool {
             .map_err(|_| self.full())
     }
 
-    /// As [`Pool::enter`], but waits for a place that will be free soon.
+    /// As [`Pool::enter`], but waits for a place that will soon be free.
     ///
     /// # Errors
-    /// `Unavailable` when there is none for some seconds.
+    /// `Unavailable` when none becomes free within a few seconds.
     pub async fn enter_soon(&self) -> Result<Place, ApiError> {
         let permit = self.places.clone().acquire_owned();
         match tokio::time::timeout(AUTHENTICATION_WAIT, permit).await {
@@ -128,7 +129,8 @@ impl Pool {
     }
 }
 
-/// So many requests at once, of which the oldest of the client that has most gives way to a new one.
+/// A limit on concurrent requests: when it is reached, a new request displaces the oldest one of
+/// the client with the most requests.
 #[derive(Debug)]
 pub struct RotatingPool {
     name: &'static str,
@@ -163,7 +165,8 @@ impl Held {
         Some(removed)
     }
 
-    /// The oldest place of the client that has most; of several, that of the oldest of all.
+    /// The oldest place of the client with the most places; if several have the most, the oldest of
+    /// theirs.
     fn next_to_go(&self) -> Option<(IpAddr, u64)> {
         self.of
             .iter()
@@ -177,7 +180,7 @@ impl Held {
 }
 
 impl RotatingPool {
-    /// So many at once; 0 = no limit.
+    /// With this maximum; 0 = no limit.
     fn new(name: &'static str, most: usize) -> Self {
         Self {
             name,
@@ -186,7 +189,7 @@ impl RotatingPool {
         }
     }
 
-    /// Takes a place for a client, that of another request when there is no other.
+    /// Takes a place for a client, displacing another request when none is free.
     pub fn enter(&self, client: IpAddr) -> RotatingPlace {
         let client = counted_as(client);
         let displaced = Arc::new(Notify::new());
@@ -212,7 +215,7 @@ impl RotatingPool {
     }
 }
 
-/// One place of a pool, for as long as no newer request needs it.
+/// One place of a pool, until a newer request displaces it.
 pub struct RotatingPlace {
     client: IpAddr,
     id: u64,
@@ -222,10 +225,10 @@ pub struct RotatingPlace {
 }
 
 impl RotatingPlace {
-    /// Does the work that the place is for.
+    /// Runs work in this place.
     ///
     /// # Errors
-    /// `Unavailable` when the place was needed before the work was done.
+    /// `Unavailable` when a newer request displaces it before the work is done.
     pub async fn hold<T>(
         self,
         work: impl Future<Output = Result<T, ApiError>>,
@@ -263,7 +266,7 @@ impl Drop for Place {
     }
 }
 
-/// At most so many for each key.
+/// A concurrency cap for each key `K`, such as an account.
 #[derive(Debug)]
 pub struct Cap<K: Hash + Eq> {
     what: &'static str,

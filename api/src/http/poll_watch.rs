@@ -1,8 +1,8 @@
-//! The longest poll: whether anything keeps an async thread busy.
+//! Measures the longest poll, to find work that blocks an async thread.
 //!
-//! A future that computes for long holds up every request that waits for its thread. So with
-//! `--watch-polls` each poll's CPU time is measured: not the time on the wall, which on a busy
-//! machine says more about the machine.
+//! A future that computes for long delays every request that waits for its thread. So with
+//! `--watch-polls` each poll's CPU time is measured. Wall-clock time would say more about the load
+//! of the machine.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,13 +11,13 @@ use std::task::{Context, Poll};
 use photolog_telemetry::metric;
 use rustix::time::{ClockId, clock_gettime};
 
-/// A poll that takes longer deserves a look, in nanoseconds of CPU time.
+/// A longer poll is logged, in nanoseconds of CPU time.
 const LONG: u64 = 5_000_000;
 
 static IS_ON: AtomicBool = AtomicBool::new(false);
 static LONGEST: AtomicU64 = AtomicU64::new(0);
 
-/// Begins to measure.
+/// Starts measuring.
 pub fn turn_on() {
     IS_ON.store(true, Ordering::Relaxed);
     metrics::gauge!(metric::LONGEST_POLL_SECONDS).set(0.0);

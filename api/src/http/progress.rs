@@ -1,43 +1,43 @@
-//! How an answer comes along: how long its client has kept it waiting.
+//! The progress of a response: how long it has waited for its client.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::limits::Pace;
 
-/// How an answer comes along.
+/// The progress of a response.
 #[derive(Debug, Default)]
 pub struct Progress(Mutex<Wait>);
 
 #[derive(Debug, Default)]
 struct Wait {
-    /// Since when the client has a piece, or the beginning of the body, to take.
+    /// Since when a piece, or the beginning of the body, has waited for the client.
     since: Option<Instant>,
-    /// The piece that it is taking.
+    /// The size of that piece.
     bytes: u64,
-    /// Time waited that what was taken meanwhile does not excuse.
+    /// Time waited beyond what the bytes sent since may take at the minimum rate.
     debt: Duration,
 }
 
 impl Progress {
-    /// Whether the client has kept us waiting for too long.
+    /// Whether the response has waited for the client for too long.
     pub fn is_overdue(&self, now: Instant, pace: Pace) -> bool {
         let wait = self.lock();
         let waited = wait
             .since
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        // A piece may take as long as its size at the least rate.
+        // A piece may take as long as its size allows at the minimum rate.
         wait.debt + waited > pace.allows(wait.bytes)
     }
 
-    /// How long the client has kept it waiting now.
+    /// How long the current piece has waited for the client.
     pub fn kept_waiting(&self, now: Instant) -> Duration {
         self.lock()
             .since
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// hyper wants the next piece: the one before is on its way.
+    /// Records that hyper polls for the next piece, so the previous one is being sent.
     pub fn is_wanted(&self, pace: Pace) {
         let mut wait = self.lock();
         if let Some(since) = wait.since.take() {
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// hyper has a piece of so many bytes.
+    /// Records that hyper got a piece of this number of bytes.
     pub fn is_handed(&self, bytes: usize) {
         let mut wait = self.lock();
         wait.since = Some(Instant::now());

@@ -1,4 +1,4 @@
-//! A request as handlers see it: matched, decoded, and with its caller known.
+//! A request as passed to handlers: matched, decoded and authenticated.
 
 use crate::auth::Caller;
 use crate::error::{ApiError, Kind};
@@ -16,10 +16,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// A larger JSON text is parsed on the blocking pool.
+/// Larger JSON texts are parsed on the blocking pool.
 const MAX_BYTES_PARSED_INLINE: usize = 32 * 1024;
 
-/// The name of one request in answers, logs and events.
+/// The id of one request in responses, logs and events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(String);
 
@@ -27,7 +27,7 @@ impl RequestId {
     const HEADER: &'static str = "x-request-id";
     const MAX_CHARACTERS: usize = 128;
 
-    /// The client's own id when it is a sane one, else a new one.
+    /// The client's own id if it is well-formed, otherwise a new one.
     pub fn of(headers: &HeaderMap) -> Self {
         let sane = |text: &&str| {
             (1..=Self::MAX_CHARACTERS).contains(&text.len())
@@ -65,25 +65,25 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The client's address.
     pub client: IpAddr,
-    /// Where the answer is counted; `None` without a connection.
+    /// The reader that the response is counted against; `None` without a connection.
     pub reader: Option<Reader>,
     /// The body.
     pub body: RequestBody,
-    /// The request's name.
+    /// The request's id.
     pub id: RequestId,
-    /// Through which dialect it came.
+    /// The dialect of its route.
     pub dialect: DialectName,
-    /// Who asks; `None` only on routes that need no credentials.
+    /// The caller; `None` only on routes that need no credentials.
     pub caller: Option<Caller>,
-    /// Its places, for work that goes on without it.
+    /// Its places, for work that outlives it.
     pub places: Option<Held>,
 }
 
-/// Something that is given back when the last one that holds it is done.
+/// A resource that is given back when its last holder drops it.
 pub type Held = Arc<dyn Any + Send + Sync>;
 
 impl Request {
-    /// Whether a media type is JSON, or a format made of JSON.
+    /// Whether a media type is JSON or based on JSON.
     fn is_json(media_type: &str) -> bool {
         let essence = media_type.split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();
@@ -91,10 +91,10 @@ impl Request {
             || (essence.starts_with("application/") && essence.ends_with("+json"))
     }
 
-    /// Counts an answer while its handler still holds the memory in which it was made.
+    /// Counts a response while its handler still holds the memory in which it was made.
     ///
     /// # Errors
-    /// `Unavailable` when too many answers wait to be read.
+    /// `Unavailable` when too many responses wait to be read.
     pub async fn count(&self, mut response: Response) -> Result<Response, ApiError> {
         if let Some(reader) = &self.reader {
             let bytes = response.body().size_hint().exact().unwrap_or(0);
@@ -104,19 +104,19 @@ impl Request {
         Ok(response)
     }
 
-    /// A header's value, when it is there and is text.
+    /// A header's value, if it is present and valid text.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
-    /// Whether the client has what this ETag names already (`If-None-Match`, RFC 9110, section
-    /// 13.1.2).
+    /// Whether the client already has the representation with this ETag (`If-None-Match`, RFC 9110,
+    /// section 13.1.2).
     pub fn knows(&self, etag: &str) -> bool {
         self.header("if-none-match")
             .is_some_and(|known| photolog_rendition::if_none_match(known, etag))
     }
 
-    /// Who asks.
+    /// The caller.
     ///
     /// # Errors
     /// On a route that needs no credentials.
@@ -124,8 +124,8 @@ impl Request {
         self.caller.as_ref().ok_or_else(ApiError::unauthenticated)
     }
 
-    /// The value of one of the route's `{names}` as an identifier. One that cannot be parsed
-    /// names nothing, so it is "not found".
+    /// The value of one of the route's `{names}` as an identifier. One that cannot be parsed does
+    /// not identify anything, so it is "not found".
     ///
     /// # Errors
     /// `NotFound`.
@@ -136,11 +136,12 @@ impl Request {
             .map_err(|_| ApiError::not_found(format!("{name} not found")))
     }
 
-    /// The body read as JSON text: UTF-8, at most `limit` bytes. One without a type is taken
-    /// for JSON as well.
+    /// The body parsed as JSON: UTF-8, at most `limit` bytes. A body without a content type is
+    /// treated as JSON as well.
     ///
     /// # Errors
-    /// When it says it is something else, is too large, or is no JSON of the wanted shape.
+    /// When its content type is not JSON, or it is too large, or it is not JSON of the expected
+    /// shape.
     pub async fn json<T: serde::de::DeserializeOwned + Send + 'static>(
         &mut self,
         limit: usize,
@@ -149,7 +150,7 @@ impl Request {
         parsed.map_err(|problem| ApiError::malformed(format!("the body is not valid: {problem}")))
     }
 
-    /// As [`Request::json`], of a body whose values must not be repeated in an error.
+    /// As [`Request::json`], for a body whose values must not appear in an error.
     ///
     /// # Errors
     /// As [`Request::json`].
@@ -181,7 +182,8 @@ impl Request {
     }
 }
 
-/// What is wrong with a body that holds a secret: serde's own words repeat a value of a wrong type.
+/// The error for an invalid body that holds a secret: serde's own message would contain a value of
+/// a wrong type.
 pub fn not_shown(problem: &serde_json::Error) -> ApiError {
     ApiError::malformed(format!(
         "the body is not valid at line {}, column {}",

@@ -1,4 +1,4 @@
-//! Answers.
+//! Responses.
 
 use crate::auth::rate::Allowance;
 use bytes::Bytes;
@@ -6,10 +6,10 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// An answer.
+/// A response.
 pub type Response = warp::reply::Response;
 
-/// An answer with a body of the given type.
+/// A response with a body of the given type.
 pub fn with_body(
     status: StatusCode,
     content_type: &'static str,
@@ -21,17 +21,17 @@ pub fn with_body(
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // Said here, because an answer to HEAD has no body to count.
+    // Set here, because a response to HEAD has no body to take the length from.
     headers.insert(CONTENT_LENGTH, length);
     response
 }
 
-/// An answer in JSON. The type has no charset: one of the vendors' clients compares it as a whole.
+/// A response in JSON. The type has no charset, because one vendor's client compares it as a whole.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     json_as(status, "application/json", body)
 }
 
-/// An answer in a JSON-based media type.
+/// A response in a JSON-based media type.
 pub fn json_as(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
     let text = serde_json::to_vec(body).unwrap_or_else(|problem| {
         tracing::error!(%problem, "an answer could not be written as JSON");
@@ -47,21 +47,21 @@ pub fn no_store(mut response: Response) -> Response {
     response
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Bytes::new().into());
     *response.status_mut() = status;
     response
 }
 
-/// Adds a header whose value is made of text; a value that cannot be one is left out.
+/// Sets a header from text; an invalid value is left out.
 pub fn set(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-/// What a key still may (draft-ietf-httpapi-ratelimit-headers).
+/// Sets the headers for a key's remaining allowance (draft-ietf-httpapi-ratelimit-headers).
 pub fn set_allowance(response: &mut Response, allowance: &Allowance) {
     let Allowance {
         per_second,

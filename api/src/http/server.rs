@@ -1,8 +1,8 @@
-//! The accept loop: connections in, requests to a service, answers out.
+//! The accept loop: accepts connections, and passes their requests to a service.
 //!
-//! warp's own server gives hyper no timer, caps neither connections nor the time of a shutdown, and
-//! counts no answer. Who may connect and for how long is in [`connections`](super::connections), what
-//! answers may hold in [`answers`](super::answers).
+//! warp's own server gives hyper no timer, limits neither connections nor the time of a shutdown,
+//! and does not count responses. The limits on connections are in
+//! [`connections`](super::connections), those on responses in [`answers`](super::answers).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,18 +26,18 @@ use crate::http::connections::{Connection, Connections};
 use crate::http::poll_watch::watched;
 use crate::limits::{Limits, Pace};
 
-/// Most header fields of a request; hyper counts those of HTTP/1.1 alone.
+/// Maximum header fields of a request; hyper counts them only for HTTP/1.1.
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
 const MAX_STREAMS: u32 = 128;
-/// What a client may send ahead of what is read, on one stream and on all of a connection.
+/// How many bytes a client may send ahead of the reader, on one stream and on a whole connection.
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 512 * 1024;
-/// What one stream may hold that the client does not take.
+/// How many unsent bytes one stream may buffer.
 const STREAM_BUFFER: usize = 64 * 1024;
 
-/// Descriptors that connections leave for the database, pictures and everything else.
+/// File descriptors reserved for the database, pictures and everything else besides connections.
 const RESERVED_DESCRIPTORS: u64 = 256;
 
 /// Serves until `shutdown` resolves, then finishes the requests in flight.
@@ -56,7 +56,7 @@ pub async fn serve<S, B>(
     B: Body<Data = Bytes> + From<&'static str> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    // An upload has its file open, and for a while twice.
+    // An upload keeps its file open, for a while twice.
     let others = RESERVED_DESCRIPTORS + 2 * limits.requests_in_flight as u64;
     let connections = Connections::new(limits, most_connections(limits.connections, others));
     let deadlines = tokio::spawn(connections.clone().keep_deadlines());
@@ -104,11 +104,11 @@ async fn accept(
 ) -> Option<(TcpStream, Arc<Connection>)> {
     match listener.accept().await {
         Ok((stream, peer)) => {
-            // Answers are written whole: waiting for more to send only adds delay.
+            // Responses are written whole, so waiting for more to send only adds delay.
             if let Err(problem) = stream.set_nodelay(true) {
                 tracing::debug!(%problem, "TCP_NODELAY was refused");
             }
-            // Without a place the stream is closed right here.
+            // If it is not admitted, the stream is closed by this early return.
             let connection = connections.admit(peer.ip().to_canonical())?;
             Some((stream, connection))
         }
@@ -120,7 +120,7 @@ async fn accept(
     }
 }
 
-/// Raises the limit of open files as far as it goes; how many connections that allows.
+/// Raises the limit on open files as far as possible; returns the number of connections it allows.
 fn most_connections(wanted: usize, others: u64) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -155,7 +155,7 @@ fn connection_builder() -> auto::Builder<WatchedExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        // `connections` has the deadlines of heads and of idle connections apart.
+        // `connections` has separate deadlines for heads and for idle connections.
         .header_read_timeout(None)
         .half_close(true)
         .max_headers(MAX_HEADERS)
@@ -187,7 +187,7 @@ where
     }
 }
 
-/// A service as one connection sees it.
+/// The service for the requests of one connection.
 #[derive(Clone)]
 struct ClientService<S> {
     inner: S,

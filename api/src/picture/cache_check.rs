@@ -1,5 +1,6 @@
-//! For `photolog verify`: whether every cached rendition is what was kept, or even what the renderer
-//! makes of its master. Nothing is changed: a server makes a damaged one anew when it is asked for.
+//! For `photolog verify`: whether every cached rendition is undamaged and, if requested, equal to
+//! what the renderer makes of its master. Nothing is changed: a server renders a damaged one again
+//! when a client requests it.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -11,8 +12,8 @@ use photolog_store::{Blobs, private};
 
 use super::cached_file;
 
-/// Checks every file of the folder; with `deep`, also against its master, which is read from there.
-/// Says how many there are.
+/// Checks every file of the folder; with `deep`, also against its master, which is read from those
+/// blobs. Returns the number of files.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -35,7 +36,7 @@ pub async fn check(
             .and_then(|name| name.strip_suffix(cached_file::ENDING));
         let Some(name) = name else { continue };
         let file = match private::read(&entry.path()) {
-            // A server has removed it since.
+            // A server has removed it in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             file => file.ok(),
         };
@@ -63,8 +64,8 @@ pub async fn check(
     Ok(count)
 }
 
-/// What the renderer makes of the master; `None` where that cannot be known: another version of the
-/// renderer has made the file, or the master cannot be read, which is told elsewhere.
+/// What the renderer makes of the master; `None` when another version of the renderer made the
+/// file, or when the master cannot be read, which is reported elsewhere.
 async fn rendered(blobs: &Blobs, name: &str) -> Option<Vec<u8>> {
     let (master, spec) = parse(name)?;
     let master = blobs.get(&master).await.ok()??;
@@ -72,7 +73,7 @@ async fn rendered(blobs: &Blobs, name: &str) -> Option<Vec<u8>> {
     tokio::task::spawn_blocking(render).await.ok()?
 }
 
-/// The master and the picture of a name as `RenditionKey` writes it.
+/// The master and the rendition spec in a file name as `RenditionKey` writes it.
 fn parse(name: &str) -> Option<(ContentHash, RenditionSpec)> {
     let (stem, extension) = name.rsplit_once('.')?;
     let mut parts = stem.split('-');

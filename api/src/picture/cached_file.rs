@@ -1,24 +1,24 @@
-//! A cached rendition as a file: its bytes, then a digest over its name and them. A disk that loses or
-//! mixes up bytes is noticed before anybody sees them.
+//! A cached rendition as a file: its bytes, then a digest of its name and bytes. So bytes that a
+//! disk lost or mixed up are detected before they are served.
 
 use sha2::{Digest as _, Sha256};
 
-/// What the names of such files end in; files of earlier versions have no digest, and other names.
+/// The ending of such files' names; files of earlier versions have no digest, and other names.
 pub const ENDING: &str = ".sealed";
 
-/// How long the digest is.
+/// The length of the digest.
 pub const DIGEST_BYTES: u32 = 32;
 
 /// The digest that follows the bytes.
 pub fn digest(name: &str, bytes: &[u8]) -> [u8; DIGEST_BYTES as usize] {
     let mut hasher = Sha256::new_with_prefix(name.as_bytes());
-    // No name contains it, so where the name ends is part of what is hashed.
+    // No name contains a zero byte, so the hash covers where the name ends.
     hasher.update([0]);
     hasher.update(bytes);
     hasher.finalize().into()
 }
 
-/// The bytes of a rendition, out of its file; `None` when it is damaged.
+/// The bytes of a rendition from its file; `None` when the file is damaged.
 pub fn open(name: &str, mut file: Vec<u8>) -> Option<Vec<u8>> {
     let (bytes, found) = file.split_last_chunk()?;
     if digest(name, bytes) != *found {

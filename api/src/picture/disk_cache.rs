@@ -1,6 +1,7 @@
-//! Renditions as files, up to a size limit; the least recently used go first.
+//! Renditions as files, up to a size limit; the least recently used are evicted first.
 //!
-//! Nothing here is precious: a file that cannot be read or written, or is damaged, is only a miss.
+//! All files can be rendered again, so one that is damaged or cannot be read or written is only a
+//! cache miss.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,7 +13,7 @@ use moka::sync::Cache;
 use super::cached_file::{self, DIGEST_BYTES, ENDING};
 use crate::http::compute::freed_elsewhere;
 
-/// Where renditions are kept below a data folder; may be emptied at any time.
+/// The folder of renditions below a data folder; it may be emptied at any time.
 pub fn cache_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("renditions")
 }
@@ -24,10 +25,10 @@ pub struct DiskCache {
 }
 
 impl DiskCache {
-    /// Opens the folder and takes stock of what is there, oldest first.
+    /// Opens the folder and lists its files, oldest first.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
+    /// When the folder cannot be created or read.
     pub async fn open(directory: PathBuf, limit_bytes: u64) -> std::io::Result<Self> {
         tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&directory)?;
@@ -51,13 +52,13 @@ impl DiskCache {
         .map_err(std::io::Error::other)?
     }
 
-    /// How many bytes were kept, when they are there.
+    /// The size of a rendition, if it is cached.
     pub fn length(&self, name: &str) -> Option<u64> {
         let size = self.sizes.get(name)?;
         Some(size.saturating_sub(DIGEST_BYTES).into())
     }
 
-    /// The bytes that were kept, when they are there and whole.
+    /// The bytes of a rendition, if it is cached and undamaged.
     pub async fn get(&self, name: &str) -> Option<Bytes> {
         self.sizes.get(name)?;
         let (file, owned) = (place(&self.directory, name), name.to_owned());
@@ -72,7 +73,7 @@ impl DiskCache {
         None
     }
 
-    /// Keeps bytes under a name; whole or not at all.
+    /// Stores bytes under a name, atomically.
     pub async fn put(&self, name: String, bytes: Bytes) {
         let target = place(&self.directory, &name);
         let directory = self.directory.clone();
@@ -85,7 +86,7 @@ impl DiskCache {
             std::io::Write::write_all(&mut file, &cached_file::digest(&name, &bytes))?;
             file.persist(target)?;
             sizes.insert(name, size);
-            // Otherwise a later lookup would remove evicted files on an async thread.
+            // Otherwise a later look-up would remove evicted files on an async thread.
             sizes.run_pending_tasks();
             std::io::Result::Ok(())
         })
@@ -96,13 +97,13 @@ impl DiskCache {
     }
 }
 
-/// Where the bytes of a name are.
+/// The path of the file for a name.
 fn place(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}{ENDING}"))
 }
 
-/// Names and sizes of the files, least recently used first; leftovers of a crash, and files of earlier
-/// versions, are removed.
+/// The names and sizes of the files, least recently used first. Removes leftovers of a crash and
+/// files of earlier versions.
 fn stock(directory: &Path) -> std::io::Result<Vec<(String, u32)>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -154,7 +155,7 @@ mod tests {
             .put("a.png".into(), bytes.clone())
             .await;
         std::fs::write(folder.path().join(".tmpleft"), b"half").unwrap();
-        // As an earlier version has kept it.
+        // A file as an earlier version stored it.
         std::fs::write(folder.path().join("b.png"), b"picture").unwrap();
         let reopened = cache(folder.path(), 100).await;
         assert_eq!(reopened.get("a.png").await, Some(bytes));

@@ -14,26 +14,26 @@ use crate::picture::media::{master_info, to_domain};
 use crate::picture::pictures::Pictures;
 use crate::picture::renditions::Viewer;
 
-/// A picture that is stored, durable, and ready to be named by an event.
+/// A picture that is stored durably, so that an event may refer to it.
 #[derive(Debug)]
 pub struct Ingested {
     /// The uploaded bytes.
     pub content: Content,
     /// The picture made from them.
     pub master: Master,
-    /// The blobs of both, to be confirmed when the event is there.
+    /// The blobs of both, to be confirmed after the event is appended.
     pub blobs: [Kept; 2],
 }
 
 impl Pictures {
-    /// Decodes an upload of an account, makes its master and stores both. The default size is rendered
-    /// in the background, because an upload must not wait for the render queue.
+    /// Decodes an upload of an account, makes its master and stores both. The default size is
+    /// rendered in the background, because an upload must not wait for the render queue.
     ///
-    /// Memory is taken out of one budget in bytes, by what the picture's header announces, and
-    /// accounts get equal shares: many large uploads of one wait, and do not hold up another's.
+    /// Memory is taken from one budget in bytes, according to the picture's header, and accounts
+    /// get equal shares: many large uploads of one account wait without delaying those of others.
     ///
     /// # Errors
-    /// When the bytes are no picture we take, or storage fails.
+    /// When the bytes are not a supported picture, or storage fails.
     pub async fn ingest(
         self: &Arc<Self>,
         account: AccountId,
@@ -80,7 +80,7 @@ impl Pictures {
         })
     }
 
-    /// Makes sure that blobs are there which an event names now.
+    /// Ensures that the blobs of an appended event exist.
     ///
     /// # Errors
     /// When storage fails.
@@ -91,7 +91,7 @@ impl Pictures {
         Ok(())
     }
 
-    /// The first look at a new picture is at the default size: have it ready.
+    /// Renders the default size, because it is usually the first one to be requested.
     async fn render_default(self: Arc<Self>, master: Master, has_alpha: bool, holder: Holder) {
         let Ok(info) = master_info(&master, has_alpha) else {
             return;
@@ -108,7 +108,7 @@ impl Pictures {
             reader: None,
         };
         if let Err(problem) = self.rendition(&master, has_alpha, spec, viewer).await {
-            // The picture itself is fine; it will be rendered when somebody asks.
+            // The picture itself is fine; it is rendered when a client requests it.
             tracing::debug!(%problem, "the default size was not rendered at ingest");
         }
     }

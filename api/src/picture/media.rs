@@ -1,11 +1,11 @@
-//! Media types and masters: the domain's as the renderer takes them.
+//! Media types and masters, converted between the domain and the renderer.
 
 use photolog_domain::{ImageError, Master, MediaType};
 use photolog_rendition as rendition;
 
 use crate::error::ApiError;
 
-/// The renderer's word for a media type: the renderer knows nothing of our domain.
+/// Converts a media type for the renderer, which does not depend on the domain.
 fn to_rendition(media_type: MediaType) -> rendition::MediaType {
     match media_type {
         MediaType::Png => rendition::MediaType::Png,
@@ -14,7 +14,7 @@ fn to_rendition(media_type: MediaType) -> rendition::MediaType {
     }
 }
 
-/// Our word for the renderer's media type.
+/// Converts the renderer's media type for the domain.
 pub fn to_domain(media_type: rendition::MediaType) -> MediaType {
     match media_type {
         rendition::MediaType::Png => MediaType::Png,
@@ -23,10 +23,10 @@ pub fn to_domain(media_type: rendition::MediaType) -> MediaType {
     }
 }
 
-/// What the renderer needs to know of a master.
+/// The renderer's description of a master.
 ///
 /// # Errors
-/// `Unavailable` when only a newer program knows the master's media type.
+/// `Unavailable` when only a newer version of the program supports the master's media type.
 pub fn master_info(master: &Master, has_alpha: bool) -> Result<rendition::MasterInfo, ApiError> {
     let media_type = master.media_type.known();
     let media_type = media_type.ok_or(ImageError::WrittenByNewerVersion)?;

@@ -1,14 +1,14 @@
-//! Pictures: taken in, made into masters, rendered on demand.
+//! Pictures: ingested, converted to masters, rendered on demand.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! | --- | --- |
-//! | [`pictures`] | where they are kept, and the queues before work on them |
+//! | [`pictures`] | the stores of pictures, and the queues for work on them |
 //! | [`ingest`] | an uploaded file becomes an original, a master and a first rendition |
 //! | [`renditions`], [`rendition_key`] | a rendition from memory, disk or the renderer; one render per key at a time |
 //! | [`disk_cache`] | renditions as files, up to a size limit |
-//! | [`cached_file`], [`cache_check`] | what is in such a file, and whether it is what was kept |
-//! | [`pointers`] | which picture a public link shows now |
-//! | [`media`] | the domain's words for the renderer |
+//! | [`cached_file`], [`cache_check`] | the format of such a file, and a check of all of them |
+//! | [`pointers`] | the current picture of each public link, cached in memory |
+//! | [`media`] | conversions between the domain's types and the renderer's |
 
 pub mod cache_check;
 pub mod cached_file;

@@ -1,4 +1,4 @@
-//! Where pictures are kept, decoded and rendered, and the queues before that work.
+//! The stores and caches of pictures, and the queues for decoding and rendering.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,18 +18,18 @@ use crate::picture::media::master_info;
 use crate::picture::pointers::Pointers;
 use crate::picture::rendition_key::RenditionKey;
 
-/// Limits of the picture work.
+/// Limits on picture processing.
 #[derive(Clone, Debug)]
 pub struct PictureLimits {
-    /// Most pictures of one client or account that wait for a processor.
+    /// Maximum pictures of one client or account that wait for a processor.
     pub waiting: usize,
     /// Memory that decoding uploads may take at once, in bytes.
     pub decoding_bytes: u64,
     /// Memory that rendering may take at once, in bytes.
     pub rendering_bytes: u64,
-    /// Renditions kept on disk, in bytes.
+    /// Size of the rendition cache on disk, in bytes.
     pub disk_cache_bytes: u64,
-    /// Renditions kept in memory, in bytes.
+    /// Size of the rendition cache in memory, in bytes.
     pub memory_cache_bytes: u64,
 }
 
@@ -39,25 +39,25 @@ pub struct Pictures {
     pub(super) pointers: Pointers,
     pub(super) memory: Cache<RenditionKey, Bytes>,
     pub(super) disk: DiskCache,
-    /// Masters that are read and rendered, by the clients that want to see them.
+    /// The queue for reading and rendering masters, shared by viewing clients.
     pub(super) renders: Arc<FairQueue>,
-    /// Uploads that are decoded, by account.
+    /// The queue for decoding uploads, shared by accounts.
     pub(super) decodes: Arc<FairQueue>,
-    /// Of the masters that were read, those that are rendered now.
+    /// Limits how many of the masters that were read are rendered at once.
     pub(super) processors: Arc<Semaphore>,
 }
 
-/// Masters in memory that are read or rendered.
+/// Maximum masters in memory that are being read or rendered.
 const MASTERS: usize = 8;
 
 /// How long a picture may wait for its turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(45);
 
 impl Pictures {
-    /// With the rendition cache under `cache_directory`.
+    /// Opens the rendition cache in `cache_directory`.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
+    /// When the folder cannot be created or read.
     pub async fn open(
         blobs: Blobs,
         cache_directory: PathBuf,
@@ -86,7 +86,7 @@ impl Pictures {
             memory,
             disk: DiskCache::open(cache_directory, limits.disk_cache_bytes).await?,
             renders: queue("render", MASTERS, MASTERS, limits.rendering_bytes),
-            // One more than processors, so that one account's large uploads do not hold up another's.
+            // One more than processors, so that one account's large uploads do not delay another's.
             decodes: queue("decode", processors + 1, processors, limits.decoding_bytes),
             processors: Arc::new(Semaphore::new(processors)),
         })
@@ -95,7 +95,8 @@ impl Pictures {
     /// The image behind a public link.
     ///
     /// # Errors
-    /// 404 when there is none, 503 when only a newer program knows whether it may be shown.
+    /// 404 when there is none, 503 when only a newer version of the program can tell whether it may
+    /// be shown.
     pub async fn shown(
         &self,
         store: &Store,
@@ -105,11 +106,11 @@ impl Pictures {
         image.ok_or_else(|| ApiError::not_found("image not found"))
     }
 
-    /// The same for an edge: 404 as well for an image that only a newer program can show, because an
-    /// edge answers a 503 with the picture that it showed last.
+    /// As [`Pictures::shown`], for an edge: also 404 for an image that only a newer version of the
+    /// program can show, because on a 503 an edge serves the last picture that it has.
     ///
     /// # Errors
-    /// 404 when there is none to be shown.
+    /// 404 when there is none to show.
     pub async fn shown_at_edge(
         &self,
         store: &Store,

@@ -1,7 +1,7 @@
-//! Which picture a public link shows now, kept in memory for the links that are looked at most.
+//! The current picture of each public link, cached in memory.
 //!
-//! An entry holds as long as the image view has not changed since it was read, so a replaced
-//! picture shows at once; and no longer than a second, should word of a change be lost between
+//! An entry is valid while the image view has not changed since it was read, so a replaced picture
+//! shows at once. It expires after a second, in case the notification of a change is lost between
 //! processes.
 
 use moka::sync::Cache;
@@ -13,7 +13,7 @@ const MOST_ENTRIES: u64 = 100_000;
 
 const LIFETIME: Duration = Duration::from_secs(1);
 
-/// Public links in memory.
+/// The cache of public links.
 pub struct Pointers {
     known: Cache<PublicId, Pointer>,
 }
@@ -45,7 +45,7 @@ impl Pointers {
         store: &Store,
         public_id: &PublicId,
     ) -> Result<Option<PublicImage>, StoreError> {
-        // Read before the row: a change in between makes the entry old, never wrong.
+        // Read before the row, so that a change in between makes the entry outdated, never wrong.
         let generation = store.image_view_generation();
         if let Some(known) = self.known.get(public_id)
             && known.generation == generation

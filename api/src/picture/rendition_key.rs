@@ -1,10 +1,10 @@
-//! What a rendition is known by.
+//! The identity of a rendition.
 
 use photolog_domain::{ContentHash, Master};
 use photolog_rendition as rendition;
 use photolog_rendition::RenditionSpec;
 
-/// What makes two renditions the same.
+/// The key of a rendition: two renditions with the same key are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RenditionKey {
     master: ContentHash,

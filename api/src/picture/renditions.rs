@@ -1,7 +1,7 @@
-//! A rendition: from memory, from disk, or rendered now, once however many ask at the same time.
+//! Renditions: from memory, from disk, or rendered now, once for all concurrent requests.
 //!
-//! Room for the answer is taken before its bytes are read or made: so clients that read nothing cannot
-//! fill memory with what waits for them.
+//! Room for a response is taken before its bytes are read or rendered, so that clients that do not
+//! read cannot fill memory with pending responses.
 
 use crate::error::ApiError;
 use crate::http::answers::{Reader, Room};
@@ -18,12 +18,12 @@ use photolog_rendition::RenditionSpec;
 use photolog_telemetry::metric;
 use std::sync::Arc;
 
-/// Who wants to see a rendition.
+/// The viewer that a rendition is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewer<'a> {
-    /// Whose turn it takes to make it.
+    /// The holder whose turn is used to make it.
     pub holder: Holder,
-    /// Where it is counted; `None` when it goes to nobody.
+    /// The reader that its response is counted against; `None` when it is not sent to a client.
     pub reader: Option<&'a Reader>,
 }
 
@@ -35,7 +35,8 @@ impl Viewer<'_> {
         }
     }
 
-    /// A turn, and room for what comes out of it. Nobody waits for room in a turn that others wait for.
+    /// A turn, and room for its result. A viewer gives its turn back before it waits for room,
+    /// because others wait for the turn.
     async fn turn(
         &self,
         queue: &Arc<FairQueue>,
@@ -57,7 +58,7 @@ impl Viewer<'_> {
 }
 
 impl Pictures {
-    /// The bytes of a rendition, and room for them when they were not in memory already.
+    /// The bytes of a rendition, and room for them unless they were in memory already.
     ///
     /// # Errors
     /// When the queue is full, no answer has room, or the master cannot be read.
@@ -83,7 +84,7 @@ impl Pictures {
             };
             match self.memory.try_get_with(key, make).await {
                 Ok(bytes) => return Ok((bytes, room)),
-                // Another client's turn or room is not ours.
+                // Only another client's turn or room was refused, so try with our own.
                 Err(shared) if !was_ours && shared.is_busy() => {}
                 Err(shared) => return Err(shared_error(&shared)),
             }
@@ -135,12 +136,12 @@ impl Pictures {
     }
 }
 
-/// The error of a piece of work that several waited for.
+/// The error of work that several requests waited for.
 fn shared_error(shared: &Arc<ApiError>) -> ApiError {
     ApiError::new(shared.kind.clone(), shared.message.clone()).caused_by(shared.to_string())
 }
 
-/// Counts a rendition by where it came from: the share of `memory` and `disk` is the cache's worth.
+/// Counts a rendition by its source: the share of `memory` and `disk` is the cache's hit rate.
 fn came_from(source: &'static str) {
     metrics::counter!(metric::RENDITIONS, "source" => source).increment(1);
 }
