@@ -41,10 +41,10 @@ const BATCH_BYTES: u64 = 2 * BATCH as u64 * (100 << 10);
 const BATCHES_OF_A_PAGE: usize = 50;
 
 /// `GET /accounts/{account}/events`: oldest first.
-///
-/// `image` and `type` (repeatable) filter. As JSON, `cursor` and `limit` paginate. With `Accept:
-/// text/event-stream` the response is live: `Last-Event-ID` (or `cursor`) resumes after a position,
-/// and without either it starts with the next new event. From time to time the feed checks that its
+/// `image` and `type` (repeatable) filter. As JSON, `cursor` and `limit` paginate. With
+/// `Accept: text/event-stream` the response is live: `Last-Event-ID` (or `cursor`) resumes after a
+/// position, and without either it starts with the next new event. From time to time the feed
+/// checks that its credentials are still valid, and sends a comment.
 /// credentials are still valid, and sends a comment.
 pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let filter = Filter::read(&request)?;
