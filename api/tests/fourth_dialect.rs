@@ -1,5 +1,5 @@
-//! A dialect that is not in the list of the program: what somebody writes who adds one, and that it is
-//! enough.
+//! A dialect that is not one of the program's own: the code that adding one takes, and a test that
+//! it is enough.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -97,7 +97,7 @@ impl Dialect for Labels {
     }
 }
 
-/// The dialects of the program, and one more.
+/// The program's dialects, and one more.
 static ALL: &[&dyn Dialect] = &[DIALECTS[0], DIALECTS[1], DIALECTS[2], DIALECTS[3], &Labels];
 
 #[derive(Parser)]
@@ -106,7 +106,7 @@ struct Settings {
     serving: Serving,
 }
 
-/// A server of all these dialects over an empty installation with one account.
+/// A server with all these dialects over an empty installation with one account.
 struct World {
     client: Client,
     address: SocketAddr,
@@ -180,7 +180,7 @@ async fn a_dialect_is_a_type_and_a_line_in_the_list() {
     assert_eq!(set.headers()["etag"], "\"2\"");
     assert_eq!(set.text().await.unwrap(), "labelled\n");
 
-    // The others see what it wrote, and the history who wrote it.
+    // The other dialects show the value that it wrote, and the history shows who wrote it.
     let NewKey { key_id, secret, .. } = &world.key;
     let url = format!("/v2.1/images/{image}/metadata");
     let metadata = world.request(Method::GET, &url);

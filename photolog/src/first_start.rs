@@ -1,4 +1,4 @@
-//! The first start: a demo account with one key, and the way to use it.
+//! The first start: a demo account with one key, and instructions for using it.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use serde_json::json;
 use crate::installation::Place;
 use crate::output::say;
 
-/// Opens the demo account, and says how to use it.
+/// Opens the demo account and prints how to use it.
 ///
 /// # Errors
-/// When the database fails, or the key cannot be kept.
+/// When the database fails, or the key cannot be saved.
 pub async fn welcome(place: &Place, store: &Store, public_url: &str) -> anyhow::Result<()> {
     let (operator, name) = (Operator::default(), "demo".parse()?);
     let (account, new) = open_account(store, &operator, name, None, Scope::ALL).await?;
@@ -41,8 +41,9 @@ What to do next is at {public_url}/ in a browser, every route at {public_url}/do
     Ok(())
 }
 
-/// Keeps the key for programs, and for curl, whose file is returned: a secret on a command line can
-/// be read by every user of the machine, and what stands on a terminal stays in its history.
+/// Saves the key for programs and for curl, and returns the path of curl's file. A secret on a
+/// command line can be read by every user of the machine, and one printed to a terminal stays in
+/// its scrollback.
 fn keep_credentials(folder: &Path, account: AccountId, new: &NewKey) -> anyhow::Result<PathBuf> {
     let NewKey { key_id, secret, .. } = new;
     let credentials = json!({ "accountID": account, "keyID": key_id, "keySecret": secret });

@@ -1,4 +1,5 @@
-//! Where an installation is; its database and pictures, made where there are none or only found.
+//! The location of an installation, and how its database and pictures are opened, created or only
+//! found.
 
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use photolog_api::unrepeated::unrepeated;
 use photolog_projector::settings::DatabaseSettings;
 use photolog_store::{BlobConfig, BlobUrl, Blobs, Store, private};
 
-/// Where an installation is.
+/// The location of an installation.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Installation")]
 pub struct Place {
@@ -37,7 +38,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Where the pictures are.
+    /// The location of the pictures.
     pub fn blobs(&self) -> BlobConfig {
         match &self.blob_url {
             None => BlobConfig::Directory {
@@ -53,7 +54,7 @@ impl Place {
     }
 }
 
-/// What Photolog keeps in the data folder.
+/// The files and folders that Photolog keeps in the data folder.
 const DATA_FOLDER: &[&str] = &[
     "address",
     "blobs",
@@ -69,10 +70,10 @@ const DATA_FOLDER: &[&str] = &[
     "renditions",
 ];
 
-/// Opens the database and migrates it, with a message that names the setting when it cannot.
+/// Opens the database and migrates it; an error names the setting at fault.
 ///
 /// # Errors
-/// When it cannot.
+/// When it cannot be opened or migrated.
 pub async fn open_store(place: &Place) -> anyhow::Result<Store> {
     let folder = &place.data_dir;
     private::make_folder(folder)
@@ -82,10 +83,11 @@ pub async fn open_store(place: &Place) -> anyhow::Result<Store> {
     place.database.open(folder).await
 }
 
-/// As [`open_store`], where an installation is already; elsewhere nothing is made or changed.
+/// As [`open_store`], but only for an existing installation; otherwise nothing is created or
+/// changed.
 ///
 /// # Errors
-/// `NoInstallation` when there is none, and as [`open_store`].
+/// `NoInstallation` when there is none; otherwise as [`open_store`].
 pub async fn find_store(place: &Place) -> anyhow::Result<Store> {
     let folder = &place.data_dir;
     place.database.is_there(folder).await?;
@@ -93,16 +95,16 @@ pub async fn find_store(place: &Place) -> anyhow::Result<Store> {
     place.database.open(folder).await
 }
 
-/// Opens the place of the pictures, with a message that names the setting when it cannot.
+/// Opens the blob store; an error names the setting at fault.
 ///
 /// # Errors
-/// When it cannot.
+/// When it cannot be opened.
 pub async fn open_blobs(place: &Place) -> anyhow::Result<Blobs> {
     let blobs = Blobs::open(&place.blobs()).await;
     blobs.with_context(|| unusable_blobs(place))
 }
 
-/// Names the setting that leads to pictures that cannot be used.
+/// The message for an unusable blob store, which names the setting at fault.
 pub(crate) fn unusable_blobs(place: &Place) -> String {
     match &place.blob_url {
         Some(_) => "--blob-url cannot be used".to_owned(),
@@ -110,10 +112,10 @@ pub(crate) fn unusable_blobs(place: &Place) -> String {
     }
 }
 
-/// As [`open_blobs`], but a folder that was named and is not there is not made.
+/// As [`open_blobs`], but does not create a missing folder that the settings name.
 ///
 /// # Errors
-/// When it is not there, and as [`open_blobs`].
+/// When the folder does not exist; otherwise as [`open_blobs`].
 pub async fn find_blobs(place: &Place) -> anyhow::Result<Blobs> {
     if let Some(BlobUrl::Directory(path)) = &place.blob_url {
         anyhow::ensure!(
@@ -129,7 +131,7 @@ fn unusable_folder(place: &Place) -> String {
     format!("--data-dir {} cannot be used", place.data_dir.display())
 }
 
-/// What is text in our environment; no setting of a bucket is anything else.
+/// The environment variables that are valid text, as every bucket setting is.
 fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

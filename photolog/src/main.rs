@@ -1,11 +1,11 @@
-//! The program `photolog`: reads the settings, sets up the log, runs one command.
+//! The program `photolog`: reads the settings, sets up logging, and runs one command.
 //!
 //! | where | what it holds |
 //! | --- | --- |
 //! | [`cli`] | the command line, and the operator's commands |
-//! | [`roles`] | serves: all roles in one process, or the API alone |
-//! | [`first_start`] | the demo account, and the way to use it |
-//! | [`installation`] | where an installation is; opens or finds database and pictures |
+//! | [`roles`] | serving: all roles in one process, or the API alone |
+//! | [`first_start`] | the demo account, and instructions for using it |
+//! | [`installation`] | the location of an installation; opens or finds its database and pictures |
 //! | [`output`] | standard output |
 
 pub mod cli;
@@ -26,7 +26,8 @@ use photolog_projector::settings::{exit_code, one_line};
 use photolog_store::private;
 use roles::Roles;
 
-/// It gives back what a burst of large pictures took; the system's keeps it in each thread's arena.
+/// It returns the memory of a burst of large pictures; the system allocator keeps it in each
+/// thread's arena.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -39,12 +40,13 @@ fn main() -> ExitCode {
 /// `mi_option_purge_delay` of `mimalloc.h`: how long free memory is kept, in milliseconds.
 const PURGE_DELAY: mi_option_t = 15;
 
-/// By default mimalloc keeps free memory for a second, and returns it to the system during a later
-/// allocation. Under all attacks at once resident memory was 480 to 750 MB with the default, and is
-/// 280 to 330 MB without a delay; and an allocation that returned memory took up to 40 ms.
+/// By default mimalloc keeps free memory for a second and returns it to the system during a later
+/// allocation. Under all attacks at once, resident memory was 480 to 750 MB with the default and is
+/// 280 to 330 MB without a delay; with the default, an allocation that returned memory also took up
+/// to 40 ms.
 #[expect(unsafe_code, reason = "an option of a C library")]
 fn give_memory_back_at_once() {
-    // SAFETY: it sets an integer, and must not be called while another thread may read that.
+    // SAFETY: it sets an integer that no other thread may be reading at the same time.
     unsafe { mi_option_set(PURGE_DELAY, 0) }
 }
 
@@ -59,7 +61,7 @@ async fn start() -> ExitCode {
     }
 }
 
-/// One line for the operator.
+/// Prints a one-line error for the operator.
 #[expect(clippy::print_stderr, reason = "the log may not be set up yet")]
 fn complain(error: &anyhow::Error) {
     eprintln!("photolog: {}", one_line(error));
@@ -116,7 +118,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// That something is wrong is told from that nobody knows.
+/// The exit code distinguishes "something is wrong" from "could not be checked".
 async fn verify(place: &Place, arguments: &VerifyArguments) -> ExitCode {
     match cli::verify::run(place, arguments).await {
         Ok(true) => ExitCode::SUCCESS,

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-/// A line of a command's result. Where nobody reads it, the command ends, as others do by a signal;
-/// where it cannot be written, with a sentence.
+/// Prints one line of a command's result. If the reader has closed the pipe, the command exits as
+/// if by SIGPIPE; on any other error it exits with a message.
 pub(crate) fn print(line: impl std::fmt::Display) {
     if let Err(error) = try_to_print(line) {
         let code = match error.kind() {
             io::ErrorKind::BrokenPipe => ENDED_BY_SIGPIPE,
             _ => {
-                // Nothing more can be done when this fails too.
+                // If this fails too, nothing more can be done.
                 let _ = writeln!(
                     io::stderr(),
                     "photolog: standard output cannot be written: {error}"
@@ -21,20 +21,20 @@ pub(crate) fn print(line: impl std::fmt::Display) {
     }
 }
 
-/// What a shell calls the end by SIGPIPE.
+/// The exit code that a shell reports for SIGPIPE.
 const ENDED_BY_SIGPIPE: i32 = 128 + 13;
 
-/// As `verify` ends that could not check.
+/// The exit code of `verify` when it could not check.
 const NOT_WRITTEN: i32 = 2;
 
-/// A line that must have arrived.
+/// Prints a line and reports whether it was written.
 pub(crate) fn try_to_print(line: impl std::fmt::Display) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()
 }
 
-/// A line for the person at the terminal, if there is one.
+/// Prints a line for the person at the terminal, if there is one.
 pub(crate) fn say(text: &str) {
     if let Err(error) = try_to_print(text) {
         tracing::debug!(%error, "nobody reads standard output");

@@ -1,4 +1,4 @@
-//! Starts the roles of a process: all of them, or the API alone.
+//! Starts the roles of a process: all of them, or only the API.
 
 use std::time::{Duration, Instant};
 
@@ -16,22 +16,22 @@ use crate::first_start::welcome;
 use crate::installation::{Place, open_blobs, open_store};
 use crate::output::say;
 
-/// How long to wait for the read models before serving without them.
+/// How long to wait for the read models before serving without waiting any longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What this process does.
+/// The roles of this process.
 #[derive(Clone, Debug)]
 pub enum Roles {
-    /// Everything; events are published as these settings say.
+    /// All roles; events are published according to these settings.
     All(RelaySettings),
-    /// The API; projectors run beside it.
+    /// Only the API; projectors run in other processes.
     Api,
 }
 
-/// Serves until Ctrl-C or SIGTERM, then finishes what is in flight.
+/// Serves until Ctrl-C or SIGTERM, then finishes the requests in flight.
 ///
 /// # Errors
-/// When a setting cannot be used: each message names it.
+/// When a setting cannot be used; the message names it.
 pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Result<()> {
     if matches!(roles, Roles::Api) {
         place.database.is_shared()?;
@@ -68,9 +68,9 @@ pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Resu
     Ok(())
 }
 
-/// Lets the projections come to the end of the log, so that the first list after a crash shows
-/// everything that was acknowledged before it. A projection that stands still must not keep
-/// writes and single reads from being served, so there is an end to the patience.
+/// Lets the projections reach the end of the log, so that the first list after a crash shows
+/// everything that was acknowledged before it. The wait is limited, because a stuck projection must
+/// not block writes and single reads.
 async fn catch_up(store: &Store) -> anyhow::Result<()> {
     let head = store.log_head().await?;
     let started = Instant::now();

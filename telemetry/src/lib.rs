@@ -1,15 +1,14 @@
-//! What a program tells about itself: log lines, metrics, traces.
+//! A program's telemetry: log lines, metrics and traces.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`settings`] | the flags, the same in every program |
-//! | [`error`] | why it could not be set up |
+//! | [`error`] | why telemetry could not be set up |
 //! | `log` | log lines, as text or JSON |
-//! | [`metric`] | the metrics' names, and the endpoint that Prometheus reads |
-//! | [`trace`] | the span of a request, its trace id, export by OTLP |
+//! | [`metric`] | the names of the metrics, and the endpoint that Prometheus scrapes |
+//! | [`trace`] | the span of a request, its trace id, and export by OTLP |
 //!
-//! Code that has something to tell uses `tracing` and `metrics`, which do nothing until a program
-//! calls [`start`].
+//! Other code uses `tracing` and `metrics`, which do nothing until a program calls [`start`].
 
 #![forbid(unsafe_code)]
 
@@ -24,15 +23,15 @@ pub use settings::{ExportSettings, LogFormat, LogSettings};
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-/// Telemetry at work. Keep it until the program ends: dropped, it sends the spans that wait.
+/// Running telemetry. Keep it until the program ends: dropping it sends the pending spans.
 #[derive(Debug)]
 #[must_use]
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
 }
 
-/// For a program that serves: log lines, metrics and traces, as far as the settings ask for them.
-/// `service` is its name in traces. Needs a tokio runtime.
+/// For a server: log lines, metrics and traces, as configured. `service` is its name in traces.
+/// Requires a tokio runtime.
 ///
 /// # Errors
 /// When a setting cannot be used.
@@ -53,8 +52,8 @@ pub fn start(
     Ok(Telemetry { traces })
 }
 
-/// For a command that ends by itself: log lines only. Its settings are often those of the server
-/// beside it, whose metrics port is taken.
+/// For a command that ends on its own: log lines only. It often shares its settings with a running
+/// server, which already uses the metrics port.
 ///
 /// # Errors
 /// When a setting cannot be used.

@@ -1,5 +1,5 @@
-//! Log lines on standard error. Every line of a request carries the request's span, and so its
-//! request id and trace id.
+//! Log lines on standard error. Every line of a request carries the request's span, and therefore
+//! its request id and trace id.
 
 use std::io::IsTerminal;
 
@@ -13,16 +13,16 @@ use crate::error::TelemetryError;
 use crate::settings::{LogFormat, LogSettings};
 use crate::trace;
 
-/// What would log a password that stands in a URL. The first logs each parameter of a database's URL
-/// that it does not know, which may be a password whose name is misspelt; the others log what comes
-/// before the host in a collector's URL.
+/// Modules whose logs would reveal a password in a URL. The first logs every unknown parameter of a
+/// database URL, which may be a password under a misspelt name; the others log the user information
+/// in a collector's URL.
 const LOG_URLS: [&str; 3] = [
     "sqlx_postgres::options::parse=off",
     "hyper_util::client=off",
     "reqwest::connect=off",
 ];
 
-/// An attempt that will be repeated is not logged; the caller reports the last one.
+/// An attempt that will be retried is not logged; the caller reports the last one.
 const RETRIES: &str = "object_store::client::retry=warn";
 
 pub(crate) fn start(
@@ -48,7 +48,7 @@ pub(crate) fn start(
             .with_span_list(false)
             .boxed(),
     };
-    // The two filters are apart: few log lines must not mean few traces.
+    // Two separate filters, because fewer log lines must not mean fewer traces.
     Registry::default()
         .with(lines.with_filter(wanted))
         .with(traces.map(trace::layer))

@@ -1,4 +1,4 @@
-//! The settings of logs, metrics and traces: the same flags in every program of ours.
+//! The settings of logs, metrics and traces: the same flags in each of our programs.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ pub struct LogSettings {
     #[arg(long, env = "PHOTOLOG_LOG", default_value = "info", global = true)]
     pub log: String,
 
-    /// How to log
+    /// The format of log lines
     #[arg(
         long,
         env = "PHOTOLOG_LOG_FORMAT",
@@ -22,25 +22,25 @@ pub struct LogSettings {
     pub log_format: LogFormat,
 }
 
-/// To whom a program that serves tells more.
+/// Where a server sends its metrics and traces.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics and traces")]
 pub struct ExportSettings {
-    /// Address and port for Prometheus to read metrics from; without one there are none
+    /// Address and port at which Prometheus scrapes metrics; without it there are none
     #[arg(long, env = "PHOTOLOG_METRICS_LISTEN")]
     pub metrics_listen: Option<SocketAddr>,
 
-    /// OpenTelemetry collector to send traces to, such as `http://collector:4318`; without one
-    /// none are sent
+    /// OpenTelemetry collector to send traces to, such as `http://collector:4318`; without it no
+    /// traces are sent
     #[arg(long, env = "PHOTOLOG_OTLP_ENDPOINT", hide_env_values = true)]
     pub otlp_endpoint: Option<String>,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }

@@ -1,7 +1,7 @@
-//! Traces: the span of a request, its trace id, export by OTLP.
+//! Traces: the span of a request, its trace id, and export by OTLP.
 //!
-//! A request that comes with a W3C `traceparent` goes on in that trace, any other begins its own.
-//! Log lines carry the trace id whether or not traces are exported.
+//! A request with a W3C `traceparent` continues that trace; any other starts a new one. Log lines
+//! contain the trace id whether or not traces are exported.
 //! <https://www.w3.org/TR/trace-context/>
 
 use std::collections::HashMap;
@@ -24,29 +24,29 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::error::TelemetryError;
 
-/// Whether spans leave this program. What only a collector wants to know is not put into them
-/// otherwise: it would stand in every log line.
+/// Whether spans are exported. Fields that only a collector needs are recorded only if they are,
+/// because they would otherwise appear in every log line.
 static EXPORTS: AtomicBool = AtomicBool::new(false);
 
-/// How long the collector may take for a batch of spans.
+/// The timeout for sending a batch of spans to the collector.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The trace that a request says it belongs to, as 32 hexadecimal digits.
+/// The trace id in a request's headers, as 32 hexadecimal digits.
 pub fn trace_id(headers: &HeaderMap) -> Option<String> {
     parent(headers).map(|parent| parent.span().span_context().trace_id().to_string())
 }
 
-/// The span of a request to a server of ours. Whatever is logged inside it carries its request id
-/// and its trace id. How it ended is recorded by [`answered`].
+/// The span of a request to one of our servers. Everything logged inside it carries its request id
+/// and trace id. [`answered`] records its outcome.
 pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: &str) -> Span {
     let exports = EXPORTS.load(Ordering::Relaxed);
     let parent = parent(headers);
-    // A span that is exported has its trace from its parent or from the exporter.
+    // An exported span takes its trace from its parent or from the exporter.
     let known = match &parent {
         Some(parent) => Some(trace_id_of(parent)),
         None => (!exports).then(|| RandomIdGenerator::default().new_trace_id()),
     };
-    // At the level of errors, so that even the fewest log lines have it.
+    // At error level, so that the span is kept even by the strictest log filter.
     let span = tracing::error_span!(
         target: "photolog",
         "request",
@@ -65,7 +65,7 @@ pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: 
         span.record("http.request.method", method);
         span.record("http.route", route);
         if let Some(parent) = parent {
-            // Refused only when the filter does not want this span.
+            // Fails only if the filter disables this span.
             let _ = span.set_parent(parent);
         }
         if known.is_none() {
@@ -79,7 +79,7 @@ pub fn request_span(headers: &HeaderMap, request_id: &str, method: &str, route: 
     span
 }
 
-/// Notes in a request's span how it was answered.
+/// Records the response status in a request's span.
 pub fn answered(span: &Span, status: u16) {
     if EXPORTS.load(Ordering::Relaxed) {
         span.record("http.response.status_code", status);
@@ -106,12 +106,12 @@ fn parent(headers: &HeaderMap) -> Option<Context> {
     context.span().span_context().is_valid().then_some(context)
 }
 
-/// Sends spans to a collector, in batches, from a thread of its own.
+/// Sends spans to a collector, in batches, from its own thread.
 pub(crate) fn exporter(
     endpoint: &str,
     service: &'static str,
 ) -> Result<SdkTracerProvider, TelemetryError> {
-    // The endpoint itself may hold a password.
+    // Errors omit the endpoint, because it may contain a password.
     let unusable = TelemetryError::Traces;
     let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     reqwest::Url::parse(&url).map_err(|problem| unusable(problem.to_string()))?;
@@ -130,9 +130,10 @@ pub(crate) fn exporter(
         .build())
 }
 
-/// A client that blocks, as the exporting thread wants it. It must be made where no runtime is.
+/// A blocking client, as the exporting thread requires. It must be created outside any async
+/// runtime.
 fn client() -> Result<reqwest::blocking::Client, String> {
-    // Another part of the program may have chosen it already.
+    // Another part of the program may already have installed a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     std::thread::spawn(|| {
         reqwest::blocking::Client::builder()
@@ -144,7 +145,7 @@ fn client() -> Result<reqwest::blocking::Client, String> {
     .map_err(|problem| problem.to_string())
 }
 
-/// Turns our own spans into exported ones; those of libraries are their business.
+/// Exports our own spans; spans of libraries are ignored.
 pub(crate) fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

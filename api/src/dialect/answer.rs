@@ -1,4 +1,4 @@
-//! What the answers of all dialects have in common.
+//! What the responses of all dialects have in common.
 
 use http::header::{ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
@@ -8,17 +8,17 @@ use crate::executor::ImageOutcome;
 use crate::http::Response;
 use crate::http::response::set;
 
-/// Headers that follow from what an answer is about.
+/// Response headers that are the same in every dialect.
 pub trait Answer {
-    /// The `ETag` of an image whose stream is at this sequence.
+    /// Adds the `ETag` of an image whose stream is at this sequence.
     #[must_use]
     fn with_version(self, sequence: u64) -> Self;
 
-    /// The image's version after a write, and an honest word when lists may not show the write yet.
+    /// Adds the image's version after a write, and a notice if lists may not show the write yet.
     #[must_use]
     fn with_outcome(self, outcome: &ImageOutcome) -> Self;
 
-    /// The hints that go with a kind of failure.
+    /// Adds the hints that belong to a kind of failure.
     #[must_use]
     fn with_hints(self, error: &ApiError) -> Self;
 }

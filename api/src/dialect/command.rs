@@ -1,4 +1,4 @@
-//! A request of any dialect as a command on an image, and the image it is about.
+//! Turns a request of any dialect into a command on an image, and loads that image.
 
 use photolog_domain::{Image, ImageCommand, ImageError, ImageId, ImageState};
 use photolog_store::{Conditions, Loaded};
@@ -13,11 +13,11 @@ use crate::http::conditional::IfMatch;
 const MAX_REASON_CHARACTERS: usize = 500;
 const MAX_CORRELATION_CHARACTERS: usize = 128;
 
-/// Executes a command of a request on an image: in the caller's name, under the request's `If-Match`,
-/// for the reason that it gives.
+/// Executes a request's command on an image: as the caller, under the request's `If-Match`, with
+/// the reason that the request gives.
 ///
 /// # Errors
-/// As [`execute_on_image`]; when a header is longer than allowed or not text.
+/// As [`execute_on_image`]; also when a header is too long or is not text.
 pub async fn execute_request(
     app: &SharedApp,
     request: &Request,
@@ -35,10 +35,11 @@ pub async fn execute_request(
     execute_on_image(app, request).await
 }
 
-/// An image of the caller's account as it is now: its stream's sequence and its state.
+/// The current state of an image of the caller's account, and its stream's sequence.
 ///
 /// # Errors
-/// `NotFound` when it is not there, or another's; `Unavailable` when only a newer program knows how it is.
+/// `NotFound` when it does not exist or belongs to another account; `Unavailable` when it has
+/// events that only a newer version can read.
 pub async fn current_image(
     app: &App,
     request: &Request,
@@ -53,10 +54,10 @@ pub async fn current_image(
     Ok((loaded.sequence, state))
 }
 
-/// Who sends a request, and why.
+/// The caller of a request, and the reason that it gives.
 ///
 /// # Errors
-/// When a header is longer than allowed or not text.
+/// When a header is too long or is not text.
 pub fn context(request: &Request) -> Result<CommandContext, ApiError> {
     let text = |name: &'static str, limit: usize| match request.headers.get(name) {
         None => Ok(None),
@@ -82,7 +83,7 @@ pub fn context(request: &Request) -> Result<CommandContext, ApiError> {
     })
 }
 
-/// The idempotency key that a request gives, under the names that clients use for it.
+/// A request's idempotency key, under any of the names that clients use for it.
 ///
 /// # Errors
 /// When it is empty, longer than 255 bytes, or not text.

@@ -1,7 +1,7 @@
-//! A dialect is a wire format over our commands: routes, credentials, wire types and an error writer.
-//! It holds no rule; rules are the domain's.
+//! A dialect is a wire format for our commands: routes, credentials, wire types and an error
+//! writer. It contains no rules; those belong to the domain.
 //!
-//! A dialect is a folder here and a line in [`DIALECTS`](crate::routes::DIALECTS).
+//! Adding a dialect takes a folder here and a line in [`DIALECTS`](crate::routes::DIALECTS).
 
 pub mod answer;
 pub mod command;
@@ -25,41 +25,42 @@ use crate::http::{Request, RequestId, Response};
 use crate::route::Route;
 use operation::{Description, Operation};
 
-/// A wire format. What is not said here is as our own endpoints have it.
+/// A wire format. The default methods behave as our own endpoints do.
 pub trait Dialect: Send + Sync {
     /// Its name in events and metrics.
     fn name(&self) -> DialectName;
 
-    /// Its routes. The first that fits wins, so the busiest stands first.
+    /// Its routes. The first match wins, so the busiest route comes first.
     fn routes(&self) -> &'static [Route];
 
-    /// First parts of paths that are this dialect's even where no route fits.
+    /// First path segments that belong to this dialect even where no route matches.
     fn prefixes(&self) -> &'static [&'static str];
 
-    /// A failure in the dialect's own shape.
+    /// The response for a failure, in the dialect's own format.
     fn error_response(&self, error: &ApiError) -> Response;
 
     /// What its routes have in common, for `/openapi.json`.
     fn description(&self) -> Description;
 
-    /// What people must know of one of its routes, for `/openapi.json`.
+    /// The description of one of its routes, for `/openapi.json`.
     fn describe(&self, route: &Route) -> Option<Operation>;
 
-    /// A path in the form that the routes have, and the tenant that it names; `None` when it is in
-    /// that form.
+    /// Rewrites a path to the form that the routes have, and returns the tenant that it names;
+    /// `None` when it already has that form.
     fn rewrite<'a>(&self, _path: &[&'a str]) -> Option<(Vec<&'a str>, Option<&'a str>)> {
         None
     }
 
-    /// Checks that the client can live with the version that we speak.
+    /// Checks that the client accepts the version that we implement.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When it does not.
     fn check_version(&self, _request: &Request) -> Result<(), ApiError> {
         Ok(())
     }
 
-    /// The caller, by the request's credentials; `checking` is the place in which they are checked.
+    /// Authenticates the caller from the request's credentials; `checking` is the permit held
+    /// meanwhile.
     ///
     /// # Errors
     /// `Unauthenticated`, or `Forbidden` when the account is not open.
@@ -72,7 +73,7 @@ pub trait Dialect: Send + Sync {
         app.auth.basic_or_bearer(&request.headers).boxed()
     }
 
-    /// Checks that the tenant that the path names is the caller's.
+    /// Checks that the tenant named in the path is the caller's.
     ///
     /// # Errors
     /// `NotFound`.
@@ -80,19 +81,20 @@ pub trait Dialect: Send + Sync {
         Err(ApiError::not_found("there is nothing at this path"))
     }
 
-    /// Writes the answer to `OPTIONS` at a path that takes these methods; `None` when `OPTIONS` is not
-    /// allowed.
+    /// A function that writes the response to `OPTIONS` at a path that allows these methods; `None`
+    /// when `OPTIONS` is not allowed.
     fn preflight(&self) -> Option<fn(allow: &str) -> Response> {
         None
     }
 
-    /// Adds what every answer carries, failures as well; `allow` finds the methods that the path takes.
+    /// Adds the headers that every response carries, including failures; `allow` finds the methods
+    /// that the path allows.
     fn decorate(&self, _response: &mut Response, _id: &RequestId, _allow: &dyn Fn() -> String) {}
 }
 
-/// What a page of so many images takes in memory: as rows, as values and as text.
+/// The memory that a page of this many images takes as rows, values and text.
 pub(crate) fn page_memory(images: u64) -> u64 {
-    /// An image with all the metadata that it may have.
+    /// An image with the maximum amount of metadata.
     const LARGEST_IMAGE: u64 = 100 << 10;
     3 * (images * LARGEST_IMAGE).min(ImagePage::MOST_BYTES as u64)
 }

@@ -6,29 +6,30 @@ use crate::route::Route;
 
 /// What the routes of a dialect have in common.
 pub struct Description {
-    /// Its name among the tags.
+    /// Its OpenAPI tag.
     pub tag: &'static str,
-    /// What it is, in a sentence.
+    /// One sentence on what it is.
     pub about: &'static str,
-    /// Whether the vendor writes a slash behind each path.
+    /// Whether the vendor ends each path with a slash.
     pub ends_with_slash: bool,
-    /// The media type of its answers.
+    /// The media type of its responses.
     pub media_type: &'static str,
     /// The media type of its failures.
     pub failure_media_type: &'static str,
     /// The schema of its failures.
     pub failure: &'static str,
-    /// How a request may prove its key: names of security schemes.
+    /// The security schemes that authenticate a request, by name.
     pub credentials: &'static [&'static str],
-    /// The security schemes that it brings.
+    /// The security schemes that it defines.
     pub security_schemes: Value,
-    /// The schemas that it brings.
+    /// The schemas that it defines.
     pub schemas: Value,
-    /// Values of paths that are no ids: name and schema.
+    /// Path parameters that are not ids: name and schema.
     pub parameters: Vec<(&'static str, Value)>,
 }
 
-/// What people must know of a route. What follows from the route itself is not in it.
+/// The handwritten part of a route's description. Whatever follows from the route itself is not
+/// repeated here.
 pub struct Operation {
     summary: &'static str,
     security: Option<Value>,
@@ -38,7 +39,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// One line for people.
+    /// Starts with a one-line summary.
     pub fn new(summary: &'static str) -> Self {
         Self {
             summary,
@@ -49,13 +50,13 @@ impl Operation {
         }
     }
 
-    /// Credentials that the route's handler checks itself.
+    /// Sets the security scheme of a route whose handler checks the credentials itself.
     pub fn guarded_by(mut self, scheme: &'static str) -> Self {
         self.security = Some(json!([{ scheme: [] }]));
         self
     }
 
-    /// A value in the query.
+    /// Adds a query parameter.
     pub fn query(mut self, name: &str, description: &str, schema: Value) -> Self {
         self.parameters.push(json!({
             "name": name, "in": "query", "description": description, "schema": schema,
@@ -63,7 +64,7 @@ impl Operation {
         self
     }
 
-    /// A header of the request.
+    /// Adds a request header.
     pub fn header(mut self, name: &str, description: &str, schema: Value) -> Self {
         self.parameters.push(json!({
             "name": name, "in": "header", "description": description, "schema": schema,
@@ -71,7 +72,7 @@ impl Operation {
         self
     }
 
-    /// The headers of every write to an image.
+    /// Adds the headers that every write to an image accepts.
     pub fn image_write(self) -> Self {
         self.header(
             "If-Match",
@@ -85,18 +86,18 @@ impl Operation {
         )
     }
 
-    /// A body in JSON.
+    /// Sets a JSON body.
     pub fn body(self, schema: Value) -> Self {
         self.body_as("application/json", json!({ "schema": schema }))
     }
 
-    /// A body in another media type.
+    /// Sets a body in another media type.
     pub fn body_as(mut self, media_type: &'static str, content: Value) -> Self {
         self.body = Some(json!({ "required": true, "content": { media_type: content } }));
         self
     }
 
-    /// The same body as a form.
+    /// Also allows the same body as a form.
     pub fn or_form(mut self) -> Self {
         if let Some(body) = &mut self.body {
             let content = body["content"]["application/json"].clone();
@@ -105,24 +106,24 @@ impl Operation {
         self
     }
 
-    /// An answer in the dialect's JSON.
+    /// Adds a response in the dialect's JSON.
     pub fn answer(self, status: u16, description: &str, schema: Value) -> Self {
         let answer = json!({ "description": description, "content": { "": { "schema": schema } } });
         self.other_answer(status, answer)
     }
 
-    /// An answer without a body.
+    /// Adds a response without a body.
     pub fn empty(self, status: u16, description: &str) -> Self {
         self.other_answer(status, json!({ "description": description }))
     }
 
-    /// An answer that is said in full.
+    /// Adds a response given in full.
     pub fn other_answer(mut self, status: u16, answer: Value) -> Self {
         self.answers.push((status, answer));
         self
     }
 
-    /// The operation object of a route.
+    /// The OpenAPI operation object of a route.
     pub fn write(self, route: &Route, dialect: &Description) -> Value {
         let named = route.pattern.split('/').filter_map(|part| {
             let name = part.strip_prefix('{')?.strip_suffix('}')?;
@@ -130,7 +131,7 @@ impl Operation {
         });
         let mut responses = json!({ "default": failure(dialect) });
         for (status, mut answer) in self.answers {
-            // The dialect's own media type takes the empty name's place.
+            // The dialect's own media type replaces the empty name.
             if let Some(content) = answer.pointer_mut("/content/") {
                 let content = content.take();
                 answer["content"] = json!({ dialect.media_type: content });
@@ -155,7 +156,7 @@ impl Operation {
     }
 }
 
-/// A reference to a type.
+/// A reference to a schema.
 pub fn schema(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
@@ -173,7 +174,7 @@ fn path_parameter(route: &Route, dialect: &Description, name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "schema": schema })
 }
 
-/// `GET /files/{image}/metadata` is `getFilesImageMetadata`.
+/// `GET /files/{image}/metadata` becomes `getFilesImageMetadata`.
 fn operation_id(route: &Route) -> String {
     let words = route
         .pattern
@@ -196,7 +197,7 @@ fn security(route: &Route, dialect: &Description) -> Value {
     }
 }
 
-/// Every failure of a dialect has the same shape.
+/// The response that describes every failure of a dialect; they all have the same shape.
 fn failure(dialect: &Description) -> Value {
     json!({
         "description": "Any failure; 429 and 503 carry `Retry-After`, 405 `Allow`.",

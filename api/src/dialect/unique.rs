@@ -1,8 +1,9 @@
 //! A JSON object whose member names are all different.
 //!
-//! RFC 8259 leaves doubled names open, and parsers disagree on which wins; what one reader
-//! checked another could then not see. So they are refused, and so are many more members than any
-//! image may have keys, which would only cost time.
+//! RFC 8259 leaves duplicate names open and parsers disagree on which one wins, so a value that one
+//! reader checked may not be the one that another reader uses. Objects with duplicate names are
+//! therefore rejected. So are objects with far more members than an image may have keys, because
+//! parsing them only costs time.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,8 +11,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// Most members: several times the keys of an image, so that a client with some too many still learns
-/// the real limit from the rule that has it.
+/// The maximum number of members: several times the number of keys that an image may have, so that
+/// a client slightly over the limit still gets the real limit from the rule that enforces it.
 const MOST_MEMBERS: usize = 1_024;
 
 /// The members of an object in the order they were sent.

@@ -1,13 +1,13 @@
-//! Entries of the log as an account's clients see them.
+//! Log entries as an account's clients see them.
 
 use photolog_domain::AccountId;
 use photolog_projector::CloudEvent;
 use photolog_store::{LogEntry, Store, StoreError};
 
-/// Entries of the log read at once: their events may be large.
+/// The number of log entries read at once; it is small because events may be large.
 pub const BATCH: u32 = 100;
 
-/// An account's entries as its clients see them: those of images, with the names of the keys that wrote.
+/// An account's image events as its clients see them, with the names of the keys that caused them.
 pub async fn to_events(
     store: &Store,
     account: AccountId,

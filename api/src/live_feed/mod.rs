@@ -1,5 +1,5 @@
-//! One reader of the log for all listeners of this process: thousands that wait cost nothing but
-//! their connections, and an event wakes only those of its account.
+//! One log reader for all listeners of this process: thousands of idle listeners cost nothing but
+//! their connections, and an event wakes only the listeners of its account.
 
 pub mod events;
 
@@ -16,19 +16,20 @@ use tokio::task::JoinHandle;
 
 use events::{BATCH, to_events};
 
-/// Events kept for a listener that is slow; one that is slower reads them from the log.
+/// The number of events buffered for a slow listener; one that falls further behind reads from the
+/// log.
 const BACKLOG: usize = 64;
 
-/// How long to wait after the log could not be read.
+/// How long to wait after a failed read of the log.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the log may be unreadable before the feeds end: a client that is silent for no reason that
-/// it can see should connect again, perhaps to another node.
+/// How long the log may be unreadable before the feeds end. A client that receives nothing and
+/// cannot see why should reconnect, perhaps to another node.
 const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 
 type Channels = Mutex<HashMap<AccountId, Sender<Arc<CloudEvent>>>>;
 
-/// What is new, for all listeners.
+/// Distributes new events to all listeners.
 #[derive(Debug)]
 pub struct LiveFeed {
     channels: Arc<Channels>,
@@ -36,16 +37,16 @@ pub struct LiveFeed {
 }
 
 impl LiveFeed {
-    /// Begins to follow the log.
+    /// Starts following the log.
     pub fn start(store: Store) -> Self {
-        // Shown from the start: an absent metric looks like one that is not measured.
+        // Set from the start, because an absent metric looks like one that is not measured.
         metrics::gauge!(metric::FEEDS).set(0.0);
         let channels = Arc::<Channels>::default();
         let reader = tokio::spawn(read(store, channels.clone()));
         Self { channels, reader }
     }
 
-    /// What happens in an account from now on. Ends when the server stops.
+    /// The new events of an account. The channel closes when the server stops.
     pub fn listen(&self, account: AccountId) -> Receiver<Arc<CloudEvent>> {
         let mut channels = lock(&self.channels);
         let channel = channels
@@ -96,10 +97,10 @@ async fn read(store: Store, channels: Arc<Channels>) {
     }
 }
 
-/// Hands out what follows `after`; how far it came.
+/// Distributes the events after `after`, and returns the position reached.
 ///
-/// Where nobody listens the log is not read. A listener that comes then begins where the database
-/// says that the log ends, which is here or later.
+/// Without listeners the log is not read. A listener that joins meanwhile starts at the end of the
+/// log as reported by the database, which is at this position or later.
 async fn step(store: &Store, channels: &Channels, after: Position) -> Result<Position, StoreError> {
     let head = store.known_log_head();
     lock(channels).retain(|_, channel| channel.receiver_count() > 0);
@@ -117,7 +118,7 @@ async fn step(store: &Store, channels: &Channels, after: Position) -> Result<Pos
             continue;
         };
         for event in to_events(store, account, entries).await? {
-            // Without a listener left there is nobody to tell.
+            // Sending fails only if the last listener has left.
             let _ = channel.send(Arc::new(event));
         }
     }

@@ -16,46 +16,46 @@ use photolog_api::operator_commands::{execute_on_account, open_account};
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
 pub enum AccountAction {
-    /// Open an account with one key, which is shown once
+    /// Open an account with one key, which is shown only once
     Create {
-        /// What people call it: 1 to 200 characters
+        /// Its name: 1 to 200 characters
         name: Name,
-        /// Most enabled images [default: the server's setting]
+        /// The maximum number of enabled images [default: the server's setting]
         #[arg(long)]
         images: Option<u32>,
-        /// The form of the result
+        /// The format of the result
         #[arg(long, value_enum, default_value_t)]
         format: ResultFormat,
     },
     /// List all accounts
     List {
-        /// The form of the list
+        /// The format of the list
         #[arg(long, value_enum, default_value_t)]
         format: ListFormat,
     },
-    /// Change the most enabled images; what is there stays
+    /// Change the maximum number of enabled images; existing images are kept
     SetLimit {
         /// The account
         account: AccountId,
-        /// How many, or `default` for the server's setting
+        /// The maximum, or `default` for the server's setting
         limit: Limit,
     },
-    /// Call it something else
+    /// Rename an account
     Rename {
         /// The account
         account: AccountId,
-        /// What people call it: 1 to 200 characters
+        /// Its new name: 1 to 200 characters
         name: Name,
     },
-    /// Refuse its keys and tokens at once, until it is resumed; its public links go on working
+    /// Refuse its keys and tokens at once, until it is resumed; its public links keep working
     Suspend {
         /// The account
         account: AccountId,
-        /// Why; its clients are told
+        /// The reason, which its clients see
         #[arg(long)]
         reason: Option<Reason>,
     },
-    /// Take its keys again after it was suspended
+    /// Accept its keys again after it was suspended
     Resume {
         /// The account
         account: AccountId,
@@ -64,18 +64,18 @@ pub enum AccountAction {
     Close {
         /// The account
         account: AccountId,
-        /// Why; its clients are told
+        /// The reason, which its clients see
         #[arg(long)]
         reason: Option<Reason>,
     },
-    /// Take its keys and links again after it was closed
+    /// Accept its keys and links again after it was closed
     Reopen {
         /// The account
         account: AccountId,
     },
 }
 
-/// Most enabled images.
+/// The maximum number of enabled images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(Option<u32>);
 
@@ -92,15 +92,16 @@ impl FromStr for Limit {
 }
 
 impl AccountAction {
-    /// Whether it may make an installation: the first account is opened before anything is served.
+    /// Whether the action may create an installation: the first account is opened before anything
+    /// is served.
     pub fn may_begin(&self) -> bool {
         matches!(self, Self::Create { .. })
     }
 
-    /// Does it.
+    /// Runs the action.
     ///
     /// # Errors
-    /// When there is no such account, its rules refuse it, or the database fails.
+    /// When the account does not exist, its rules refuse the command, or the database fails.
     pub async fn run(self, store: &Store, operator: &Operator) -> anyhow::Result<()> {
         let (account, command) = match self {
             Self::Create {

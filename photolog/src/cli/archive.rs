@@ -11,10 +11,11 @@ use crate::installation::Place;
 use crate::installation::{find_blobs, find_store, open_blobs, open_store};
 use crate::output::print;
 
-/// Copies everything that is true into a folder. The server may run meanwhile.
+/// Copies the source of truth into a folder: events, pictures and, if `secrets`, the wrapped
+/// secrets. The server may run meanwhile.
 ///
 /// # Errors
-/// When something cannot be read or written, or is damaged.
+/// When data cannot be read or written, or is damaged.
 pub async fn backup(place: &Place, folder: &Path, secrets: bool) -> anyhow::Result<()> {
     refuse_installation(place, folder)?;
     let store = find_store(place).await?;
@@ -52,7 +53,8 @@ pub async fn backup(place: &Place, folder: &Path, secrets: bool) -> anyhow::Resu
     Ok(())
 }
 
-/// A backup beside the installation outlives it; one in it would be mistaken for it.
+/// A backup outside the installation survives its loss; one inside could be mistaken for the
+/// installation itself.
 fn refuse_installation(place: &Place, folder: &Path) -> anyhow::Result<()> {
     let (folder, data) = (real(folder), real(&place.data_dir));
     let is_inside = match place.blobs() {
@@ -70,7 +72,7 @@ fn refuse_installation(place: &Place, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A path without links; what is not there yet stays as it is.
+/// A path with symbolic links resolved; components that do not exist yet are kept.
 fn real(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
@@ -87,7 +89,7 @@ fn real(path: &Path) -> PathBuf {
 /// # Errors
 /// When the backup is damaged, or the database is not empty.
 pub async fn restore(place: &Place, folder: &Path) -> anyhow::Result<()> {
-    // Before anything is made.
+    // Checked before anything is created.
     anyhow::ensure!(folder.is_dir(), "there is no folder {}", folder.display());
     refuse_installation(place, folder)?;
     let store = open_store(place).await?;

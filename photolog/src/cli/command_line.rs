@@ -1,7 +1,7 @@
 //! Reads the command line and the environment.
 //!
-//! Settings of the place are global: they may stand before the command and after it. The others are of
-//! the command that they act on, and stand after it.
+//! Settings of the installation are global: they may come before or after the command. All other
+//! settings belong to the command that uses them, and come after it.
 
 use std::ffi::{OsStr, OsString};
 
@@ -11,16 +11,16 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
 use super::Cli;
 
-/// What the names of our variables begin with.
+/// The prefix of our environment variables.
 const PREFIX: &str = "PHOTOLOG_";
 
-/// Variables of the edge, which is another program, but often has the same environment file.
+/// Variables of the edge, which is a separate program but often shares an environment file.
 const EDGE_VARIABLES: [&str; 1] = ["PHOTOLOG_EDGE_CACHE_BYTES"];
 
-/// How much two names may differ for one to be taken for the other, misspelt.
+/// The minimum similarity at which an unknown name is taken for a misspelling of a known one.
 const NEAR: f64 = 0.85;
 
-/// Settings of the place that do not act on a command, which accepts them all the same.
+/// Settings of the installation that a command accepts but does not use.
 const IDLE: &[(&str, &[&str])] = &[
     ("projector", &["data_dir", "blob_url"]),
     ("migrate", &["blob_url"]),
@@ -31,15 +31,15 @@ const IDLE: &[(&str, &[&str])] = &[
 ];
 
 impl Cli {
-    /// Reads what this process was started with; ends it when that cannot be used.
+    /// Reads the arguments of this process; exits if they cannot be used.
     pub fn read() -> Self {
         Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Reads arguments, of which the first is the program's name.
+    /// Reads arguments, the first of which is the program's name.
     ///
     /// # Errors
-    /// When they, or a variable, cannot be used.
+    /// When an argument or a variable cannot be used.
     pub fn try_read(
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, Error> {
@@ -50,7 +50,7 @@ impl Cli {
     }
 }
 
-/// The command line, with help that shows a setting only where it acts.
+/// The command line, with help that shows a setting only where it has an effect.
 fn shape() -> Command {
     let mut command = Cli::command();
     for (name, settings) in IDLE {
@@ -64,7 +64,7 @@ fn shape() -> Command {
     command
 }
 
-/// A setting of serving that stands before a command would act on nothing.
+/// Rejects a setting for serving before a command, where it would have no effect.
 fn refuse_misplaced(command: &mut Command, matches: &ArgMatches) -> Result<(), Error> {
     let Some(name) = matches.subcommand_name() else {
         return Ok(());
@@ -88,7 +88,7 @@ fn refuse_misplaced(command: &mut Command, matches: &ArgMatches) -> Result<(), E
     Err(command.error(ErrorKind::ArgumentConflict, problem))
 }
 
-/// What to tell about variables of this process that look like settings of ours and are none.
+/// Warnings about variables of this process that have our prefix but are not settings.
 pub fn unknown_variables() -> Vec<String> {
     unknown(std::env::vars_os().map(|(name, _)| name))
 }
@@ -106,7 +106,8 @@ fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
         .collect()
 }
 
-/// Kubernetes tells containers of a service named `photolog` in this way.
+/// Whether Kubernetes set the variable, as it does in containers that see a service named
+/// `photolog`.
 fn is_of_kubernetes(name: &str) -> bool {
     name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT")
 }
@@ -123,7 +124,7 @@ fn known_variables() -> Vec<String> {
 }
 
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    // All begin alike, which must not count as likeness.
+    // All names share the prefix, which must not count towards their similarity.
     let rest = |name: &'a str| name.strip_prefix(PREFIX).unwrap_or(name);
     let name = name.strip_prefix(PREFIX)?;
     let scored = known

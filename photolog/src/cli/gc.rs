@@ -9,14 +9,14 @@ use crate::installation::Place;
 use crate::installation::{find_blobs, find_store};
 use crate::output::print;
 
-/// What to collect.
+/// What to remove.
 #[derive(Args, Clone, Debug)]
 pub struct GcArguments {
-    /// Only say what would be removed
+    /// Only report what would be removed
     #[arg(long)]
     dry_run: bool,
 
-    /// Leave pictures that are younger than this, in hours: an upload may be about to name them
+    /// Keep pictures younger than this, in hours, because an upload may be about to name them
     #[arg(
         long,
         env = "PHOTOLOG_GC_GRACE_HOURS",

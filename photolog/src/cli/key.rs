@@ -22,18 +22,18 @@ use photolog_api::operator_commands::{execute_on_account, issue_key};
 /// What to do with access keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyAction {
-    /// Give out a key, which is shown once
+    /// Issue a key, which is shown only once
     Issue {
         /// The account
         account: AccountId,
-        /// What people call the key: 1 to 200 characters; histories show it
+        /// The key's name, shown in histories: 1 to 200 characters
         #[arg(long)]
         name: Option<Name>,
-        /// Who has it: 1 to 200 characters
+        /// The key's owner: 1 to 200 characters
         #[arg(long)]
         owner: Option<Name>,
-        /// When it ends: 2027-01-31 (as that day begins, UTC), 2027-01-31T18:00:00Z, or after a time
-        /// such as 90days or 12h [default: never]
+        /// When it expires: 2027-01-31 (the start of that day, UTC), 2027-01-31T18:00:00Z, or after
+        /// a duration such as 90days or 12h [default: never]
         #[arg(long, value_name = "DATE|DURATION")]
         expires: Option<Expiry>,
         /// What the key may do: images.read, images.write, history.read
@@ -43,21 +43,22 @@ pub enum KeyAction {
             default_value = "images.read,images.write,history.read"
         )]
         scopes: Vec<Scope>,
-        /// The form of the result
+        /// The format of the result
         #[arg(long, value_enum, default_value_t)]
         format: ResultFormat,
     },
-    /// List an account's keys, also those that work no more
+    /// List an account's keys, including those that no longer work
     List {
         /// The account
         account: AccountId,
-        /// The form of the list
+        /// The format of the list
         #[arg(long, value_enum, default_value_t)]
         format: ListFormat,
     },
-    /// End every access and refresh token at once, on all nodes; clients log in again by their keys
+    /// Revoke every access and refresh token at once, on all nodes; clients log in again with their
+    /// keys
     RotateTokenSecret,
-    /// Take a key back: it and its tokens stop working at once
+    /// Revoke a key: it and its tokens stop working at once
     Revoke {
         /// The account
         account: AccountId,
@@ -66,12 +67,12 @@ pub enum KeyAction {
     },
 }
 
-/// When a key ends.
+/// When a key expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// At this moment.
     At(Timestamp),
-    /// So many milliseconds after it was given out.
+    /// This many milliseconds after it is issued.
     After(i64),
 }
 
@@ -94,7 +95,7 @@ impl FromStr for Expiry {
 }
 
 impl Expiry {
-    /// The moment, for a key that is given out now; `None` beyond the year 9999.
+    /// The expiry of a key that is issued now; `None` beyond the year 9999.
     fn moment(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::At(moment) => Some(moment),
@@ -106,10 +107,11 @@ impl Expiry {
 }
 
 impl KeyAction {
-    /// Does it.
+    /// Runs the action.
     ///
     /// # Errors
-    /// When there is no such account or key, its rules refuse it, or the database fails.
+    /// When the account or key does not exist, the account's rules refuse the command, or the
+    /// database fails.
     pub async fn run(self, store: &Store, operator: &Operator) -> anyhow::Result<()> {
         match self {
             Self::Issue {

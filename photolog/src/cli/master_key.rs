@@ -11,19 +11,19 @@ use crate::output::print;
 /// What to do with the master key.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum MasterKeyAction {
-    /// Make the file of --master-key-file, unless it is there
+    /// Create the file of --master-key-file, unless it exists
     Create,
-    /// Add the next key to the file, before the file goes to every node
+    /// Add the next key to the file, before the file is copied to every node
     Prepare,
-    /// Wrap every secret anew under the next key, and take the old one out of the file
+    /// Wrap every secret again with the next key, and remove the old key from the file
     Rotate,
 }
 
 impl MasterKeyAction {
-    /// Does it.
+    /// Runs the action.
     ///
     /// # Errors
-    /// When the file cannot be used, or the database fails.
+    /// When the file cannot be used or the database fails.
     pub async fn run(self, place: &Place) -> anyhow::Result<()> {
         let file = match &place.database.master_key_file {
             Some(path) => MasterKeyFile::provided(path.clone()),
@@ -71,7 +71,7 @@ fn create(file: &MasterKeyFile) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `own`: no other node has to have the next key first.
+/// `own`: the key file belongs to this node alone, so no other node needs the next key first.
 async fn rotate(store: &Store, file: &MasterKeyFile, own: bool) -> anyhow::Result<()> {
     if own {
         store.prepare_master_key().await?;

@@ -29,10 +29,10 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "photolog", version)]
 pub struct Cli {
-    /// What to do; nothing = serve.
+    /// The command; without one, the program serves.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Who gives the command: the actor of its events is then operator:LABEL [default: operator]
+    /// Label of the operator: the actor of the events is then operator:LABEL [default: operator]
     #[arg(
         id = "operator",
         long = "as",
@@ -41,18 +41,18 @@ pub struct Cli {
         global = true
     )]
     pub operator: Option<Operator>,
-    /// Where the installation is.
+    /// The location of the installation.
     #[command(flatten)]
     pub place: Place,
     /// What is logged.
     #[command(flatten)]
     pub log: LogSettings,
-    /// How to serve without a command.
+    /// The settings for serving without a command.
     #[command(flatten)]
     pub all_roles: AllRoles,
 }
 
-/// Settings of a process that does everything.
+/// The settings of a process with all roles.
 #[derive(Args, Clone, Debug)]
 pub struct AllRoles {
     /// How the API serves.
@@ -79,7 +79,7 @@ pub enum Command {
         #[command(flatten)]
         exports: ExportSettings,
     },
-    /// Bring the database's tables to the present shape, and nothing else
+    /// Migrate the database's tables to the current version, and do nothing else
     Migrate,
     /// Open, list, rename, limit, suspend and close accounts
     #[command(subcommand)]
@@ -92,16 +92,16 @@ pub enum Command {
     /// Make and rotate the master key, which wraps the secrets in the database
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyAction),
-    /// Build a read model anew from the log, while reads and writes go on
+    /// Rebuild a read model from the log, while reads and writes continue
     Rebuild {
-        /// Which; all of them by default
+        /// The read model; all of them by default
         #[arg(value_parser = PossibleValuesParser::new(rebuild::names()))]
         projection: Option<String>,
     },
-    /// Check the log, everything that follows from it, and every picture; changes nothing
+    /// Check the log, everything derived from it, and every picture; changes nothing
     ///
-    /// Ends with 0 when all is well, 1 when something is not as it should be, 2 when that could not be
-    /// checked.
+    /// Exits with 0 when all is well, 1 when something is wrong, 2 when the check could not be
+    /// completed.
     Verify(verify::VerifyArguments),
     /// Copy all events and pictures into a folder, or bring a copy up to date
     Backup {

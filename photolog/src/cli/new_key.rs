@@ -1,4 +1,4 @@
-//! A new key is shown once.
+//! Prints a new key, which is shown only once.
 
 use photolog_domain::{AccountCommand, AccountId};
 use photolog_store::{Conditions, Store};
@@ -8,10 +8,10 @@ use photolog_api::auth::secret::NewKey;
 use photolog_api::operator::Operator;
 use photolog_api::operator_commands::execute_on_account;
 
-/// Prints a new key, which is shown once. One that nobody saw is revoked.
+/// Prints a new key, which is shown only once. If it cannot be printed, the key is revoked.
 ///
 /// # Errors
-/// When it could not be printed.
+/// When it cannot be printed.
 pub(crate) async fn print_new_key(
     store: &Store,
     operator: &Operator,

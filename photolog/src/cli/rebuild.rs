@@ -10,17 +10,19 @@ use crate::installation::Place;
 use crate::installation::find_store;
 use crate::output::print;
 
-/// The names of what can be built anew from the log.
+/// The names of the read models that can be rebuilt from the log.
 pub fn names() -> Vec<&'static str> {
     let projections = projections();
     let names = projections.iter().map(|projection| projection.name());
     names.collect()
 }
 
-/// Builds the read model of this name anew, or without a name all of them. Reads and writes go on.
+/// Rebuilds the named read model, or all of them if no name is given. Reads and writes continue
+/// meanwhile.
 ///
 /// # Errors
-/// When the database fails, or an event cannot be projected; the read model in use stays as it is.
+/// When the database fails, or an event cannot be projected; the read model in use is then
+/// unchanged.
 pub async fn run(place: &Place, name: Option<&str>) -> anyhow::Result<()> {
     let store = find_store(place).await?;
     for projection in projections() {

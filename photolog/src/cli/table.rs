@@ -1,4 +1,4 @@
-//! What commands show: tables for people, JSON for programs.
+//! The output formats of commands: tables for people, JSON for programs.
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -6,20 +6,20 @@ use serde::Serialize;
 
 use crate::output::print;
 
-/// The form of a list.
+/// The format of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
-    /// Columns under a head
+    /// Columns with a header
     #[default]
     Table,
     /// An array of objects
     Json,
 }
 
-/// The form of the result of a command that made something.
+/// The format of the result of a command that creates something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ResultFormat {
-    /// A line for each value
+    /// One line per value
     #[default]
     Text,
     /// An object
@@ -33,22 +33,22 @@ pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What stands between two columns.
+/// The gap between two columns.
 const GAP: &str = "  ";
 
-/// Stands where there is no value.
+/// Printed where there is no value.
 pub const NOTHING: &str = "-";
 
-/// A table of so many columns.
+/// A table with `N` columns.
 pub struct Table<const N: usize> {
-    /// Until it was shown, with the first rows: where there is none, there is no table.
+    /// Kept until it is printed with the first rows, so an empty table prints nothing.
     head: Option<[String; N]>,
     widths: [usize; N],
     rows: Vec<[String; N]>,
 }
 
 impl<const N: usize> Table<N> {
-    /// With a head and no rows yet.
+    /// A table with a header and no rows yet.
     pub fn new(head: [&str; N]) -> Self {
         Self {
             widths: head.map(|cell| cell.chars().count()),
@@ -66,8 +66,8 @@ impl<const N: usize> Table<N> {
         self.rows.push(cells);
     }
 
-    /// Takes out the lines for the rows that were added since the last time. Columns keep their
-    /// width, so that a long table can be printed piece by piece.
+    /// Returns lines for the rows that were added since the last call. Columns keep their width, so
+    /// that a long table can be printed in parts.
     pub fn lines(&mut self) -> Vec<String> {
         let rows = std::mem::take(&mut self.rows);
         let head = match rows.is_empty() {
@@ -83,7 +83,7 @@ impl<const N: usize> Table<N> {
         self.lines().into_iter().for_each(print);
     }
 
-    /// The last cell is not filled up: it may be long.
+    /// The last cell is not padded, because it may be long.
     fn line(&self, cells: &[String; N]) -> String {
         let padded = self.widths.iter().zip(cells);
         let padded: Vec<_> = padded
@@ -93,7 +93,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Texts that others chose must not steer the terminal.
+/// Text chosen by others must not control the terminal.
 fn harmless(text: &str) -> String {
     let steers = |character: char| {
         character.is_control()

@@ -13,18 +13,18 @@ use crate::installation::unusable_blobs;
 use crate::output::print;
 use photolog_api::picture::{cache_check, cache_directory};
 
-/// What to check, and how to tell.
+/// What to check, and how to report it.
 #[derive(Args, Clone, Debug)]
 pub struct VerifyArguments {
     /// Check this backup instead of an installation
     #[arg(long, value_name = "FOLDER", conflicts_with = "deep")]
     backup: Option<PathBuf>,
 
-    /// A head that was noted earlier: the log must still contain it
+    /// A head recorded earlier, which the log must still contain
     #[arg(long, value_name = "POSITION:HASH")]
     expect: Option<Head>,
 
-    /// Render every cached rendition anew, and compare
+    /// Render every cached rendition again, and compare
     #[arg(long)]
     deep: bool,
 
@@ -42,11 +42,11 @@ enum Format {
     Json,
 }
 
-/// Checks everything and says what is wrong; whether nothing is. Changes nothing, and the server may
-/// run meanwhile.
+/// Checks everything, prints what is wrong, and returns whether all is well. Changes nothing; the
+/// server may run meanwhile.
 ///
 /// # Errors
-/// When it could not be checked.
+/// When the check cannot be completed.
 pub async fn run(place: &Place, arguments: &VerifyArguments) -> anyhow::Result<bool> {
     let report = match &arguments.backup {
         Some(folder) => backup(place, folder, arguments.expect).await?,

@@ -1,7 +1,8 @@
-//! What the OAuth2 endpoints read: parameters as a form or as JSON, and the client by id and secret.
+//! Request parsing for the OAuth2 endpoints: parameters as a form or as JSON, and the client's id
+//! and secret.
 //!
-//! RFC 6749 has forms; the vendor's SDKs send JSON, and its curl examples send JSON under a form's
-//! media type. So there the first byte decides.
+//! RFC 6749 specifies forms; the vendor's SDKs send JSON, and its curl examples send JSON under a
+//! form's media type. In that case the first byte decides.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::http::request::not_shown;
 
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// The parameters we read; all others are passed over (RFC 6749, section 3.2).
+/// The parameters that we read; all others are ignored (RFC 6749, section 3.2).
 const KNOWN: [&str; 6] = [
     "client_id",
     "client_secret",
@@ -26,14 +27,15 @@ const KNOWN: [&str; 6] = [
     "token",
 ];
 
-/// The parameters of a request. One without a value counts as left out (RFC 6749, section 3.2).
+/// The parameters of a request. A parameter without a value counts as omitted (RFC 6749, section
+/// 3.2).
 pub struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
     /// Reads the body.
     ///
     /// # Errors
-    /// When it is of another media type, too large, not well formed, or names a parameter twice.
+    /// When it has another media type, is too large or malformed, or names a parameter twice.
     pub async fn of(request: &mut Request) -> Result<Self, ApiError> {
         let media_type = request.header("content-type").unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -86,7 +88,7 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
-    /// The value of a parameter that was given one.
+    /// The value of a parameter, unless it is omitted.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -95,10 +97,11 @@ impl Parameters {
     }
 }
 
-/// The client: id and secret in the body, in a Basic header, or the id in both.
+/// Authenticates the client: id and secret in the body or in a Basic header, or the id in both.
 ///
 /// # Errors
-/// `Unauthenticated`, `RateLimited`, or `Malformed` when body and header name two clients.
+/// `Unauthenticated`, `RateLimited`, or `Malformed` when the body and the header name different
+/// clients.
 pub async fn authenticate(
     app: &App,
     request: &Request,

@@ -8,7 +8,8 @@ use crate::error::{ApiError, Kind};
 use crate::http::Response;
 use crate::http::response::json;
 
-/// Writes a failure. Never without a body: one of the vendor's clients cannot read an empty one.
+/// The response for a failure. It always has a body, because one of the vendor's clients cannot
+/// read an empty one.
 pub fn response(error: &ApiError) -> Response {
     let status = match &error.kind {
         Kind::Malformed => StatusCode::BAD_REQUEST,

@@ -1,4 +1,5 @@
-//! `/accounts/{account}/images`: list (eventual), upload, show, replace, disable (all strong).
+//! `/accounts/{account}/images`: list (eventually consistent), upload, show, replace, disable (all
+//! strongly consistent).
 
 use http::StatusCode;
 use photolog_domain::{
@@ -31,8 +32,8 @@ use crate::past_image::fold_while;
 const DEFAULT_COUNT: u64 = 20;
 const MAX_COUNT: u64 = 1_000;
 
-/// `GET /accounts/{account}/images`: newest first, disabled ones included. Eventual, but a write
-/// waits until it shows here.
+/// `GET /accounts/{account}/images`: newest first, including disabled images. Eventually
+/// consistent, but a write waits until it is visible here.
 pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let account = request.caller()?.account;
     let mut list = ImageList {
@@ -59,7 +60,7 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
                 .collect::<Vec<_>>()
         });
         images.extend(rows.await?);
-        // Clients take a short page for the last one, so this list does not end early.
+        // Clients treat a short page as the last one, so this list must not end early.
         let Some(last) = last.filter(|_| page.is_cut) else {
             break;
         };
@@ -117,7 +118,7 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
         },
     )
     .await;
-    // Also when it failed: an append that was not answered may have happened.
+    // Confirmed even after a failure, because an append whose result is unknown may have succeeded.
     app.pictures.confirm(ingested.blobs).await?;
     match outcome {
         Ok(outcome) => Ok(answer(&app, StatusCode::CREATED, &outcome)),
@@ -125,8 +126,8 @@ pub async fn upload(app: SharedApp, mut request: Request) -> Result<Response, Ap
     }
 }
 
-/// Refuses bytes that another image of the account holds, before they cost a decoding. The append
-/// looks once more, in its transaction.
+/// Rejects bytes that another image of the account has, before the cost of decoding them. The
+/// append checks again in its transaction.
 async fn refuse_duplicate(
     app: &App,
     account: AccountId,
@@ -158,7 +159,8 @@ async fn refuse_upload(app: &App, error: ApiError) -> Result<Response, ApiError>
     }
 }
 
-/// `GET /accounts/{account}/images/{image}`, with `version=N` or `as_of=TIME` as it was then.
+/// `GET /accounts/{account}/images/{image}`; with `version=N` or `as_of=TIME`, the image as it was
+/// then.
 pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
     let account = request.caller()?.account;
@@ -200,7 +202,8 @@ pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, A
     }
     let form = ImageForm::read(&app, &mut request).await?;
     IfMatch::of(&request.headers).check(sequence)?;
-    // The image's own rules come before the other images' bytes, as they do in the append.
+    // The image's own rules are checked before the check for duplicates among other images, as in
+    // the append.
     let loaded: Loaded<Image> = app.store.load(image.uuid()).await?;
     let mut content = state.content.clone();
     content.digest = form.image.digest();
@@ -227,7 +230,7 @@ pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, A
     Ok(answer(&app, StatusCode::OK, &outcome?))
 }
 
-/// `DELETE /accounts/{account}/images/{image}`: out of use; the public link goes on working.
+/// `DELETE /accounts/{account}/images/{image}`: disables the image; its public link keeps working.
 pub async fn disable(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
     let outcome = execute_request(&app, &request, image, ImageCommand::Disable).await?;
@@ -235,7 +238,7 @@ pub async fn disable(app: SharedApp, request: Request) -> Result<Response, ApiEr
     Ok(response.with_outcome(&outcome))
 }
 
-/// The image after a write.
+/// The response that shows the image after a write.
 pub(super) fn answer(app: &App, status: StatusCode, outcome: &ImageOutcome) -> Response {
     let response = json(
         status,
@@ -244,7 +247,8 @@ pub(super) fn answer(app: &App, status: StatusCode, outcome: &ImageOutcome) -> R
     response.with_outcome(outcome)
 }
 
-/// A digest over what the client asked for, so that a key on another request is noticed.
+/// A digest of the request's content, used to detect an idempotency key that is reused for another
+/// request.
 fn fingerprint(content: &ContentHash, alt_text: Option<&str>) -> ContentHash {
     let mut hash = Sha256::new();
     hash.update(content.as_bytes());

@@ -1,4 +1,5 @@
-//! `PUT /accounts/{account}/images/{image}/metadata`: replaces the alternative text. Strong.
+//! `PUT /accounts/{account}/images/{image}/metadata`: replaces the alternative text. Strongly
+//! consistent.
 
 use http::StatusCode;
 use photolog_domain::{AltTextChange, ImageCommand};
@@ -12,7 +13,8 @@ use crate::http::{Request, Response};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Replaces: a body without `altText` clears it. Metadata of other dialects stays.
+/// Replaces the alternative text; a body without `altText` clears it. Other dialects' metadata is
+/// kept.
 pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let image = request.id_of("image")?;
     let body: MetadataRequest = request.json(MAX_BODY_BYTES).await?;

@@ -1,6 +1,6 @@
-//! Moov images, as the official Moov clients speak them.
+//! The Moov images API, as used by the official Moov clients.
 //!
-//! Their contract: <https://docs.moov.io/api/> and the public SDKs. Both match an answer by its
+//! The contract is <https://docs.moov.io/api/> and the public SDKs. Clients match a response by its
 //! exact status and media type.
 
 pub mod client;
@@ -30,7 +30,7 @@ pub struct Moov;
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    // Everybody: pictures at their public links.
+    // Public: pictures at their public links.
     route!(GET "/images/{image}", Picture, public::show),
 
     route!(GET    "/accounts/{account}/images", READ, images::list),
@@ -60,8 +60,8 @@ impl Dialect for Moov {
         error::response(error)
     }
 
-    /// `X-Moov-Version`: absent or any well-formed one gives the one behaviour we have; a malformed
-    /// one is "not found", as the vendor documents.
+    /// `X-Moov-Version`: if it is absent or well-formed, the one behaviour that we have applies; if
+    /// it is malformed, the response is "not found", as the vendor documents.
     fn check_version(&self, request: &Request) -> Result<(), ApiError> {
         if !request.headers.contains_key("x-moov-version") {
             return Ok(());

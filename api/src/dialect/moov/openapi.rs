@@ -1,10 +1,10 @@
-//! Moov's dialect: images, tokens, and the public pictures.
+//! The OpenAPI description of Moov's dialect: images, tokens, and the public pictures.
 
 use serde_json::{Value, json};
 
 use crate::dialect::operation::{Operation, schema};
 
-/// What people must know of a route.
+/// The description of a route.
 pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/images/{image}") => public_picture(),
@@ -112,7 +112,7 @@ fn form() -> Value {
     })
 }
 
-/// The types of its bodies.
+/// The schemas of its bodies.
 pub fn schemas() -> Value {
     let text = json!({ "type": "string" });
     let alt_text =

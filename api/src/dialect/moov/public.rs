@@ -1,5 +1,6 @@
-//! `GET /images/{publicID}`: the picture behind a public link, at a size and in a format the
-//! client accepts. Eventual: it reads the image view, which a write waits for.
+//! `GET /images/{publicID}`: the picture behind a public link, in a requested size and a format
+//! that the client accepts. Eventually consistent: it reads the image view, which a write waits
+//! for.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, ETAG,
@@ -18,7 +19,8 @@ use crate::http::{Request, Response};
 use crate::picture::master_info;
 use crate::picture::renditions::Viewer;
 
-/// A minute in browsers, revalidated by ETag; a replaced picture shows at the next revalidation.
+/// Fresh for a minute in browsers, then revalidated by ETag; a replaced picture appears at the next
+/// revalidation.
 const CURRENT: &str = "public, max-age=60, stale-while-revalidate=300";
 
 /// Serves a rendition.

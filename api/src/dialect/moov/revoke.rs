@@ -1,6 +1,6 @@
-//! `POST /oauth2/revoke`: ends a log-in, by its access or its refresh token (RFC 7009).
+//! `POST /oauth2/revoke`: ends a log-in, given its access token or its refresh token (RFC 7009).
 //!
-//! The RFC's answer is 200; the vendor's SDKs take 204 and nothing more.
+//! The RFC specifies 200, but the vendor's SDKs accept only 204.
 
 use http::StatusCode;
 
@@ -10,8 +10,8 @@ use crate::error::ApiError;
 use crate::http::response::empty;
 use crate::http::{Request, Response};
 
-/// Ends the token and all that came of the same log-in. A token that is unknown, or another
-/// client's, changes nothing and is no error.
+/// Revokes the token and every other token of the same log-in. A token that is unknown or belongs
+/// to another client changes nothing and is not an error.
 pub async fn revoke(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let parameters = Parameters::of(&mut request).await?;
     let caller = client::authenticate(&app, &request, &parameters).await?;

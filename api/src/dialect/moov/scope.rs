@@ -1,8 +1,9 @@
-//! Scopes of a token request: ours, and the vendor's, which name resources of its service.
+//! The scopes of a token request: our own, and the vendor's, which name resources of its service.
 //!
-//! `/accounts.read`, `/accounts/{id}/images.read` and `/accounts/{id}/files.read` stand for reading
-//! images and their history, the same with `.write` for reading and writing images. Other scopes
-//! give no right and are no error, because clients ask for a fixed list of many resources.
+//! `/accounts.read`, `/accounts/{id}/images.read` and `/accounts/{id}/files.read` grant reading
+//! images and their history; the same names with `.write` grant reading and writing images. Other
+//! scopes grant nothing and are not an error, because clients request a fixed list of many
+//! resources.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +14,16 @@ use crate::error::ApiError;
 const READ: [Scope; 2] = [Scope::ImagesRead, Scope::HistoryRead];
 const WRITE: [Scope; 2] = [Scope::ImagesRead, Scope::ImagesWrite];
 
-/// What was granted of what was asked for.
+/// What was granted of the requested scopes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Granted {
     /// The rights.
     pub scopes: BTreeSet<Scope>,
-    /// The same in the form in which it was asked for.
+    /// The same, in the form in which it was requested.
     pub text: String,
 }
 
-/// Everything a key may do, in our own form.
+/// Every scope that a key holds, in our own form.
 pub fn all(held: &BTreeSet<Scope>) -> Granted {
     let names: Vec<_> = held.iter().map(|scope| scope.as_str()).collect();
     Granted {
@@ -31,10 +32,10 @@ pub fn all(held: &BTreeSet<Scope>) -> Granted {
     }
 }
 
-/// The scopes asked for, narrowed to those held.
+/// The requested scopes, restricted to those that the key holds.
 ///
 /// # Errors
-/// When one names another account than the client's own.
+/// When a scope names an account other than the client's own.
 pub fn narrow(asked: &str, own: AccountId, held: &BTreeSet<Scope>) -> Result<Granted, ApiError> {
     let mut scopes = BTreeSet::new();
     let mut forms = Vec::new();
@@ -58,10 +59,10 @@ pub fn narrow(asked: &str, own: AccountId, held: &BTreeSet<Scope>) -> Result<Gra
     Ok(Granted { scopes, text })
 }
 
-/// The vendor's resource, when it is one of the vendor's scopes, and the rights it stands for.
+/// The vendor's resource, if it is one of the vendor's scopes, and the rights that it grants.
 type Rights = (Option<String>, BTreeSet<Scope>);
 
-/// What a scope stands for, when it stands for anything.
+/// What a scope grants, if anything.
 fn read(name: &str, own: AccountId) -> Result<Option<Rights>, ApiError> {
     if let Ok(scope) = name.parse() {
         return Ok(Some((None, BTreeSet::from([scope]))));

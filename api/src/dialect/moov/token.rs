@@ -13,8 +13,8 @@ use crate::error::ApiError;
 use crate::http::response::json;
 use crate::http::{Request, Response};
 
-/// Gives out a pair of tokens to a client that shows its id and secret: an access token buys no
-/// other tokens.
+/// Issues a pair of tokens to a client that authenticates by id and secret; an access token cannot
+/// be exchanged for other tokens.
 pub async fn issue(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let parameters = Parameters::of(&mut request).await?;
     let grant_type = parameters.get("grant_type").unwrap_or_default();
@@ -61,8 +61,8 @@ async fn log_in(
     Ok((family, granted))
 }
 
-/// The family keeps what it was granted at log-in, so a request for less narrows only the access
-/// token (RFC 6749, section 6).
+/// The family keeps the scopes granted at log-in, so a request for fewer scopes narrows only the
+/// access token (RFC 6749, section 6).
 async fn refresh(
     app: &App,
     caller: &Caller,
@@ -73,7 +73,7 @@ async fn refresh(
         .ok_or_else(|| ApiError::invalid("refresh_token", "is required"))?;
     let asked = parameters.get("scope");
     if let Some(asked) = asked {
-        // Refused before the token is spent.
+        // Checked before the token is used up.
         scope::narrow(asked, caller.account, &caller.scopes)?;
     }
     let family = app

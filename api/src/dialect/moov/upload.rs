@@ -1,4 +1,4 @@
-//! The multipart form of upload and update: a part `image`, and an optional part `metadata`.
+//! The multipart form of upload and update: a part `image` and an optional part `metadata`.
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -11,25 +11,26 @@ use crate::error::ApiError;
 use crate::http::multipart::Multipart;
 use crate::http::{Request, RequestBody};
 
-/// "Requests larger than 16MB will be rejected": we take a file of 16 MiB and the form around it.
+/// "Requests larger than 16MB will be rejected": we accept a file of 16 MiB plus the form around
+/// it.
 pub const MAX_IMAGE_BYTES: u64 = 16 * 1024 * 1024;
 const MAX_FORM_BYTES: u64 = MAX_IMAGE_BYTES + MAX_METADATA_BYTES + 64 * 1024;
 const MAX_METADATA_BYTES: u64 = 64 * 1024;
 const MAX_PARTS: usize = 64;
 
-/// What the form held.
+/// The contents of the form.
 pub struct ImageForm {
     /// The picture, on disk.
     pub image: Spool,
-    /// What the client said of the alternative text.
+    /// What the client requested for the alternative text.
     pub alt_text: AltTextChange,
 }
 
 impl ImageForm {
-    /// Reads the form. The picture goes to disk while it comes in.
+    /// Reads the form. The picture is written to disk as it arrives.
     ///
     /// # Errors
-    /// 400 when it is no such form, 413 when it is too large, 422 when a part is wrong.
+    /// 400 when it is not such a form, 413 when it is too large, 422 when a part is invalid.
     pub async fn read(app: &App, request: &mut Request) -> Result<Self, ApiError> {
         let announced = request
             .header("content-length")

@@ -1,4 +1,4 @@
-//! What goes over Moov's wire.
+//! Moov's wire format.
 
 use photolog_domain::{AltText, ImageId, ImageState, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::error::ApiError;
 
-/// An image. Optional members are left out when unset, as in the vendor's documents.
+/// An image. Optional members are omitted when unset, as in the vendor's documentation.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageMetadata {
-    /// The image.
+    /// The image's id.
     #[serde(rename = "imageID")]
     pub image_id: ImageId,
     /// Its name in the public link.
@@ -21,7 +21,7 @@ pub struct ImageMetadata {
     pub alt_text: Option<String>,
     /// The public link, without a size.
     pub link: String,
-    /// When it came in.
+    /// When it was uploaded.
     pub created_on: Timestamp,
     /// When it last changed.
     pub updated_on: Timestamp,
@@ -31,7 +31,7 @@ pub struct ImageMetadata {
 }
 
 impl ImageMetadata {
-    /// An image in Moov's words.
+    /// An image in Moov's format.
     pub fn new(app: &App, image_id: ImageId, state: &ImageState) -> Self {
         Self {
             image_id,
@@ -45,8 +45,8 @@ impl ImageMetadata {
     }
 }
 
-/// The 409 of an upload. Newer API versions carry the existing image, older clients demand
-/// `error`; both ignore what they do not know, so one body serves all.
+/// The 409 response to an upload. Newer API versions return the existing image, older clients
+/// require `error`; both ignore unknown members, so one body serves both.
 #[derive(Clone, Debug, Serialize)]
 pub struct Duplicate {
     /// One sentence.

@@ -8,7 +8,8 @@ use crate::error::{ApiError, Kind};
 use crate::http::Response;
 use crate::http::response::json;
 
-/// Writes a failure. The first member is always an object: a client reads its `message`.
+/// The response for a failure. The first member is always an object, because a client reads its
+/// `message`.
 pub fn response(error: &ApiError) -> Response {
     let (status, fault) = match &error.kind {
         Kind::Malformed | Kind::Invalid { .. } => (StatusCode::BAD_REQUEST, "badRequest"),

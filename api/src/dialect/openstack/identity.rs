@@ -1,5 +1,5 @@
-//! Just enough Keystone v3 for clients to log in: a key is a user, its secret the password, its
-//! account the project.
+//! Just enough of Keystone v3 for clients to log in: a key is a user, its secret is the password,
+//! and its account is the project.
 //!
 //! <https://docs.openstack.org/api-ref/identity/v3/>
 
@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::http::response::{json, set};
 use crate::http::{Request, Response};
 
-/// Strangers send it.
+/// Unauthenticated clients send it.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 #[derive(Deserialize)]
@@ -63,7 +63,7 @@ struct ApplicationCredential {
     secret: String,
 }
 
-/// Whether a body has the shape of a request for a token.
+/// Whether a body has the shape of a token request.
 #[cfg(feature = "fuzz")]
 pub(crate) fn is_request(body: &[u8]) -> bool {
     serde_json::from_slice::<TokenRequest>(body).is_ok()
@@ -94,10 +94,10 @@ pub async fn issue_token(app: SharedApp, mut request: Request) -> Result<Respons
     Ok(response)
 }
 
-/// What a client logged in with.
+/// The credentials that a client logged in with.
 enum Shown {
     Secret(Caller),
-    /// Buys another token, but no more time.
+    /// Yields another token, but does not extend the log-in.
     Token(Box<Checked>),
 }
 
@@ -111,7 +111,7 @@ impl Shown {
 }
 
 async fn log_in(app: &App, caller: &Caller) -> Result<Issued, ApiError> {
-    // Nobody refreshes it: it lives as long as its one token.
+    // This family has no refresh token, so it lives as long as its only token.
     let family = app
         .auth
         .tokens
@@ -161,7 +161,7 @@ async fn project_name(app: &App, caller: &Caller) -> Result<String, ApiError> {
         .unwrap_or_default())
 }
 
-/// A scope, when it names a project, must name the caller's own, by id or by name.
+/// If a scope names a project, it must be the caller's own, by id or by name.
 fn check_scope(scope: &Value, caller: &Caller, name: &str) -> Result<(), ApiError> {
     let project = &scope["project"];
     let own_id = |text: &str| is_project(text, caller.account);
@@ -177,7 +177,7 @@ fn check_scope(scope: &Value, caller: &Caller, name: &str) -> Result<(), ApiErro
     }
 }
 
-/// Whether a text is an account's id, with or without hyphens.
+/// Whether a text is the account's id, with or without hyphens.
 pub fn is_project(text: &str, account: AccountId) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| id == account.uuid())
 }

@@ -1,5 +1,5 @@
-//! `/v2.1/images`: the list, short and with details (eventual, but a write waits until it shows
-//! here), and one image's details (strong).
+//! `/v2.1/images`: the list, with and without details (eventually consistent, but a write waits
+//! until it is visible here), and one image's details (strongly consistent).
 
 use http::StatusCode;
 use photolog_domain::{ImageId, ImageState};
@@ -24,7 +24,7 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
     page(&app, &request, "/v2.1/images", wire::summary).await
 }
 
-/// `GET /v2.1/images/detail`: everything.
+/// `GET /v2.1/images/detail`: all details.
 pub async fn list_details(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     page(&app, &request, "/v2.1/images/detail", wire::details).await
 }
@@ -38,7 +38,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     Ok(response.with_version(sequence))
 }
 
-/// Enabled images, newest first, behind `marker`, at most `limit`.
+/// At most `limit` enabled images after `marker`, newest first.
 async fn page(
     app: &SharedApp,
     request: &Request,
@@ -87,7 +87,7 @@ async fn page(
     request.count(answer.await?).await
 }
 
-/// A marker must be an image of the caller's; a disabled one serves as well.
+/// A marker must be an image of the caller's account; it may be disabled.
 async fn marker(app: &App, request: &Request, text: &str) -> Result<ImageId, ApiError> {
     let unknown = || ApiError::malformed(format!("marker [{text}] not found"));
     let image: ImageId = text.parse().map_err(|_| unknown())?;

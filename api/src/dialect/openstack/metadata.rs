@@ -1,4 +1,5 @@
-//! `/v2.1/images/{image}/metadata`: all, merge, replace, and one key's show, set, delete. All strong.
+//! `/v2.1/images/{image}/metadata`: get, merge and replace all; get, set and delete one key. All
+//! strongly consistent.
 
 use http::StatusCode;
 use photolog_domain::metadata::MAX_KEYS;
@@ -21,7 +22,7 @@ pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError>
     Ok(response.with_version(sequence))
 }
 
-/// `POST …/metadata`: merges, and answers all there is then.
+/// `POST …/metadata`: merges, and returns the resulting metadata.
 pub async fn merge(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let entries = wire::entries(&mut request, "metadata").await?;
     let command = ImageCommand::SetMetadata {
@@ -31,7 +32,7 @@ pub async fn merge(app: SharedApp, mut request: Request) -> Result<Response, Api
     change(&app, &request, command).await
 }
 
-/// `PUT …/metadata`: replaces all; an empty object clears.
+/// `PUT …/metadata`: replaces all metadata; an empty object clears it.
 pub async fn replace(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let entries = wire::entries(&mut request, "metadata").await?;
     change(&app, &request, ImageCommand::ReplaceMetadata(entries)).await
@@ -57,7 +58,7 @@ pub async fn one(app: SharedApp, request: Request) -> Result<Response, ApiError>
     Ok(response.with_version(sequence))
 }
 
-/// `PUT …/metadata/{key}`: the body's one member must be the URL's key.
+/// `PUT …/metadata/{key}`: the body's only member must be the key in the URL.
 pub async fn set(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
     let key = wire::key(request.parameters.get("key"))?;

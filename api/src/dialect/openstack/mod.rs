@@ -6,10 +6,10 @@
 //! | [`metadata`] | the six metadata operations |
 //! | [`images`] | the lists, image details |
 //! | [`identity`] | just enough Keystone v3 for clients to log in |
-//! | [`versions`] | the documents by which clients find their way |
+//! | [`versions`] | the version documents that clients use for discovery |
 //! | [`wire`] | bodies, keys and values |
 //! | [`error`] | faults |
-//! | [`openapi`] | what people must know of its routes |
+//! | [`openapi`] | the OpenAPI description of its routes |
 
 pub mod error;
 pub mod identity;
@@ -38,7 +38,7 @@ use crate::route::{Route, route};
 /// The dialect.
 pub struct OpenStack;
 
-/// [`canonical`] brings the other prefixes here.
+/// [`canonical`] rewrites the other prefixes to these.
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
     route!(GET    "/v2.1/images/{image}/metadata", READ, metadata::all),
@@ -53,7 +53,7 @@ const ROUTES: &[Route] = &[
     route!(GET    "/v2.1", Open, versions::compute),
     route!(GET    "/v3", Open, versions::identity),
     route!(POST   "/v3/auth/tokens", Open, identity::issue_token),
-    // In a browser it is the first page.
+    // Browsers get the front page here.
     route!(GET    "/", Open, versions::all),
 ];
 
@@ -134,11 +134,11 @@ impl Dialect for OpenStack {
     }
 }
 
-/// A path under the one prefix that the routes have, and the tenant that it named; `None` when it has
-/// no prefix of ours.
+/// Rewrites a path to the only prefix that the routes have, and returns the tenant that it names;
+/// `None` when the path has none of our prefixes.
 ///
-/// The same operations stand under `/v2.1`, `/v2.1/{tenant}`, `/v2`, `/v2/{tenant}`, and for
-/// metadata without any prefix; the routes know only `/v2.1/…`.
+/// The same operations are available under `/v2.1`, `/v2.1/{tenant}`, `/v2` and `/v2/{tenant}`, and
+/// those on metadata also without a prefix; the routes contain only `/v2.1/…`.
 fn canonical<'a>(path: &[&'a str]) -> Option<(Vec<&'a str>, Option<&'a str>)> {
     let (rest, tenant) = match path {
         ["v2.1" | "v2", tenant, rest @ ..] if *tenant != "images" => (rest, Some(*tenant)),

@@ -1,10 +1,10 @@
-//! OpenStack's dialect: image metadata, images, and the way in.
+//! The OpenAPI description of OpenStack's dialect: image metadata, images, and identity.
 
 use serde_json::{Value, json};
 
 use crate::dialect::operation::{Operation, schema};
 
-/// What people must know of a route.
+/// The description of a route.
 pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/v2.1/images/{image}/metadata") => {
@@ -100,7 +100,7 @@ fn version(summary: &'static str) -> Operation {
     Operation::new(summary).answer(200, "The version", body)
 }
 
-/// The types of its bodies.
+/// The schemas of its bodies.
 pub fn schemas() -> Value {
     let text = json!({ "type": "string" });
     let time = json!({ "type": "string", "format": "date-time" });

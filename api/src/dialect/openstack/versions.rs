@@ -1,4 +1,4 @@
-//! The documents by which clients find their way.
+//! The version documents that clients use for discovery.
 
 use http::StatusCode;
 use http::header::VARY;
@@ -10,8 +10,8 @@ use crate::error::ApiError;
 use crate::http::response::{json, set};
 use crate::http::{Request, Response};
 
-/// `GET /`: the first page for browsers; for others what there is, in the form that identity and compute
-/// clients both read.
+/// `GET /`: the front page for browsers; for other clients the available versions, in a form that
+/// identity and compute clients can both read.
 pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let mut response = if front_page::is_wanted(&request) {
         front_page::page(&app.public_url)
@@ -23,7 +23,7 @@ pub async fn all(app: SharedApp, request: Request) -> Result<Response, ApiError>
     Ok(response)
 }
 
-/// `GET /v2.1`: compute. Its image proxies end at microversion 2.35, so we do as well.
+/// `GET /v2.1`: compute. Nova's image proxies end at microversion 2.35, so this does too.
 pub async fn compute(app: SharedApp, _request: Request) -> Result<Response, ApiError> {
     let body = json!({ "version": compute_version(&app) });
     Ok(json(StatusCode::OK, &body))

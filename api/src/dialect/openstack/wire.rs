@@ -1,4 +1,4 @@
-//! Bodies, keys and values of OpenStack's wire.
+//! Bodies, keys and values in OpenStack's wire format.
 
 use photolog_domain::{ImageId, ImageState, Metadata, MetadataKey, MetadataValue};
 use serde_json::{Value, json};
@@ -8,14 +8,14 @@ use crate::dialect::unique::UniqueMembers;
 use crate::error::ApiError;
 use crate::http::Request;
 
-/// Most bytes of a body of this dialect.
+/// The maximum size of a body in this dialect.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 const MAX_VALUE_CHARACTERS: usize = 255;
 
 /// Reads a body whose only member is `name`: `metadata` or `meta`.
 ///
 /// # Errors
-/// 415 when it is no JSON, 400 when it has another shape or a value breaks a rule.
+/// 415 when it is not JSON, 400 when it has another shape or a value breaks a rule.
 pub async fn entries(request: &mut Request, name: &str) -> Result<Metadata, ApiError> {
     let outer: UniqueMembers<UniqueMembers<String>> = request.json(MAX_BODY_BYTES).await?;
     match outer.0.as_slice() {
@@ -30,10 +30,10 @@ pub async fn entries(request: &mut Request, name: &str) -> Result<Metadata, ApiE
     }
 }
 
-/// A key: the domain's own alphabet, which is this dialect's.
+/// Parses a key. This dialect has the same alphabet as the domain.
 ///
 /// # Errors
-/// 400 when it is none.
+/// 400 when it is not a valid key.
 pub fn key(text: &str) -> Result<MetadataKey, ApiError> {
     Ok(text.parse()?)
 }
@@ -48,7 +48,7 @@ pub(crate) fn value(text: &str) -> Result<MetadataValue, ApiError> {
     Ok(text.parse()?)
 }
 
-/// An image in the short list.
+/// An image in the list without details.
 pub fn summary(app: &App, image: ImageId, state: &ImageState) -> Value {
     json!({ "id": image, "name": name(image, state), "links": links(app, image) })
 }
@@ -74,14 +74,14 @@ pub fn details(app: &App, image: ImageId, state: &ImageState) -> Value {
     })
 }
 
-/// Images here have no name; the alternative text comes nearest.
+/// Images have no name here; the alternative text is the closest match.
 fn name(image: ImageId, state: &ImageState) -> String {
     state
         .alt_text()
         .map_or_else(|| image.to_string(), str::to_owned)
 }
 
-/// Where an image's details are.
+/// The link to an image's details.
 fn links(app: &App, image: ImageId) -> Value {
     json!([{ "rel": "self", "href": format!("{}/v2.1/images/{image}", app.public_url) }])
 }

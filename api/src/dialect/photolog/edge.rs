@@ -1,6 +1,6 @@
-//! What an edge asks of the origin: which picture a link shows now, and the master to render it
-//! from. Only for callers that know the shared secret; without one set, there is nothing here. [`edge_push`](crate::edge_push)
-//! is the other way: edges are told what has changed.
+//! The endpoints that an edge calls on the origin: the current picture of a link, and the master to
+//! render it from. They require the shared secret; if none is configured, they return "not found".
+//! [`edge_push`](crate::edge_push) is the opposite direction: the origin notifies edges of changes.
 
 use crate::app::SharedApp;
 use crate::error::ApiError;
@@ -11,10 +11,10 @@ use http::{HeaderValue, StatusCode};
 use photolog_domain::ContentHash;
 use photolog_rendition as rendition;
 use serde::Serialize;
-/// A pointer is asked for again every second; a copy in between would only make it older.
+/// Edges fetch a pointer again every second; an intermediate cache would only make it older.
 const POINTER: &str = "private, no-cache";
 
-/// A master is named by its own digest.
+/// Immutable, because its URL contains its own digest.
 const MASTER: &str = "private, max-age=31536000, immutable";
 
 #[derive(Serialize)]
@@ -27,7 +27,8 @@ struct Pointer {
     has_alpha: bool,
 }
 
-/// `GET /edge/pointers/{image}`: what must be known of a link's picture before any pixel.
+/// `GET /edge/pointers/{image}`: the metadata of a link's picture that an edge needs before any
+/// pixels.
 ///
 /// # Errors
 /// 401 without the secret, 404 for an unknown link.
@@ -58,11 +59,11 @@ pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiEr
 
 /// `GET /edge/masters/{digest}`: a master's bytes.
 ///
-/// The blob store holds uploads under their digests as well, with all that a camera wrote into
-/// them; so the image view must name the digest as a master.
+/// The blob store also keeps uploads under their digests, with everything that a camera wrote into
+/// them, so the digest must be that of a master in the image view.
 ///
 /// # Errors
-/// 401 without the secret, 404 for a digest that no image's master has.
+/// 401 without the secret, 404 when the digest is not that of an image's master.
 pub async fn master(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let digest: ContentHash = request.id_of("digest")?;
     let missing = || ApiError::not_found("master not found");

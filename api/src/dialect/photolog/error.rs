@@ -8,7 +8,7 @@ use crate::error::{ApiError, Kind};
 use crate::http::Response;
 use crate::http::response::json_as;
 
-/// Writes a failure.
+/// The response for a failure.
 pub fn response(error: &ApiError) -> Response {
     let (status, title) = match &error.kind {
         Kind::Malformed => (StatusCode::BAD_REQUEST, "Malformed request"),

@@ -1,4 +1,4 @@
-//! What the operator's tools ask.
+//! Health checks for the operator's tools.
 
 use http::StatusCode;
 use serde_json::json;
@@ -8,16 +8,17 @@ use crate::error::ApiError;
 use crate::http::response::json;
 use crate::http::{Request, Response};
 
-/// `GET /healthz`: the process serves.
+/// `GET /healthz`: the process is serving.
 pub async fn healthz(_app: SharedApp, _request: Request) -> Result<Response, ApiError> {
     Ok(json(StatusCode::OK, &json!({ "status": "ok" })))
 }
 
-/// `GET /readyz`: whether this node should get requests, and what is wrong. 503 when it cannot serve
-/// reads; with `?for=writes` also for faults that make writes fail, or be shown late.
+/// `GET /readyz`: whether this node should receive requests, and what is wrong if not. 503 when it
+/// cannot serve reads; with `?for=writes` also for faults that make writes fail or delay their
+/// visibility.
 ///
 /// # Errors
-/// 400 for another `for`.
+/// 400 for any other value of `for`.
 pub async fn readyz(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let is_for_writes = match request.query.get("for") {
         None | Some("reads") => false,

@@ -3,11 +3,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | the dialect and its routes |
-//! | [`history`] | who changed what of an image, with before and after |
+//! | [`history`] | who changed what in an image, with the values before and after |
 //! | [`feed`] | every event of an account, page by page or live |
-//! | [`edge`] | what an edge asks of the origin |
+//! | [`edge`] | the endpoints that an edge calls on the origin |
 //! | [`openapi`] | the description of every route, and a page to try it |
-//! | [`front_page`] | what a browser sees at `/`, and a picture to try |
+//! | [`front_page`] | what a browser sees at `/`, and a sample picture |
 //! | [`health`] | whether this node is alive and ready |
 //! | [`error`] | failures: problem details |
 
@@ -34,20 +34,20 @@ pub struct Photolog;
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    // Our own edges, by a shared secret.
+    // For our own edges, which authenticate by a shared secret.
     route!(GET "/edge/pointers/{image}", Edge, edge::pointer),
     route!(GET "/edge/masters/{digest}", Edge, edge::master),
 
-    // Auditors.
+    // For auditors.
     route!(GET "/accounts/{account}/images/{image}/history", AUDIT, history::show),
     route!(GET "/accounts/{account}/events", AUDIT, feed::show),
 
-    // Developers.
+    // For developers.
     route!(GET "/openapi.json", Open, openapi::show),
     route!(GET "/docs", Open, openapi::page),
     route!(GET "/sample.jpg", Open, front_page::sample),
 
-    // The operator.
+    // For the operator.
     route!(GET "/healthz", Probe, health::healthz),
     route!(GET "/readyz", Probe, health::readyz),
 ];

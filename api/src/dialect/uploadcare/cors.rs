@@ -1,6 +1,6 @@
-//! Other origins' pages: the vendor's JavaScript client runs in browsers as well.
+//! Cross-origin requests: the vendor's JavaScript client also runs in browsers.
 //!
-//! No cookie is ever a credential here, so any origin may ask; its page must know a key.
+//! Cookies are never credentials here, so any origin may send requests; the page needs a key.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -11,15 +11,15 @@ use http::{HeaderValue, StatusCode};
 use crate::http::Response;
 use crate::http::response::{empty, set};
 
-/// What a browser keeps from pages unless told otherwise, and our clients send.
+/// The request headers that our clients send and that browsers block without explicit permission.
 const REQUEST_HEADERS: &str = "Accept, Authorization, Content-Type, If-Match, X-Photolog-Reason, \
     X-Request-Id, X-UC-User-Agent, X-Uploadcare-Date";
 const ANSWER_HEADERS: &str =
     "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Uploadcare-Request-Id";
-/// Ten minutes: as long as browsers keep it anyway.
+/// Ten minutes, the cap that browsers apply anyway.
 const PREFLIGHT_SECONDS: &str = "600";
 
-/// The answer to `OPTIONS`, which browsers send ahead without credentials.
+/// The response to `OPTIONS`, the preflight request that browsers send without credentials.
 pub fn preflight(allow: &str) -> Response {
     let mut response = empty(StatusCode::NO_CONTENT);
     set(&mut response, ACCESS_CONTROL_ALLOW_METHODS, allow);
@@ -28,7 +28,7 @@ pub fn preflight(allow: &str) -> Response {
     response
 }
 
-/// What every answer carries, as those of the real service do.
+/// Adds the headers that every response carries, as in the real service.
 pub fn share(response: &mut Response, allow: &str) {
     set(response, ALLOW, allow);
     let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use crate::dialect::uploadcare::wire::answer;
 use crate::error::{ApiError, Kind};
 use crate::http::Response;
 
-/// Writes a failure.
+/// The response for a failure.
 pub fn response(error: &ApiError) -> Response {
     let status = match &error.kind {
         Kind::Malformed | Kind::Invalid { .. } | Kind::QuotaExceeded => StatusCode::BAD_REQUEST,

@@ -1,4 +1,4 @@
-//! `/files/{uuid}/`: a file's information (strong), and its removal from storage (strong).
+//! `/files/{uuid}/`: a file's information, and its removal from storage. Both strongly consistent.
 //! The list of files is in `list`.
 
 use http::StatusCode;
@@ -19,7 +19,7 @@ pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError
     Ok(response.with_version(sequence))
 }
 
-/// `DELETE /files/{uuid}/storage/`: takes the image out of use, and answers its information.
+/// `DELETE /files/{uuid}/storage/`: disables the image and returns its information.
 pub async fn remove(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
     let outcome = execute_request(&app, &request, image, ImageCommand::Disable).await?;

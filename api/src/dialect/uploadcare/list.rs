@@ -1,4 +1,4 @@
-//! `/files/`: the list (eventual, but a write waits until it shows here).
+//! `/files/`: the list. Eventually consistent, but a write waits until it is visible here.
 //!
 //! <https://uploadcare.com/api-refs/rest-api/v0.7.0/#operation/filesList>
 
@@ -20,14 +20,14 @@ use crate::http::{Request, Response};
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1_000;
 
-/// `GET /files/`: `limit`, `ordering`, `removed`, `stored`, `from`, and the `offset` of the links
-/// in our own answers.
+/// `GET /files/` with `limit`, `ordering`, `removed`, `stored`, `from`, and the `offset` used in
+/// the links of our own responses.
 pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let page = Page::read(&request.query)?;
     let account = request.caller()?.account;
     let holder = Holder::Account(account);
     let _turn = app.reads.turn(holder, page_memory(page.limit)).await?;
-    // Every file of ours is stored; so nothing is in a list of those that are not.
+    // Every file here is stored, so the list of files that are not stored is empty.
     let (images, total) = if page.stored == Some(false) {
         let rows = Vec::new();
         (
@@ -54,7 +54,7 @@ pub async fn list(app: SharedApp, request: Request) -> Result<Response, ApiError
     request.count(answer.await?).await
 }
 
-/// A page as it was asked for.
+/// The requested page.
 struct Page {
     limit: u64,
     offset: u64,
@@ -102,7 +102,8 @@ impl Page {
         })
     }
 
-    /// The answer. There is a next page when the images are one more than the limit, or cut.
+    /// The response. There is a next page if there is one image more than the limit, or if the list
+    /// was cut.
     fn document(&self, app: &App, images: &ImagePage, total: u64) -> serde_json::Value {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let results: Vec<_> = images

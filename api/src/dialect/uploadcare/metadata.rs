@@ -1,4 +1,4 @@
-//! `/files/{uuid}/metadata/`: all, one, set, delete. All strong.
+//! `/files/{uuid}/metadata/`: list, get, set and delete. All strongly consistent.
 
 use http::StatusCode;
 use photolog_domain::{ImageCommand, ImageId, Metadata};
@@ -35,7 +35,7 @@ pub async fn one(app: SharedApp, request: Request) -> Result<Response, ApiError>
     Ok(response.with_version(sequence))
 }
 
-/// `PUT /files/{uuid}/metadata/{key}/`: a JSON string in, the same back.
+/// `PUT /files/{uuid}/metadata/{key}/`: takes a JSON string and returns it.
 pub async fn set(app: SharedApp, mut request: Request) -> Result<Response, ApiError> {
     let image: ImageId = request.id_of("image")?;
     let key = wire::key(request.parameters.get("key"))?;

@@ -3,14 +3,14 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | the dialect and its routes |
-//! | [`signature`] | the two ways a request proves its key |
+//! | [`signature`] | the two ways in which a request proves possession of its key |
 //! | [`metadata`] | the four metadata operations |
-//! | [`files`] | a file's information, removal |
+//! | [`files`] | a file's information, and its removal |
 //! | [`list`] | the list of files |
-//! | [`cors`] | pages of other origins |
-//! | [`wire`] | keys, values and file information as they go over the wire |
+//! | [`cors`] | cross-origin requests |
+//! | [`wire`] | keys, values and file information in the wire format |
 //! | [`error`] | failures: `{"detail"}` |
-//! | [`openapi`] | what people must know of its routes |
+//! | [`openapi`] | the OpenAPI description of its routes |
 
 pub mod cors;
 pub mod error;
@@ -69,7 +69,7 @@ impl Dialect for Uploadcare {
         error::response(error)
     }
 
-    /// A client may accept version 0.7, or any JSON.
+    /// A client may accept version 0.7 or any JSON.
     fn check_version(&self, request: &Request) -> Result<(), ApiError> {
         let Some(accept) = request.header("accept") else {
             return Ok(());

@@ -1,10 +1,10 @@
-//! Uploadcare's dialect: files and their metadata.
+//! The OpenAPI description of Uploadcare's dialect: files and their metadata.
 
 use serde_json::{Value, json};
 
 use crate::dialect::operation::{Operation, schema};
 
-/// What people must know of a route.
+/// The description of a route.
 pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/files") => list(),
@@ -68,7 +68,7 @@ fn list() -> Operation {
         .answer(200, "A page", schema("UploadcareList"))
 }
 
-/// The types of its bodies.
+/// The schemas of its bodies.
 pub fn schemas() -> Value {
     let time = json!({ "type": ["string", "null"], "format": "date-time" });
     let link = json!({ "type": ["string", "null"], "format": "uri" });

@@ -1,4 +1,5 @@
-//! The two ways a request proves its key: the secret itself, or an HMAC over the request.
+//! The two ways in which a request proves possession of its key: the secret itself, or an HMAC over
+//! the request.
 //!
 //! <https://uploadcare.com/docs/api/rest/authentication/>
 
@@ -17,15 +18,16 @@ use crate::http::Request;
 use crate::http::memory::Holder;
 use crate::http::places::Place;
 
-/// How far a signed request's clock may be from ours.
+/// The maximum difference between the date of a signed request and our clock.
 const WINDOW_SECONDS: i64 = 15 * 60;
-/// No request of this dialect has a larger body.
+/// No request in this dialect has a larger body.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Reads `Authorization: Uploadcare.Simple key:secret` or `Uploadcare key:signature`.
 ///
-/// A signature covers the body. Until it is checked the body is a stranger's, so it is read in a place
-/// for those and not in `checking`, which others wait for.
+/// A signature covers the body. Until the signature is checked, the body is from an unauthenticated
+/// client, so it is read under a permit for those clients and not under `checking`, which other
+/// requests wait for.
 ///
 /// # Errors
 /// `Unauthenticated`, or `Forbidden` when the account is not open.
@@ -49,7 +51,8 @@ pub async fn authenticate(
             .await
             .map_err(|error| with_text(error, wrong())),
         "Uploadcare" => {
-            // The key before the body: nobody without one makes us read.
+            // The key is checked before the body, so a client without a key cannot make the server
+            // read one.
             let key_id: KeyId = key_id.parse().map_err(|_| wrong())?;
             let unknown = || wrong().because("unknown_key");
             let key = app.store.key(&key_id).await?.ok_or_else(unknown)?;
@@ -81,7 +84,7 @@ fn refused(message: &str) -> ApiError {
     error
 }
 
-/// The vendor's words for wrong credentials; any other failure keeps its own.
+/// The vendor's message for wrong credentials; any other failure keeps its own.
 fn with_text(error: ApiError, wrong: ApiError) -> ApiError {
     if error.kind == wrong.kind {
         wrong.because(error.reason())
@@ -90,7 +93,7 @@ fn with_text(error: ApiError, wrong: ApiError) -> ApiError {
     }
 }
 
-/// The text a client signs: five lines, of which four are taken from the request verbatim.
+/// The text that a client signs: five lines, four of them taken verbatim from the request.
 async fn signed_text(request: &mut Request) -> Result<String, ApiError> {
     let date = request
         .header("x-uploadcare-date")
@@ -124,7 +127,7 @@ pub(crate) fn verifies(signing_sha1: &[u8], text: &str, signature: &str) -> bool
     mac.verify_slice(&signature).is_ok()
 }
 
-/// RFC 2822, and what one of the vendor's clients makes of it: a comma after the year.
+/// RFC 2822, and the variant that one of the vendor's clients sends, with a comma after the year.
 pub(crate) fn parse_date(text: &str) -> Option<OffsetDateTime> {
     let with_comma = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year], [hour]:[minute]:[second] GMT"

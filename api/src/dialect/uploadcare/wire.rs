@@ -1,4 +1,4 @@
-//! What goes over Uploadcare's wire.
+//! Uploadcare's wire format.
 
 use http::StatusCode;
 use photolog_domain::{ImageId, ImageState, Metadata, MetadataKey, MetadataValue};
@@ -10,27 +10,28 @@ use crate::error::ApiError;
 use crate::http::Response;
 use crate::http::response::json_as;
 
-/// The one media type of this API version, without a charset: a client compares it as a whole.
+/// The only media type of this API version, without a charset because a client compares the whole
+/// value.
 pub const MEDIA_TYPE: &str = "application/vnd.uploadcare-v0.7+json";
 
-/// An answer in the API's media type.
+/// A response in the API's media type.
 pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     json_as(status, MEDIA_TYPE, body)
 }
 
-/// Most keys this dialect lets an image have.
+/// The maximum number of keys of an image in this dialect.
 pub const MAX_KEYS: usize = 50;
 const MAX_KEY_CHARACTERS: usize = 64;
 
-/// Whether a key is one of this dialect: `[-_.:A-Za-z0-9]{1,64}`.
+/// Whether a key is valid in this dialect: `[-_.:A-Za-z0-9]{1,64}`.
 pub fn is_key(key: &str) -> bool {
     key.len() <= MAX_KEY_CHARACTERS && !key.contains(' ') && key.parse::<MetadataKey>().is_ok()
 }
 
-/// A key that is to be written.
+/// Parses a key that is to be written.
 ///
 /// # Errors
-/// `Invalid` when it is none of this dialect.
+/// `Invalid` when the key is not valid in this dialect.
 pub fn key(text: &str) -> Result<MetadataKey, ApiError> {
     if is_key(text) {
         Ok(text.parse()?)
@@ -42,15 +43,15 @@ pub fn key(text: &str) -> Result<MetadataKey, ApiError> {
     }
 }
 
-/// A value that is to be written.
+/// Parses a value that is to be written.
 ///
 /// # Errors
-/// `Invalid` when it is longer than 512 characters or holds NUL.
+/// `Invalid` when it is longer than 512 characters or contains NUL.
 pub fn value(text: &str) -> Result<MetadataValue, ApiError> {
     Ok(text.parse()?)
 }
 
-/// The metadata that this dialect can represent; keys of other dialects that it cannot are left out.
+/// The metadata that this dialect can represent; other dialects' keys that it cannot are omitted.
 pub fn metadata(metadata: &Metadata) -> Map<String, Value> {
     metadata
         .iter()

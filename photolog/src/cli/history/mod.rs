@@ -14,45 +14,45 @@ use serde_json::{Value, json};
 use crate::cli::table::Table;
 use crate::output::print;
 
-/// Entries of the log read at once.
+/// The number of log entries read at once.
 const BATCH: u32 = 500;
 
-/// Most characters of what a table says of an event; JSON says all of it.
+/// The maximum number of characters that a table shows of an event; JSON shows all of them.
 const MOST_WORDS: usize = 300;
 
 /// Which events to show, and how.
 #[derive(Args, Clone, Debug)]
 pub struct HistoryArguments {
-    /// Only of this account: its own events, and those of its images
+    /// Only this account: its own events, and those of its images
     #[arg(long)]
     account: Option<AccountId>,
 
-    /// Only of this image
+    /// Only this image
     #[arg(long)]
     image: Option<ImageId>,
 
-    /// The form of the history
+    /// The format of the history
     #[arg(long, value_enum, default_value_t)]
     format: HistoryFormat,
 }
 
-/// The form of a history.
+/// The format of a history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum HistoryFormat {
-    /// Columns under a head
+    /// Columns with a header
     #[default]
     Table,
     /// An array of objects
     Json,
-    /// An object a line
+    /// One object per line
     Ndjson,
 }
 
 impl HistoryArguments {
-    /// Shows them, the newest last.
+    /// Prints the events, newest last.
     ///
     /// # Errors
-    /// When there is no such account or image, or the database fails.
+    /// When the account or image does not exist, or the database fails.
     pub async fn run(self, store: &Store) -> anyhow::Result<()> {
         let account = self.account_to_read(store).await?;
         let mut writer = Writer::new(self.format);
@@ -81,7 +81,7 @@ impl HistoryArguments {
         Ok(())
     }
 
-    /// Whose log holds the events; `None` for all.
+    /// The account whose log contains the events; `None` for all accounts.
     async fn account_to_read(&self, store: &Store) -> anyhow::Result<Option<AccountId>> {
         if let Some(account) = self.account {
             let loaded = store.load::<Account>(account.uuid()).await?;
@@ -103,7 +103,7 @@ impl HistoryArguments {
     }
 }
 
-/// What the keys are called that did these things.
+/// The names of the keys that caused these events.
 async fn names(
     store: &Store,
     entries: &[LogEntry],
@@ -120,7 +120,7 @@ async fn names(
     Ok(names)
 }
 
-/// An event as it is shown.
+/// An event as it is printed.
 struct Shown<'a> {
     entry: &'a LogEntry,
     actor_name: Option<&'a Name>,
@@ -157,7 +157,7 @@ impl<'a> Shown<'a> {
         ]
     }
 
-    /// Without the stored event: those of old keys hold secrets.
+    /// Omits the stored event, because events of old keys contain secrets.
     fn to_json(&self) -> Value {
         let (entry, metadata) = (self.entry, &self.entry.metadata);
         let image = (entry.aggregate_type == Image::TYPE).then_some(&entry.aggregate_id);
@@ -180,7 +180,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Prints events one after the other.
+/// Prints events one at a time.
 enum Writer {
     Table(Table<4>),
     Json { has_begun: bool },

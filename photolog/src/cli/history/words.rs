@@ -1,10 +1,10 @@
-//! What an event changed, as a sentence without its subject.
+//! Describes the change that an event made, as a sentence without its subject.
 
 use cqrs_es::Aggregate;
 use photolog_domain::{AccountEvent, Content, Image, ImageEvent, Key, KeyId, Reason, Word};
 use photolog_store::LogEntry;
 
-/// What an entry of the log says.
+/// The description of a log entry.
 pub(super) fn of(entry: &LogEntry) -> String {
     let words = match entry.aggregate_type == Image::TYPE {
         true => entry.event().map(|event| event.as_ref().map(of_image)),

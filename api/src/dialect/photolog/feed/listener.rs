@@ -1,4 +1,4 @@
-//! One listener: catches up from the log, then hears what is new.
+//! One listener: catches up from the log, then receives new events.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,31 +20,32 @@ use crate::error::ApiError;
 use crate::http::memory::Holder;
 use crate::live_feed::events::{BATCH, to_events};
 
-/// Read ahead for one listener, at most so many bytes and one event.
+/// The maximum read-ahead for one listener: this many bytes, exceeded by at most one event.
 const KEPT_BYTES: usize = 256 << 10;
 
 struct Listener {
     app: SharedApp,
     access: LongAccess,
     filter: Filter,
-    /// The position of the last event that was looked at.
+    /// The position of the last event that was considered.
     after: Position,
-    /// Read from the log and not sent yet.
+    /// Events read from the log but not sent yet.
     caught_up: VecDeque<Arc<CloudEvent>>,
-    /// Whether the log may hold what was not heard.
+    /// Whether the log may contain events that were not received live.
     behind: bool,
     live: Receiver<Arc<CloudEvent>>,
     checks: Interval,
 }
 
-/// The events after `after`, or from now on, until the credentials no longer hold.
+/// The events after `after`, or from now on, until the credentials are no longer valid.
 pub(super) async fn events(
     app: SharedApp,
     access: LongAccess,
     filter: Filter,
     after: Option<Position>,
 ) -> Result<impl Stream<Item = Result<Event, Infallible>> + Send + 'static, ApiError> {
-    // Heard from here on; what is older is read from the log, and what is both is sent once.
+    // Live events are received from here on. Older events are read from the log, and those in both
+    // are sent once.
     let live = app.live_feed.listen(access.account);
     let mut checks = interval(app.limits.feed_check());
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -90,8 +91,8 @@ impl Drop for OpenFeed {
 }
 
 impl Listener {
-    /// The next event that is wanted, or a comment that shows that the feed is alive; `None` when the
-    /// feed ends, and the client connects again.
+    /// The next event that matches the filter, or a comment that keeps the feed alive; `None` when
+    /// the feed ends and the client has to reconnect.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if self.access.has_ended() {
@@ -130,7 +131,7 @@ impl Listener {
         }
     }
 
-    /// Ends the feed when its key or token was revoked, or lost the scope.
+    /// Ends the feed if its key or token was revoked or lost the scope.
     async fn check(&mut self) -> Option<Event> {
         let holds = self.access.check(&self.app.auth).await;
         holds
@@ -139,7 +140,7 @@ impl Listener {
         Some(Event::default().comment(""))
     }
 
-    /// Reads what follows, as far as it may be kept; what was cut off is read again later.
+    /// Reads the next events up to the read-ahead limit; those beyond it are read again later.
     async fn catch_up(&mut self) -> Option<()> {
         let events = self
             .read()
@@ -156,7 +157,7 @@ impl Listener {
         Some(())
     }
 
-    /// The account's next events; when there is none among the next entries, moves on behind them.
+    /// The account's next events; if the next entries contain none, skips past them.
     async fn read(&mut self) -> Result<Vec<CloudEvent>, ApiError> {
         let account = self.access.account;
         let holder = Holder::Account(account);
@@ -176,7 +177,7 @@ impl Listener {
     }
 }
 
-/// `id` is the position, so that a browser resumes by itself.
+/// The event's `id` is its position, so that a browser resumes automatically.
 fn to_wire(event: &CloudEvent) -> Option<Event> {
     Event::default()
         .id(event.position().to_string())

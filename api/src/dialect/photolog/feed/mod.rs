@@ -1,9 +1,9 @@
-//! The account feed: every event of an account's images in the log's order, page by page or live.
+//! The account feed: every event of an account's images in log order, page by page or live.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | the endpoint: pages of JSON, or server-sent events |
-//! | `listener` | one listener: catches up from the log, then hears what is new |
+//! | `listener` | one listener: catches up from the log, then receives new events |
 //!
 //! Both forms carry [`CloudEvent`]s, as JetStream does; see `docs/events.md`.
 
@@ -33,18 +33,19 @@ const DEFAULT_LIMIT: u64 = 100;
 
 const MAX_LIMIT: u64 = 1_000;
 
-/// What a batch takes in memory, as rows and as values.
+/// The memory that a batch takes as rows and values.
 const BATCH_BYTES: u64 = 2 * BATCH as u64 * (100 << 10);
 
-/// Most batches looked through for one page: beyond, the page ends early and says where to go on.
+/// The maximum number of batches scanned for one page; after that the page ends early with a
+/// cursor.
 const BATCHES_OF_A_PAGE: usize = 50;
 
 /// `GET /accounts/{account}/events`: oldest first.
-///
-/// `image` and `type` (repeatable) filter. As JSON, `cursor` and `limit` page. With
-/// `Accept: text/event-stream` it is live; `Last-Event-ID` (or `cursor`) resumes after a position,
-/// without one it begins with what happens next. From time to time it checks that its credentials still
-/// hold, and sends a comment.
+/// `image` and `type` (repeatable) filter. As JSON, `cursor` and `limit` paginate. With
+/// `Accept: text/event-stream` the response is live: `Last-Event-ID` (or `cursor`) resumes after a
+/// position, and without either it starts with the next new event. From time to time the feed
+/// checks that its credentials are still valid, and sends a comment.
+/// credentials are still valid, and sends a comment.
 pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let filter = Filter::read(&request)?;
     let accept = request.header("accept").unwrap_or_default();
@@ -72,7 +73,7 @@ async fn live_feed(
 #[derive(Serialize)]
 struct Page {
     events: Vec<Box<RawValue>>,
-    /// Where to go on; absent at the end of the log.
+    /// The cursor of the next page; absent at the end of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -122,7 +123,7 @@ async fn page(app: SharedApp, request: &Request, filter: &Filter) -> Result<Resp
         .await
 }
 
-/// The wanted ones of some events as they go over the wire, with their positions.
+/// The events that match the filter in wire format, with their positions.
 async fn written(
     events: Vec<CloudEvent>,
     filter: Filter,
@@ -146,7 +147,7 @@ fn not_a_position(name: &str) -> ApiError {
     ApiError::malformed(format!("{name} must be a position of the log"))
 }
 
-/// What the client wants to see.
+/// The client's selection of events.
 #[derive(Clone, Debug)]
 struct Filter {
     image: Option<String>,

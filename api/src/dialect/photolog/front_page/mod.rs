@@ -1,7 +1,7 @@
-//! What a person sees first: a page at `/`, and a picture to try the tour with.
+//! What a person sees first: a page at `/`, and a sample picture for its tour.
 //!
-//! `/` belongs to OpenStack's clients, who read versions there. Only who names `text/html`, as browsers
-//! do, gets the page.
+//! OpenStack's clients read the available versions at `/`. Only a client whose `Accept` names
+//! `text/html`, as browsers do, gets the page.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -11,20 +11,21 @@ use crate::error::ApiError;
 use crate::http::response::{set, with_body};
 use crate::http::{Request, Response};
 
-/// Everything in one file but the sample. `{url}` stands for where clients reach us.
+/// The whole page in one file, except for the sample picture. `{url}` is replaced by the URL at
+/// which clients reach this server.
 const PAGE: &str = concat!(
     include_str!("page.html"),
     "<style>\n",
     include_str!("page.css"),
     "</style>\n",
 );
-/// The page runs no script, and loads nothing but the sample.
+/// The page runs no scripts and loads nothing but the sample.
 const PAGE_POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const SAMPLE: &[u8] = include_bytes!("../../../../../docs/sample.jpg");
 
-/// `GET /sample.jpg`: a picture to upload.
+/// `GET /sample.jpg`: a sample picture to upload.
 ///
 /// # Errors
 /// None.
@@ -35,7 +36,7 @@ pub async fn sample(_app: SharedApp, _request: Request) -> Result<Response, ApiE
     Ok(response)
 }
 
-/// The page, for clients that reach us at `public_url`.
+/// The page, for clients that reach this server at `public_url`.
 pub fn page(public_url: &str) -> Response {
     let text = PAGE.replace("{url}", &escaped(public_url));
     let mut response = with_body(StatusCode::OK, "text/html; charset=utf-8", text);
@@ -45,12 +46,12 @@ pub fn page(public_url: &str) -> Response {
     response
 }
 
-/// Whether the client wants to see the page.
+/// Whether the client prefers the page.
 pub fn is_wanted(request: &Request) -> bool {
     wants_page(request.header("accept").unwrap_or_default())
 }
 
-/// Whether HTML is named, and preferred to JSON where that is named too.
+/// Whether the header names HTML, and ranks it above JSON.
 fn wants_page(accept: &str) -> bool {
     let weight = |wanted: &str| {
         let mut ranges = accept

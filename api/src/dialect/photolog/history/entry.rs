@@ -1,4 +1,4 @@
-//! One event of the audit: its envelope, and what stood there before and after.
+//! One audit entry: an event's envelope, and the affected values before and after it.
 
 use cqrs_es::Aggregate;
 use photolog_domain::{
@@ -13,54 +13,54 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 
-/// One event of the audit.
+/// One audit entry.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// Its place in the image's stream, from 1.
+    /// Its position in the image's stream, from 1.
     pub sequence: u64,
-    /// Its place in the log of all images; absent while it is being sequenced.
+    /// Its position in the log of all images; absent until it is sequenced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<i64>,
-    /// What happened.
+    /// The event's type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// The key id that asked for it; `operator` or `operator:LABEL` for the command line.
+    /// The id of the key that requested it; `operator` or `operator:LABEL` for the command line.
     pub actor: String,
-    /// What the key is called, when it has a name.
+    /// The name of the key, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_name: Option<Name>,
-    /// Through which dialect.
+    /// The dialect of the request.
     pub dialect: DialectName,
-    /// Why, when the client said so.
+    /// The reason, if the client gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The request.
+    /// The id of the request.
     #[serde(rename = "requestID")]
     pub request_id: String,
-    /// What ties several requests together.
+    /// The id that connects several requests.
     #[serde(rename = "correlationID")]
     pub correlation_id: String,
-    /// The command: the same for all events of one commit.
+    /// The id of the command: the same for all events of one commit.
     #[serde(rename = "causationID")]
     pub causation_id: Uuid,
-    /// The event itself.
+    /// The id of the event.
     #[serde(rename = "eventID")]
     pub event_id: Uuid,
-    /// What changed, as it was; `null` where there was nothing, and behind an event that only a newer
-    /// program knows.
+    /// The changed values before the event; `null` if there were none, and after any event that
+    /// only a newer version can read.
     pub before: Value,
-    /// What changed, as it became; `null` for an event that only a newer program knows.
+    /// The changed values after the event; `null` for an event that only a newer version can read.
     pub after: Value,
-    /// Such an event as it is stored.
+    /// Such an event in its stored form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,
 }
 
-/// Walks through events and says what each one changed, and who did it; `image` is as it was before them, and
-/// afterwards as it is behind them.
+/// Turns events into entries: what each event changed, and who caused it. `image` is the state
+/// before the events, and is advanced to the state after them.
 pub fn entries(
     image: &mut Image,
     events: impl IntoIterator<Item = Recorded<ImageEvent>>,
@@ -103,7 +103,7 @@ pub fn entries(
     })
 }
 
-/// The parts of an image that an event is about.
+/// The parts of an image that an event affects.
 fn changed(event: &ImageEvent, state: Option<&ImageState>) -> Value {
     let Some(state) = state else {
         return Value::Null;
@@ -135,20 +135,20 @@ fn picked<'a>(metadata: &Metadata, keys: impl IntoIterator<Item = &'a MetadataKe
         .into()
 }
 
-/// An entry as a line of JSON.
+/// An entry as one line of JSON.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When it cannot be serialised.
 pub fn json_line(entry: &Entry) -> Result<Vec<u8>, ApiError> {
     let mut line = serde_json::to_vec(entry).map_err(ApiError::internal)?;
     line.push(b'\n');
     Ok(line)
 }
 
-/// The head line of a table (RFC 4180).
+/// The header line of a CSV table (RFC 4180).
 ///
 /// # Errors
-/// When it cannot be written.
+/// When it cannot be serialised.
 pub fn csv_head() -> Result<Vec<u8>, ApiError> {
     csv_line([
         "sequence",
@@ -169,10 +169,10 @@ pub fn csv_head() -> Result<Vec<u8>, ApiError> {
     ])
 }
 
-/// An entry as a line of a table.
+/// An entry as one line of a CSV table.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When it cannot be serialised.
 pub fn csv_row(entry: &Entry) -> Result<Vec<u8>, ApiError> {
     csv_line([
         entry.sequence.to_string(),

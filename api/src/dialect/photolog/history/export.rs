@@ -1,5 +1,5 @@
-//! A whole history as a stream: it may go on for hours, so each piece has its turn and its room, and the
-//! credentials are looked at again.
+//! A whole history as a stream. It may run for hours, so each batch waits for its own read permit
+//! and memory, and the credentials are checked again from time to time.
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -13,17 +13,17 @@ use crate::http::answers::{PIECE_BYTES, Reader};
 use crate::http::memory::Holder;
 use crate::past_image::BATCH_BYTES;
 
-/// An export under way.
+/// An export in progress.
 pub struct Export {
     app: SharedApp,
     walk: Walk,
     access: LongAccess,
-    /// Where the pieces are counted; `None` without a connection.
+    /// Counts the bytes that are sent; `None` without a connection.
     reader: Option<Reader>,
 }
 
 impl Export {
-    /// Of everything that is left of a walk.
+    /// An export of the remaining events of a walk.
     pub fn new(app: SharedApp, walk: Walk, access: LongAccess, reader: Option<Reader>) -> Self {
         Self {
             app,
@@ -33,7 +33,7 @@ impl Export {
         }
     }
 
-    /// All events that the filter wants, as they are read.
+    /// All events that match the filter, as they are read.
     pub fn pieces(
         self,
         filter: Filter,
@@ -52,7 +52,7 @@ impl Export {
         stream::once(async { head }).chain(rest)
     }
 
-    /// The next ones; none at the end.
+    /// The next pieces; empty at the end.
     async fn some(&mut self, filter: &Filter, format: Format) -> Result<Vec<Bytes>, ApiError> {
         let period = self.app.limits.feed_check();
         self.access.check_each(&self.app.auth, period).await?;
@@ -75,8 +75,8 @@ impl Export {
     }
 }
 
-/// Lines as pieces worth sending: small ones together, and large ones as they are, because an async
-/// thread should not copy megabytes.
+/// Joins lines into pieces worth sending: small lines together, large ones as they are, because an
+/// async thread should not copy megabytes.
 fn joined(lines: impl Iterator<Item = Vec<u8>>) -> Vec<Bytes> {
     let mut pieces: Vec<Vec<u8>> = Vec::new();
     for line in lines {

@@ -1,4 +1,4 @@
-//! Which events of a history, and in which form.
+//! Which events of a history to return, and in which format.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::entry::Entry;
 use crate::error::ApiError;
 use crate::http::Request;
 
-/// What the client wants to see.
+/// The client's selection of events.
 #[derive(Clone, Debug)]
 pub struct Filter {
     types: BTreeSet<&'static str>,
@@ -57,12 +57,12 @@ impl Filter {
     }
 }
 
-/// The form of an answer.
+/// The format of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A page with a cursor.
     Json,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Ndjson,
     /// A table.
     Csv,

@@ -1,14 +1,14 @@
-//! The audit: who changed what, when and why, with what stood there before and after.
+//! The audit: who changed what, when and why, with the values before and after.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`show`](mod@show) | the endpoint |
-//! | [`filter`] | which events, in which form |
+//! | [`filter`] | which events, and in which format |
 //! | [`entry`] | one event with its before and after |
-//! | [`walk`] | through a stream, some events at a time |
-//! | [`export`] | a whole history, for as long as its reader may read |
+//! | [`walk`] | reads a stream in batches |
+//! | [`export`] | a whole history as a stream, for as long as its reader has access |
 //!
-//! Strong: folded from the image's own stream.
+//! Strongly consistent: folded from the image's own stream.
 
 pub mod entry;
 pub mod export;

@@ -25,9 +25,9 @@ const MAX_LIMIT: u64 = 1_000;
 
 /// `GET /accounts/{account}/images/{image}/history`: oldest first.
 ///
-/// `type` (repeatable), `from` and `to` filter; `limit` and `cursor` page; `format` or `Accept`
-/// chooses JSON, NDJSON or CSV. The exports hold everything that fits the filters, unless a
-/// `limit` is given.
+/// `type` (repeatable), `from` and `to` filter; `limit` and `cursor` paginate; `format` or `Accept`
+/// selects JSON, NDJSON or CSV. NDJSON and CSV contain every matching event unless a `limit` is
+/// given.
 pub async fn show(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let filter = Filter::read(&request)?;
     let format = Format::of(&request)?;

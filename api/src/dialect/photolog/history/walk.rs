@@ -1,4 +1,4 @@
-//! Through a stream, some events at a time: a stream may be longer than there is memory.
+//! Reads a stream of events in batches, because a stream may be larger than memory.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -13,31 +13,31 @@ use crate::http::compute::compute;
 use crate::limits::PAGE_BYTES;
 use crate::past_image::{BATCH, first_events};
 
-/// A stream of events and how far we have come.
+/// A stream of events, and how far it has been read.
 pub struct Walk {
     store: Store,
     account: AccountId,
     image: ImageId,
-    /// The image as it was before the events of `batch`.
+    /// The image before the events of `batch`.
     state: Image,
     batch: Vec<Recorded<ImageEvent>>,
-    /// The last event that was read.
+    /// The sequence of the last event that was read.
     reached: u64,
 }
 
 /// A page of the history.
 pub struct Page {
-    /// In the wanted form.
+    /// The events in the requested format.
     pub text: Vec<u8>,
-    /// Where to go on, when there is more.
+    /// The cursor of the next page, if there is one.
     pub next: Option<u64>,
 }
 
 impl Walk {
-    /// Stands before the first event of an image of this account.
+    /// Starts before the first event of an image of this account.
     ///
     /// # Errors
-    /// `NotFound` when there is none, or it is another's.
+    /// `NotFound` when the image does not exist or belongs to another account.
     pub async fn begin(
         store: &Store,
         account: AccountId,
@@ -63,7 +63,8 @@ impl Walk {
         Ok(())
     }
 
-    /// The wanted ones of the next events, written by `write`; empty at the end of the stream.
+    /// The next events that match the filter, as written by `write`; empty at the end of the
+    /// stream.
     pub(super) async fn next<T: Send + 'static>(
         &mut self,
         filter: &Filter,
@@ -93,7 +94,7 @@ impl Walk {
         Ok(Vec::new())
     }
 
-    /// At most `limit` events that the filter wants.
+    /// At most `limit` events that match the filter.
     ///
     /// # Errors
     /// When the database fails.
@@ -139,7 +140,7 @@ impl Walk {
     }
 }
 
-/// What stands before the first event.
+/// The text before the first event.
 pub(super) fn beginning(format: Format) -> Result<Vec<u8>, ApiError> {
     match format {
         Format::Json => Ok(b"{\"events\":[".to_vec()),
@@ -148,7 +149,7 @@ pub(super) fn beginning(format: Format) -> Result<Vec<u8>, ApiError> {
     }
 }
 
-/// An event in its form.
+/// One event in the given format.
 pub(super) fn line(format: Format, entry: &Entry) -> Result<Vec<u8>, ApiError> {
     match format {
         Format::Json => serde_json::to_vec(entry).map_err(ApiError::internal),

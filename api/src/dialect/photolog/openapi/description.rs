@@ -1,11 +1,11 @@
-//! Our own dialect: the audit, the edges, the operator.
+//! The OpenAPI description of our own dialect: the audit, the edges, the operator.
 
 use photolog_domain::ImageEvent;
 use serde_json::{Value, json};
 
 use crate::dialect::operation::{Operation, schema};
 
-/// What people must know of a route.
+/// The description of a route.
 pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/accounts/{account}/images/{image}/history") => history(),
@@ -126,7 +126,7 @@ fn history() -> Operation {
         )
 }
 
-/// The types of its bodies.
+/// The schemas of its bodies.
 pub fn schemas() -> Value {
     let text = json!({ "type": "string" });
     json!({

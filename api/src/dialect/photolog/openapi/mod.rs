@@ -1,8 +1,8 @@
-//! The description of every route as OpenAPI 3.1, made from the routes of all dialects, and a page to
-//! try it.
+//! The OpenAPI 3.1 description of every route, generated from the routes of all dialects, and a
+//! page to try it.
 //!
-//! Paths, methods, credentials and failures come from the routes and their dialects; a description
-//! adds what only people know. A route without one fails a test.
+//! Paths, methods, credentials and failures are taken from the routes and their dialects; each
+//! route's description adds what cannot be derived. A route without a description fails a test.
 
 pub mod description;
 
@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::http::response::{no_store, set, with_body};
 use crate::http::{Request, Response};
 
-/// Everything in one file, so that it works where nothing else can be reached.
+/// The whole page in one file, so that it works without access to any other server.
 const PAGE: &str = concat!(
     include_str!("page.html"),
     "<style>\n",
@@ -26,7 +26,7 @@ const PAGE: &str = concat!(
     include_str!("page.js"),
     "</script>\n",
 );
-/// The page runs its own script and talks to this server; nothing else.
+/// The page runs its own script and connects to this server only.
 const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src blob:; \
     style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
@@ -45,7 +45,7 @@ pub async fn page(_app: SharedApp, _request: Request) -> Result<Response, ApiErr
     Ok(response)
 }
 
-/// The description of the routes of these dialects, for clients that reach them at `public_url`.
+/// The OpenAPI document of these dialects, for clients that reach them at `public_url`.
 pub fn document(dialects: &[&dyn Dialect], public_url: &str) -> Value {
     let described: Vec<_> = dialects
         .iter()
