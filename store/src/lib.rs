@@ -16,7 +16,7 @@
 //! | `stored_event`, `stored_text` | a row of the `events` table; stored texts into their types |
 //! | [`read_model`], [`image_list`] | rows of the image view; which images a list shows |
 //! | [`keys`], [`tokens`] | accounts and access keys; which tokens are still valid |
-//! | [`secrets`], [`master_key`] | secrets that the database alone does not reveal; their wrapping key |
+//! | [`secrets`], [`master_key`] | secrets that the database stores wrapped; the key that wraps them |
 //! | [`snapshot`], [`derived`] | the database as `verify` sees it; the expected derived rows |
 //! | [`private`] | files that only their owner may read, and reading that follows no symlinks |
 //! | [`blob`] | bytes by digest, in a directory or a bucket |

@@ -15,7 +15,7 @@ pub struct Loaded<A> {
     pub aggregate: A,
     /// Sequence of the last event folded; 0 when the stream is empty.
     pub sequence: u64,
-    /// The time of that event: no later event may have an earlier time, whatever a node's clock shows.
+    /// The time of that event: later events must not be earlier, whatever a node's clock shows.
     pub last_at: Option<Timestamp>,
 }
 

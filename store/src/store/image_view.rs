@@ -29,8 +29,8 @@ impl Store {
         row.map(PublicImage::try_from).transpose()
     }
 
-    /// Whether the image view contains an image that has this master, belongs to an account that is not
-    /// closed, and has no events known only to a newer program.
+    /// Whether the image view contains an image that has this master, belongs to an account that is
+    /// not closed, and has no events known only to a newer program.
     ///
     /// # Errors
     /// When the database fails.
@@ -143,8 +143,8 @@ impl Store {
     }
 
     /// Writes rows and moves the projection's checkpoint from `from` to `to` in one transaction.
-    /// Returns `false`, and writes nothing, when another projector moved it first, or this process does
-    /// not lead.
+    /// Returns `false`, and writes nothing, when another projector moved it first, or this process
+    /// does not lead.
     ///
     /// The first save of another `version` (with `from` = 0) empties the table before it writes.
     ///

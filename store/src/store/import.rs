@@ -85,8 +85,8 @@ impl Import {
         on_backend!(&mut self.backend, insert(entries))
     }
 
-    /// Imports the secrets of the installation that the log comes from; `false` when another master key
-    /// wrapped them. Damaged secrets are left out.
+    /// Imports the secrets of the installation that the log comes from; `false` when another master
+    /// key wrapped them. Damaged secrets are left out.
     ///
     /// # Errors
     /// When the master key cannot be read.

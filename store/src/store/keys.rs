@@ -23,9 +23,9 @@ impl Store {
         Ok(key)
     }
 
-    /// Whether an account has events known only to a newer program, up to this sequence of its stream.
-    /// Only the fold shows this; it stays in memory after the account's first request. No table can,
-    /// because the program that appended the event may not have known this one.
+    /// Whether an account has events known only to a newer program, up to this sequence of its
+    /// stream. Only the fold shows this; it is in memory after the account's first request. No table
+    /// can, because the program that appended the event may not have known about this one.
     pub(super) async fn has_newer_events(
         &self,
         account: AccountId,

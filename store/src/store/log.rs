@@ -82,8 +82,8 @@ impl Store {
         }
     }
 
-    /// Waits until every event committed so far has its position in the log; on SQLite it never waits.
-    /// Returns whether that happened within `limit`.
+    /// Waits until every event committed so far has its position in the log, and returns whether that
+    /// happened within `limit`. On SQLite it never waits.
     ///
     /// # Errors
     /// When the database fails.

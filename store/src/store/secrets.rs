@@ -40,9 +40,9 @@ impl Store {
         on_backend!(&self.backend, prepare_master_key())
     }
 
-    /// Rewraps every secret under the next master key of the file, in one transaction; returns how many
-    /// there are. The old key stays in the file until [`Self::forget_old_master_key`], so that the file
-    /// opens the database whether or not the transaction was committed.
+    /// Rewraps every secret under the next master key of the file, in one transaction; returns how
+    /// many there are. The old key stays in the file until [`Self::forget_old_master_key`], so that
+    /// the file opens the database whether or not the transaction was committed.
     ///
     /// # Errors
     /// When the file holds no next key, or the database fails.

@@ -47,8 +47,8 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Ends the transaction. `false` when a server began to write meanwhile and the reads may have seen
-    /// half of a change: discard them then.
+    /// Ends the transaction. `false` when a server began to write meanwhile and the reads may have
+    /// seen half of a change; they must then be discarded.
     pub async fn close(self) -> bool {
         on_backend!(self.backend, close())
     }
@@ -133,7 +133,7 @@ impl Snapshot {
         }
     }
 
-    /// The guards of the tables (triggers, keys, rights) that differ from what the migrations created.
+    /// The triggers, keys and rights that differ from what the migrations created.
     ///
     /// # Errors
     /// When the database fails.
