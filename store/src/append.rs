@@ -1,4 +1,4 @@
-//! Events on their way into a stream, and what must hold for them to be taken.
+//! Events to append to a stream, and the conditions under which they are accepted.
 
 use cqrs_es::DomainEvent;
 use cqrs_es::persist::SerializedEvent;
@@ -10,27 +10,27 @@ use crate::error::StoreError;
 use crate::idempotency::{Idempotency, NewIdempotencyKey};
 use crate::stored_event::StoredEvent;
 
-/// What must hold across streams for an append to be taken, judged in its own transaction.
+/// Conditions across streams, checked in the append's own transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// Most enabled images of the account, where the account sets no limit itself. `None` = no limit.
+    /// Maximum number of enabled images, unless the account has its own limit. `None` = no limit.
     pub image_limit: Option<u32>,
-    /// Take this append only once.
+    /// Accept this append only once.
     pub idempotency: Option<Idempotency>,
-    /// The verifiers of the key that this append issues: kept, wrapped, in the same transaction.
+    /// The verifiers of the key that this append issues; stored, wrapped, in the same transaction.
     pub verifiers: Option<KeyVerifiers>,
 }
 
 /// The outcome of an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// The stream's sequence now.
+    /// The stream's sequence after the append.
     pub sequence: u64,
     /// The stream.
     pub stream: Uuid,
 }
 
-/// Events on their way into a stream, with all that is judged in the same transaction.
+/// Events to append to a stream, with everything that is checked in the same transaction.
 #[derive(Debug)]
 pub(crate) struct Append {
     pub(crate) stream: String,
@@ -41,8 +41,8 @@ pub(crate) struct Append {
 }
 
 impl Append {
-    /// Events as cqrs-es hands them over: already numbered, without conditions. `None` when
-    /// there are none.
+    /// Events as cqrs-es passes them: already numbered, without conditions. `None` when there are
+    /// none.
     pub(crate) fn unconditional(events: &[SerializedEvent]) -> Result<Option<Self>, StoreError> {
         let Some(first) = events.first() else {
             return Ok(None);

@@ -1,9 +1,9 @@
-//! What a backend must do, in one place: `sqlite/` and `postgres/` implement these traits, a file of
-//! each for a trait, and [`Store`](crate::Store) calls whichever there is.
+//! The contract of a backend: `sqlite/` and `postgres/` implement these traits, one file per trait,
+//! and [`Store`](crate::Store) calls the backend that is open.
 //!
-//! An operation that changes something is one transaction, durable when it returns. An operation that
-//! reads sees what was committed before it began. `StoreError::Unavailable` means that the database
-//! may answer later, and then the outcome of a change is unknown.
+//! An operation that changes something is one transaction, durable when it returns. A read sees
+//! everything committed before it began. `StoreError::Unavailable` means that the database may
+//! answer later; the outcome of a change is then unknown.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ use crate::tokens::{NewTokenFamily, Refreshed, TokenFamily};
 
 /// Writing events.
 pub(crate) trait Appends {
-    /// Inserts the events, makes the changes of the constraint tables and takes the idempotency key:
-    /// all or nothing. `Conflict` when the stream has moved on, and an error for each condition that
+    /// Inserts the events, updates the constraint tables and stores the idempotency key, all or
+    /// nothing. Returns `Conflict` when the stream has moved on, and an error for each condition that
     /// does not hold.
     async fn append(&self, append: Append) -> Result<(), StoreError>;
 }
@@ -45,7 +45,7 @@ pub(crate) trait EventTables {
         limit: i64,
     ) -> Result<Vec<SerializedEvent>, StoreError>;
 
-    /// What `read` makes of a stream's events and their places in the log, in order.
+    /// Maps a stream's events and their log positions through `read`, in order.
     async fn stream_rows<T: Send + 'static>(
         &self,
         aggregate_type: &str,
@@ -55,8 +55,8 @@ pub(crate) trait EventTables {
         read: impl FnMut(StoredEvent, Option<Position>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Vec<T>, StoreError>;
 
-    /// What `read` makes of at most `limit` entries of the log after a position, in order: of one
-    /// account's or of all.
+    /// Maps at most `limit` log entries after a position through `read`, in order: those of one
+    /// account, or all.
     async fn log_rows<T: Send + 'static>(
         &self,
         of: Option<AccountId>,
@@ -69,9 +69,9 @@ pub(crate) trait EventTables {
     async fn log_head(&self) -> Result<Position, StoreError>;
 }
 
-/// The image view, and how far the followers of the log have come.
+/// The image view, and the progress of the log's followers.
 pub(crate) trait ImageTables {
-    /// A page of an account's images, of at most `ImagePage::MOST_BYTES`.
+    /// A page of an account's images, at most `ImagePage::MOST_BYTES` in size.
     async fn list_images(&self, list: &ImageList) -> Result<ImagePage, StoreError>;
 
     /// How many images an account has.
@@ -84,16 +84,17 @@ pub(crate) trait ImageTables {
         public_id: &PublicId,
     ) -> Result<Option<ImageRow>, StoreError>;
 
-    /// Whether an image of an account that is not closed shows this master, and has no newer events.
+    /// Whether an image of an account that is not closed has this master and no newer events.
     async fn is_master(&self, digest: &ContentHash) -> Result<bool, StoreError>;
 
-    /// The sequence as of which the view shows an image; 0 when it does not.
+    /// The sequence up to which the view shows an image; 0 when the image is not in it.
     async fn visible_sequence(&self, image: ImageId) -> Result<u64, StoreError>;
 
-    /// How far a projection has come; 0 when it never ran or ran with another version.
+    /// How far a projection has come; 0 when it never ran, or ran with another version.
     async fn checkpoint(&self, projection: &str, version: u32) -> Result<Position, StoreError>;
 
-    /// Moves a checkpoint; `false` when it is not where the step begins or this process does not lead.
+    /// Moves a checkpoint; `false` when it is not where the step begins or this process does not
+    /// lead.
     async fn move_checkpoint(&self, step: &CheckpointMove<'_>) -> Result<bool, StoreError>;
 
     /// Removes a projection's checkpoint.
@@ -102,15 +103,15 @@ pub(crate) trait ImageTables {
     /// Where a follower of the log stopped; at the beginning when it has never run.
     async fn bookmark(&self, follower: &str) -> Result<Bookmark, StoreError>;
 
-    /// Keeps where a follower stopped; `NotLeading` when this process does not lead.
+    /// Stores where a follower stopped; `NotLeading` when this process is not the leader.
     async fn set_bookmark(&self, follower: &str, at: Bookmark) -> Result<(), StoreError>;
 
-    /// The rows of these images, in no order; missing ones are left out.
+    /// The rows of these images, in no particular order; missing images are left out.
     async fn image_rows(&self, images: &[ImageId]) -> Result<Vec<ImageRow>, StoreError>;
 
-    /// Writes rows and moves the checkpoint; `false`, and nothing written, when the checkpoint is not
-    /// where the step begins or this process does not lead. The first step of another version empties
-    /// the table first.
+    /// Writes rows and moves the checkpoint. Returns `false`, and writes nothing, when the checkpoint
+    /// is not where the step begins or this process is not the leader. The first step of another
+    /// version empties the table first.
     async fn save_image_rows(
         &self,
         step: &CheckpointMove<'_>,
@@ -118,7 +119,7 @@ pub(crate) trait ImageTables {
     ) -> Result<bool, StoreError>;
 }
 
-/// Accounts, access keys, claims and idempotency keys: kept in the append's transaction, read here.
+/// Accounts, access keys, claims and idempotency keys: written by the append, read here.
 pub(crate) trait KeyTables {
     /// The key, unless it is unknown, revoked or expired.
     async fn key(&self, key_id: &KeyId) -> Result<Option<KeyRecord>, StoreError>;
@@ -133,13 +134,13 @@ pub(crate) trait KeyTables {
     /// Every account, oldest first.
     async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError>;
 
-    /// Notes that a key is used now, unless that was noted less than `KEY_USE_MILLIS` ago.
+    /// Records that a key is used now, unless a use was recorded less than `KEY_USE_MILLIS` ago.
     async fn note_key_use(&self, account: AccountId, key_id: &KeyId) -> Result<(), StoreError>;
 
-    /// When the keys of an account were last used; those that never were are left out.
+    /// When the keys of an account were last used; keys that were never used are left out.
     async fn key_uses(&self, account: AccountId) -> Result<BTreeMap<KeyId, Timestamp>, StoreError>;
 
-    /// What an idempotency key led to that was used within its lifetime.
+    /// The result of an idempotency key that was used within its lifetime.
     async fn idempotency_record(
         &self,
         account: AccountId,
@@ -149,16 +150,16 @@ pub(crate) trait KeyTables {
 
 /// Token families.
 pub(crate) trait TokenTables {
-    /// Begins a family and makes room for it; `None` when the key does not work.
+    /// Begins a family and makes room for it; `None` when the key is not valid.
     async fn begin_token_family(
         &self,
         new: &NewTokenFamily,
     ) -> Result<Option<TokenFamily>, StoreError>;
 
-    /// The family of a key that works, whether or not the family has ended by the clock.
+    /// The family of a valid key, whether or not the family has expired.
     async fn token_family(&self, family: Uuid) -> Result<Option<TokenFamily>, StoreError>;
 
-    /// Does what [`TokenFamily::step`] says, once for however many ask at the same time.
+    /// Performs the step that [`TokenFamily::step`] returns, once however many requests are concurrent.
     async fn refresh_token_family(
         &self,
         family: Uuid,
@@ -166,14 +167,14 @@ pub(crate) trait TokenTables {
         number: i64,
     ) -> Result<Refreshed, StoreError>;
 
-    /// Ends a family of this key, if there is one.
+    /// Ends a family of this key, if it exists.
     async fn end_token_family(&self, family: Uuid, key_id: &KeyId) -> Result<(), StoreError>;
 }
 
 /// Secrets, all wrapped by the master key.
 pub(crate) trait SecretTables {
-    /// Puts the secret that signs tokens in its place. One that is there gives way only when
-    /// `rotates`; then every token family ends too.
+    /// Stores the secret that signs tokens. An existing one is replaced only when `rotates`; then
+    /// every token family ends too.
     async fn put_token_secret(
         &self,
         fresh: [u8; 32],
@@ -183,22 +184,22 @@ pub(crate) trait SecretTables {
     /// Adds the next master key to the file.
     async fn prepare_master_key(&self) -> Result<(), StoreError>;
 
-    /// Wraps every secret anew under the next master key; how many there are.
+    /// Rewraps every secret under the next master key; returns how many there are.
     async fn rotate_master_key(&self) -> Result<usize, StoreError>;
 
-    /// Leaves only the master key in use in the file.
+    /// Removes every master key from the file except the one in use.
     async fn forget_old_master_key(&self) -> Result<(), StoreError>;
 
     /// All secrets.
     async fn wrapped_secrets(&self) -> Result<WrappedSecrets, StoreError>;
 }
 
-/// A log on its way into an empty database: one transaction, rolled back when it is dropped.
+/// An import of a log into an empty database: one transaction, rolled back when dropped.
 pub(crate) trait ImportTransaction {
-    /// Inserts entries at their places.
+    /// Inserts entries at their positions.
     async fn insert(&mut self, entries: &[ArchivedEvent]) -> Result<(), StoreError>;
 
-    /// Makes the constraint tables, keeps the secret, and commits; the log ends at `head`.
+    /// Builds the constraint tables, stores the secret, and commits; the log ends at `head`.
     async fn commit(
         self,
         changes: Vec<Change>,
@@ -207,15 +208,15 @@ pub(crate) trait ImportTransaction {
     ) -> Result<(), StoreError>;
 }
 
-/// A table beside the image view, which only one process builds at a time.
+/// A table beside the image view, built by only one process at a time.
 pub(crate) trait RebuiltTable {
-    /// Writes rows to the table; nobody sees them yet.
+    /// Writes rows to the table; they are not visible yet.
     async fn save(&mut self, rows: &[ImageRow]) -> Result<(), StoreError>;
 
-    /// How many rows it has.
+    /// The number of its rows.
     async fn count(&mut self) -> Result<u64, StoreError>;
 
-    /// Puts the table in the view's place as of a position, unless the view has come further.
+    /// Replaces the view with the table as of a position, unless the view is further along.
     async fn swap(
         &mut self,
         projection: &str,
@@ -224,7 +225,7 @@ pub(crate) trait RebuiltTable {
     ) -> Result<Swapped, StoreError>;
 }
 
-/// One moment of the database, through a connection that can write nothing.
+/// A snapshot of the database, read through a connection that cannot write.
 pub(crate) trait SnapshotTransaction {
     /// The check value of the master key that wrapped the secrets.
     async fn master_key_check(&mut self) -> Result<Check, StoreError>;
@@ -232,26 +233,25 @@ pub(crate) trait SnapshotTransaction {
     /// All secrets.
     async fn wrapped_secrets(&mut self) -> Result<Vec<WrappedSecret>, StoreError>;
 
-    /// At most `limit` entries of the log after a position, in order, without those whose event is
-    /// missing.
+    /// At most `limit` log entries after a position, in order, without those whose event is missing.
     async fn log(&mut self, after: Position, limit: u32) -> Result<Vec<LogRow>, StoreError>;
 
-    /// Events that wait for their place in the log, in the order of their arrival.
+    /// Events that wait for their position in the log, in order of arrival.
     async fn waiting(&mut self) -> Result<Vec<StoredEvent>, StoreError>;
 
-    /// Events and places that do not belong together, at most a thousand.
+    /// Events and log entries that do not match, at most a thousand.
     async fn misplaced(&mut self) -> Result<Vec<Misplaced>, StoreError>;
 
-    /// Shows every row of a table as JSON, in no order.
+    /// Passes every row of a table as JSON, in no particular order.
     async fn each_row(
         &mut self,
         table: Table,
         read: &mut dyn FnMut(&str) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
 
-    /// Triggers, keys and rights that are not as the migrations made them.
+    /// Triggers, keys and rights that differ from what the migrations created.
     async fn guard_faults(&mut self) -> Result<Vec<GuardFault>, StoreError>;
 
-    /// Ends the transaction; `false` when what was read may have been half of a change.
+    /// Ends the transaction; `false` when the reads may have seen half of a change.
     async fn close(self) -> bool;
 }

@@ -1,6 +1,6 @@
 //! The hash chain over the log: a changed, removed or reordered event breaks every hash after it.
 //!
-//! Anybody with the two tables can check it. The hash of an entry is
+//! Any third party with the two tables can verify it. The hash of an entry is
 //!
 //! ```text
 //! SHA-256( previous hash                 32 bytes; zeros before the first entry
@@ -11,18 +11,18 @@
 //! ```
 //!
 //! with payload and metadata exactly as the `events` table stores them. The length before each
-//! field keeps two different events from ever feeding the same bytes to the hash.
+//! field ensures that two different events never feed the same bytes to the hash.
 
 use crate::stored_event::StoredEvent;
 use sha2::{Digest as _, Sha256};
 
-/// A place in the log. The first entry has position 1; 0 is before everything.
+/// A position in the log. The first entry has position 1; 0 is before everything.
 pub type Position = i64;
 
 /// A link of the chain.
 pub type Hash = [u8; 32];
 
-/// What stands before the first entry.
+/// The hash before the first entry.
 pub const GENESIS: Hash = [0; 32];
 
 /// The hash of `event`, following an entry with the hash `previous`.
@@ -60,7 +60,7 @@ mod tests {
         }
     }
 
-    /// Computed apart, by Python's hashlib, from the description above.
+    /// Computed independently, with Python's hashlib, from the description above.
     #[test]
     fn the_hash_is_the_documented_one() {
         assert_eq!(

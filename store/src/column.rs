@@ -1,5 +1,5 @@
-//! Columns into domain types. Identifiers and digests are stored as the text everybody knows
-//! them by, so that an operator can read the tables; a text that does not parse is damage.
+//! Columns into domain types. Identifiers and digests are stored in their usual text form, so that
+//! an operator can read the tables; a text that does not parse is damage.
 
 use crate::chain::Hash;
 use crate::log_entry::LogRow;
@@ -47,7 +47,7 @@ where
     })
 }
 
-/// `image, account, public_id, created_position, sequence, state` of a row to be written.
+/// `image, account, public_id, created_position, sequence, state` of a row to write.
 pub(crate) type ViewColumns = (String, String, String, i64, i64, String);
 
 /// The columns of a row of the image view.
@@ -118,7 +118,7 @@ pub(crate) fn moment(millis: i64) -> Result<Timestamp, StoreError> {
         .ok_or_else(|| StoreError::Corrupt(format!("no such time: {millis}")))
 }
 
-/// `key_id, used_at`; a time that cannot be is the first one there is, since a damaged note must not
+/// `key_id, used_at`; an impossible time becomes the earliest one, because one damaged row must not
 /// hide the others.
 pub(crate) fn key_use<R>(row: &R) -> Result<(KeyId, Timestamp), StoreError>
 where
@@ -159,8 +159,8 @@ where
     })
 }
 
-/// `key_id, secret_sha256, signing_sha1`, as tables kept them in clear once. The error does not show
-/// the texts when they are damaged.
+/// `key_id, secret_sha256, signing_sha1`, as the tables once stored them in clear. The error does
+/// not include the texts when they are damaged.
 pub(crate) fn clear_verifiers_of<R>(row: &R) -> Result<(KeyId, KeyVerifiers), StoreError>
 where
     R: Row,
@@ -179,8 +179,8 @@ where
     Ok((key_id, verifiers))
 }
 
-/// `family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at`, the present
-/// moment, the version of the secret, `status, reason`, the sequence of the account's stream.
+/// `family, key_id, account, scopes, scope, expires_at, refresh_number, refreshed_at`, the current
+/// time, the version of the secret, `status, reason`, the sequence of the account's stream.
 pub(crate) fn token_family<R>(row: &R) -> Result<TokenFamily, StoreError>
 where
     R: Row,
@@ -228,7 +228,7 @@ where
     })
 }
 
-/// Without those that only a newer program knows: they grant nothing here.
+/// Leaves out scopes known only to a newer program: they grant nothing here.
 fn known_scopes(text: &str) -> BTreeSet<Scope> {
     let scopes = text.split_ascii_whitespace();
     scopes.filter_map(|scope| scope.parse().ok()).collect()

@@ -1,12 +1,12 @@
-//! Rows into values, on the blocking pool: an async thread that copies and parses megabytes of JSON
-//! keeps every other request waiting.
+//! Converts rows on the blocking pool: an async thread that copies and parses megabytes of JSON
+//! delays every other request.
 
 use crate::StoreError;
 
-/// So many rows are read where they stand: one event may have 256 KiB.
+/// Up to this many rows are converted on the calling thread: one event may have 256 KiB.
 const FEW: usize = 1;
 
-/// Does work on so many rows.
+/// Runs `work`, which converts this many rows.
 pub(crate) async fn compute<T: Send + 'static>(
     rows: usize,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,

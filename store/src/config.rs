@@ -1,4 +1,4 @@
-//! Where the database is, and where the blobs are.
+//! The locations of the database and the blobs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,19 +12,19 @@ use url::Url;
 pub enum StoreConfig {
     /// The embedded default: one SQLite file, WAL, `synchronous=FULL`.
     Sqlite {
-        /// The file; made when missing.
+        /// The file; created when missing.
         path: PathBuf,
     },
     /// PostgreSQL 15 or newer.
     Postgres {
         /// `postgres://…`
         url: String,
-        /// Most connections of this process.
+        /// Maximum number of connections of this process.
         connections: u32,
     },
 }
 
-/// Where it is, without a password.
+/// The location, without a password.
 impl fmt::Display for StoreConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -51,22 +51,22 @@ fn redacted(options: &PgConnectOptions) -> String {
 pub enum BlobConfig {
     /// The default: files, which several nodes may share.
     Directory {
-        /// The folder; made when missing.
+        /// The folder; created when missing.
         path: PathBuf,
     },
     /// Objects in a bucket.
     Bucket {
         /// Which bucket.
         url: BucketUrl,
-        /// Credentials and endpoints by their usual names: `AWS_…`, `GOOGLE_…`, `AZURE_…`. Others
-        /// are ignored.
+        /// Credentials and endpoints under their usual names: `AWS_…`, `GOOGLE_…`, `AZURE_…`. Other
+        /// variables are ignored.
         environment: Vec<(String, String)>,
-        /// Local folder where uploads are written until they are whole.
+        /// Local folder where uploads are written until they are complete.
         incoming: PathBuf,
     },
 }
 
-/// Where blobs are, as the setting says it.
+/// The location of the blobs, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobUrl {
     /// `file:///path`
@@ -82,10 +82,10 @@ pub struct BucketUrl {
     url: Url,
 }
 
-/// Who speaks which protocol.
+/// The vendor whose protocol a bucket uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vendor {
-    /// Amazon S3, and the many that speak its protocol.
+    /// Amazon S3, and the many services compatible with it.
     S3,
     /// Google Cloud Storage.
     Google,
@@ -93,7 +93,7 @@ pub enum Vendor {
     Azure,
 }
 
-/// No blob store is named like this.
+/// Not the URL of a blob store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "blobs are at s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///path"
@@ -101,12 +101,12 @@ pub enum Vendor {
 pub struct InvalidBlobUrl;
 
 impl BucketUrl {
-    /// Whose protocol it speaks.
+    /// The vendor whose protocol the bucket uses.
     pub fn vendor(&self) -> Vendor {
         self.vendor
     }
 
-    /// What stands before the blobs' names, percent-encoded, with slashes around.
+    /// The prefix of the blobs' names, percent-encoded, with a slash at each end.
     pub fn prefix(&self) -> &str {
         self.url.path()
     }
@@ -129,7 +129,7 @@ impl FromStr for BlobUrl {
             }
             _ => return Err(InvalidBlobUrl),
         };
-        // Credentials come from the environment; here they would be ignored without a word.
+        // Credentials come from the environment; in the URL they would be ignored silently.
         let plain = url.username().is_empty()
             && url.password().is_none()
             && url.port().is_none()

@@ -1,9 +1,9 @@
 //! Constraint tables: what must be true at the moment of a commit, derived from the events in one
 //! place for both backends.
 //!
-//! Claims keep two enabled images of an account from holding the same bytes, keys let callers in
-//! and close it at once when revoked. A projection would be too late for either; so each event
-//! yields at most one [`Change`], and the backend makes it in the append's own transaction.
+//! Claims prevent two enabled images of an account from holding the same bytes; keys admit callers
+//! and stop working as soon as they are revoked. A projection would be too late for either, so each
+//! event yields at most one [`Change`], which the backend makes in the append's own transaction.
 
 use crate::error::StoreError;
 use cqrs_es::Aggregate;
@@ -34,56 +34,56 @@ pub enum Change {
         /// The new bytes.
         digest: ContentHash,
     },
-    /// The image is out of use: its bytes are free and it counts no more.
+    /// The image is disabled: its bytes are free, and it no longer counts.
     ReleaseContent {
         /// The image.
         image: ImageId,
     },
-    /// There is a new account.
+    /// A new account.
     OpenAccount {
         /// Its id.
         account: AccountId,
-        /// What people call it.
+        /// Its display name.
         name: String,
-        /// Most enabled images; `None` = the server's setting.
+        /// Maximum number of enabled images; `None` = the server's setting.
         image_limit: Option<u32>,
-        /// When.
+        /// When it was opened.
         at: Timestamp,
     },
-    /// The account may have so many enabled images.
+    /// A new limit on the account's enabled images.
     SetImageLimit {
         /// Its id.
         account: AccountId,
         /// `None` = the server's setting.
         image_limit: Option<u32>,
     },
-    /// The account is called something else.
+    /// The account has a new name.
     RenameAccount {
         /// Its id.
         account: AccountId,
         /// The new name.
         name: String,
     },
-    /// The account's keys or links are refused, or taken again.
+    /// The account's keys or links are refused, or accepted again.
     SetStatus {
         /// Its id.
         account: AccountId,
-        /// What holds from now on.
+        /// The new status.
         status: AccountStatus,
     },
-    /// A key works from now on.
+    /// A key is valid from now on.
     IssueKey {
         /// Its account.
         account: AccountId,
         /// Its public half.
         key_id: KeyId,
-        /// What its event says of it.
+        /// The key as its event describes it.
         key: Box<Key>,
-        /// By what its requests are checked, kept wrapped: from the event where it holds them, else
-        /// from beside it.
+        /// The verifiers of its requests, stored wrapped: from the event if it contains them,
+        /// otherwise passed beside it.
         verifiers: Option<KeyVerifiers>,
     },
-    /// A key works no more.
+    /// A key is revoked.
     RevokeKey {
         /// Its public half.
         key_id: KeyId,
@@ -91,7 +91,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The same with the verifiers of the key that it issues, if they are that key's.
+    /// Adds the verifiers to the key that this change issues, if they belong to that key.
     pub(crate) fn with_verifiers(mut self, given: Option<&KeyVerifiers>) -> Self {
         if let (Self::IssueKey { key, verifiers, .. }, Some(given)) = (&mut self, given)
             && given.hashes() == key.verifier_hashes
@@ -102,20 +102,20 @@ impl Change {
     }
 }
 
-/// An aggregate whose events this store keeps: `Image` and `Account`.
+/// An aggregate whose events this store keeps: `Image` or `Account`.
 pub trait StoredAggregate: ForwardCompatible + Aggregate<Services = ()> + Clone + 'static {
-    /// The account that alone may change it; `None` where nothing is yet, and for an account itself.
+    /// The only account that may change it; `None` for an empty stream, and for an account itself.
     fn owner(&self) -> Option<AccountId>;
 
-    /// What an event of this stream changes in the constraint tables.
+    /// The change that an event of this stream makes in the constraint tables.
     fn change(stream: Uuid, event: &Self::Event) -> Option<Change>;
 
-    /// About how much memory the state takes.
+    /// The approximate memory size of the state.
     fn size_bytes(&self) -> usize;
 }
 
-/// The changes that follow from serialised events of one stream. From an event that only a newer program
-/// knows none does.
+/// The changes that follow from serialised events of one stream. An event known only to a newer
+/// program yields none.
 pub(crate) fn changes(events: &[SerializedEvent]) -> Result<Vec<Change>, StoreError> {
     events
         .iter()
@@ -219,7 +219,7 @@ impl StoredAggregate for Account {
     }
 
     fn size_bytes(&self) -> usize {
-        /// A key with its scopes and names, and what a map adds.
+        /// A key with its scopes and names, and the overhead of a map entry.
         const KEY: usize = 1_024;
         let keys = self.state().map_or(0, |account| account.keys.len());
         size_of::<Self>() + keys * KEY

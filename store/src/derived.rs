@@ -1,5 +1,5 @@
-//! What the rows of the tables that follow from the log ought to be, column by column: the other side
-//! of `constraints` and `read_model`, for `photolog verify`. A column that is not here is found to be wrong.
+//! The expected rows of the tables derived from the log, column by column: the counterpart of
+//! `constraints` and `read_model`, for `photolog verify`. A column missing here is reported as wrong.
 
 use photolog_domain::{AccountId, AccountState, ContentHash, ImageId, Key, KeyId, Reason};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn row<const N: usize>(columns: [(&str, Value); N]) -> Columns {
 /// A row of `image_view`.
 ///
 /// # Errors
-/// When the state has no JSON.
+/// When the state cannot be serialised as JSON.
 pub fn image_view(image: &ImageRow) -> Result<Columns, StoreError> {
     let (id, account, public_id, created_position, sequence, state) =
         view_columns(image).map_err(|error| StoreError::Corrupt(error.to_string()))?;

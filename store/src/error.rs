@@ -1,4 +1,4 @@
-//! What can go wrong in the store, in the words of its callers.
+//! Errors of the store, in its callers' terms.
 
 use cqrs_es::persist::PersistenceError;
 use photolog_domain::event::UnreadableEvent;
@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use crate::idempotency::IdempotencyRecord;
 
-/// Why the database did not do what was asked.
+/// Why a database operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else appended to the stream first.
+    /// Another writer appended to the stream first.
     #[error("the stream has moved on")]
     Conflict,
     /// Another enabled image of the account holds the same bytes.
@@ -20,50 +20,50 @@ pub enum StoreError {
         /// The image that holds them.
         holder: ImageId,
     },
-    /// The account has as many enabled images as it may.
+    /// The account has reached its limit of enabled images.
     #[error("the account's image limit is reached")]
     ImageLimitReached,
-    /// The idempotency key was used before; here is what it led to.
+    /// The idempotency key was used before; here is its result.
     #[error("the idempotency key was used before")]
     IdempotencyKeyUsed(IdempotencyRecord),
     /// The database is down, overloaded, or timed out: try again later.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
-    /// What only the leading process may write was written by one that leads no more.
+    /// A process that has lost the lead tried to write what only the leader may write.
     #[error("another process leads now")]
     NotLeading,
-    /// Two processes would build the same table.
+    /// Another process is already building the table.
     #[error("another `photolog rebuild` is at work on this database")]
     Rebuilding,
-    /// Another process collects garbage now.
+    /// Another process is collecting garbage.
     #[error("`photolog gc` is at work already")]
     Collecting,
     /// The database was migrated by a newer program.
     #[error("the database is newer than this program: {0}")]
     NewerDatabase(String),
-    /// The database was not migrated by this program yet, and must not be now.
+    /// This program has not migrated the database yet, and must not do so now.
     #[error(
         "the database is older than this program: {0}; start the service or run `photolog migrate`"
     )]
     OlderDatabase(String),
-    /// There is no database, or nothing of ours in it.
+    /// There is no database, or it has none of our tables.
     #[error("no installation in {0}")]
     NoInstallation(String),
-    /// The database takes no writes: a standby, or set so by its operator.
+    /// The database rejects writes: it is a standby, or its operator made it read-only.
     #[error("the database is read-only")]
     ReadOnlyDatabase,
-    /// SQLite's file is not where it was opened.
+    /// SQLite's file is no longer where it was opened.
     #[error(
         "the database file was removed or replaced while the service runs: stop it, put the file back \
          or restore a backup"
     )]
     FileGone,
-    /// The role lacks a right.
+    /// The role lacks a privilege.
     #[error(
         "the database role may not {0}: run `SELECT grant_photolog_to('its name')` as the owner"
     )]
     NoRight(&'static str),
-    /// Only an empty database takes in a log.
+    /// A log can be imported only into an empty database.
     #[error("the database holds events already")]
     NotEmpty,
     /// The master key is missing, or is not the one that wrapped the database's secrets.
@@ -72,13 +72,13 @@ pub enum StoreError {
     /// The payload of a stored event is damaged.
     #[error(transparent)]
     Event(#[from] UnreadableEvent),
-    /// The image has events that only a newer program knows.
+    /// The image has events known only to a newer program.
     #[error("{}", ImageError::WrittenByNewerVersion)]
     WrittenByNewerVersion,
-    /// A stored row is not what it should be.
+    /// A stored row is invalid.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
-    /// Anything else the database said.
+    /// Any other database error.
     #[error("the database refused")]
     Database(#[source] sqlx::Error),
 }
@@ -86,25 +86,25 @@ pub enum StoreError {
 /// Why a master key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
-    /// It was there once, or should be by the settings.
+    /// It existed before, or the settings require it.
     #[error(
         "the master key {} is missing: put the file back, for no other key opens the secrets in \
          the database, or make it with `photolog master-key create` for a new installation", .0.display()
     )]
     Missing(PathBuf),
-    /// It is no key.
+    /// The file does not contain a key.
     #[error(
         "{} is no master key: it must hold 64 hexadecimal digits, as `openssl rand -hex 32` \
          prints them", .0.display()
     )]
     Malformed(PathBuf),
-    /// It is another key.
+    /// It is a different key.
     #[error(
         "{} is not the master key of this installation: another key wrapped the secrets in its \
          database", .0.display()
     )]
     Another(PathBuf),
-    /// There is nothing to rotate to.
+    /// There is no next key to rotate to.
     #[error(
         "{} holds no next master key: run `photolog master-key prepare`, and give the file to every \
          node", .0.display()
@@ -113,13 +113,13 @@ pub enum MasterKeyError {
     /// The file cannot be read or written.
     #[error("the master key {} cannot be used", .0.display())]
     File(PathBuf, #[source] io::Error),
-    /// A secret was changed, or wrapped under another name.
+    /// A secret was modified, or wrapped under another name.
     #[error(
         "the secret {0:?} cannot be opened with the master key: run `photolog key \
          rotate-token-secret` if it is `token_secret`, and else revoke the key that it names"
     )]
     Unopened(String),
-    /// The operating system gives no randomness.
+    /// The operating system provides no randomness.
     #[error("the system gives no randomness")]
     Randomness(#[from] getrandom::Error),
 }
@@ -138,11 +138,11 @@ fn migrations(done: usize, known: usize) -> String {
     format!("it has migration {done}, this program knows {known}")
 }
 
-/// SQLite primary result codes that pass: busy, locked, out of memory, read-only, I/O error, full,
+/// Transient SQLite primary result codes: busy, locked, out of memory, read-only, I/O error, full,
 /// cannot open.
 const SQLITE_PASSING: [i64; 7] = [5, 6, 7, 8, 10, 13, 14];
 
-/// SQLSTATE classes and codes that pass: connection lost, read-only (the primary has become a
+/// Transient SQLSTATE classes and codes: connection lost, read-only (the primary has become a
 /// standby), out of resources, shutdown and timeouts, serialisation failure, deadlock, lock not
 /// available.
 const POSTGRES_PASSING: [&str; 7] = ["08", "25006", "53", "57", "40001", "40P01", "55P03"];
@@ -180,7 +180,7 @@ pub(crate) fn sqlite_code(error: &(dyn sqlx::error::DatabaseError + 'static)) ->
     error.code()?.parse().ok()
 }
 
-/// The stock repositories box the database's own error, and ours boxes ours; what is in the box
+/// The stock repositories box the database's error, and ours box [`StoreError`]; the boxed error
 /// decides.
 impl From<PersistenceError> for StoreError {
     fn from(error: PersistenceError) -> Self {
@@ -220,25 +220,25 @@ impl From<rustix::io::Errno> for BlobError {
     }
 }
 
-/// Why the blob store did not do what was asked.
+/// Why a blob operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     /// The disk failed, or is full.
     #[error("blob storage failed")]
     Io(#[from] std::io::Error),
-    /// The bucket failed, also when asked several times.
+    /// The bucket failed, even after retries.
     #[error("blob storage failed")]
     Bucket(#[from] object_store::Error),
-    /// The bucket is not there, or does not let us read and write.
+    /// The bucket does not exist, or denies read or write access.
     #[error("{url} cannot be used")]
     Unusable {
-        /// Which one.
+        /// The bucket's URL.
         url: String,
-        /// What it said.
+        /// The underlying error.
         #[source]
         problem: object_store::Error,
     },
-    /// The stored bytes do not have the digest they are named by.
+    /// The stored bytes do not match the digest that names them.
     #[error("blob {0} is damaged")]
     Damaged(photolog_domain::ContentHash),
 }

@@ -1,17 +1,17 @@
-//! What an event says, if this program knows.
+//! The content of an event, if this program knows its type.
 
 use serde_json::value::RawValue;
 
-/// What an event of a stream says.
+/// The content of an event.
 #[derive(Clone, Debug)]
 pub enum Fact<E> {
-    /// One that this program knows.
+    /// An event that this program knows.
     Known(E),
-    /// One that only a newer program knows.
+    /// An event known only to a newer program.
     Newer {
         /// The stored name.
         event_type: String,
-        /// The stored payload, as it is.
+        /// The stored payload, unchanged.
         payload: Box<RawValue>,
     },
 }

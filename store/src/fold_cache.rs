@@ -1,13 +1,13 @@
-//! Folded streams kept in memory, so that a stream of 5,000 events takes a command nearly as
-//! fast as a stream of 5.
+//! Folded streams kept in memory, so that a command on a stream of 5,000 events is nearly as fast as
+//! on a stream of 5.
 //!
-//! An entry is never trusted alone: it says "this is the fold up to sequence n", and a caller that takes
-//! it reads the events after n and folds them on top, or appends with n as the sequence that the
-//! stream must have. So nothing stale gets through, whatever other process wrote in between, and
-//! an entry may vanish at any time. It holds what `apply` made from events and is never stored, so
-//! a new shape of the state needs no care either.
+//! An entry is never trusted alone: it is the fold up to sequence n, and a caller that takes it
+//! either reads the events after n and folds them on top, or appends with n as the sequence that the
+//! stream must have. So a stale entry does no harm, whatever another process wrote in between, and
+//! an entry may be evicted at any time. It holds the result of `apply` and is never stored, so a new
+//! shape of the state needs no migration either.
 //!
-//! (cqrs-es brings snapshots for this. Its 0.5.0 applies the events of a commit twice before it
+//! (cqrs-es has snapshots for this. Version 0.5.0 applies the events of a commit twice before it
 //! serialises the snapshot, so they are not used.)
 
 use std::any::Any;
@@ -20,9 +20,9 @@ use uuid::Uuid;
 use crate::constraints::StoredAggregate;
 use crate::stream::Loaded;
 
-/// Most streams of one generation, and most bytes; there are two. An image's state is commonly
-/// below 1 KB, but at most about 100 KB (128 keys of 255 and 512 characters): a tenant with many
-/// such images must not fill the memory.
+/// Limits of one generation, in streams and in bytes; there are two generations. An image's state is
+/// usually below 1 KB, but may reach about 100 KB (128 keys of 255 and 512 characters): a tenant with
+/// many such images must not fill the memory.
 const GENERATION: usize = 1_000;
 const GENERATION_BYTES: usize = 16 << 20;
 
@@ -36,8 +36,8 @@ struct Entry {
     bytes: usize,
 }
 
-/// Two generations: what is used moves to the young one; when that is full it becomes the old
-/// one, and the former old one is forgotten. Cheaper than a list in order of use, and as good.
+/// Two generations: an entry that is used moves to the young one; when that is full it becomes the
+/// old one, and the former old one is dropped. Cheaper than an LRU list, and as good.
 #[derive(Debug, Default)]
 struct Generations {
     young: HashMap<Key, Entry>,
@@ -45,12 +45,12 @@ struct Generations {
     old: HashMap<Key, Entry>,
 }
 
-/// Folded streams, bounded.
+/// Folded streams, bounded in number and size.
 #[derive(Debug, Default)]
 pub(crate) struct FoldCache(Mutex<Generations>);
 
 impl FoldCache {
-    /// The fold of a stream as far as it was known last, or the empty one.
+    /// The latest cached fold of a stream, or the empty one.
     pub(crate) fn get<A: StoredAggregate>(&self, stream: Uuid) -> Loaded<A> {
         let known = self.entry::<A>(stream).map(|(aggregate, entry)| Loaded {
             aggregate: A::clone(&aggregate),
@@ -60,7 +60,7 @@ impl FoldCache {
         known.unwrap_or_default()
     }
 
-    /// The same without a copy, where it is known up to `sequence` at least.
+    /// As [`Self::get`], without a copy; only if the fold reaches at least `sequence`.
     pub(crate) fn shared<A: StoredAggregate>(&self, stream: Uuid, sequence: u64) -> Option<Arc<A>> {
         let (aggregate, entry) = self.entry::<A>(stream)?;
         (entry.sequence >= sequence).then_some(aggregate)
@@ -78,7 +78,7 @@ impl FoldCache {
         Some((entry.aggregate.clone().downcast().ok()?, entry))
     }
 
-    /// Remembers a fold.
+    /// Caches a fold.
     pub(crate) fn put<A: StoredAggregate>(&self, stream: Uuid, loaded: &Loaded<A>) {
         let entry = Entry {
             aggregate: Arc::new(loaded.aggregate.clone()),
@@ -92,7 +92,7 @@ impl FoldCache {
 }
 
 impl Generations {
-    /// Two readers may put the same stream; the one that saw more wins.
+    /// Two readers may put the same stream; the fold with more events wins.
     fn insert(&mut self, key: Key, entry: Entry) {
         if let Some(known) = self.young.get(&key) {
             if known.sequence > entry.sequence {

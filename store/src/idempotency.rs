@@ -1,29 +1,29 @@
-//! Idempotency keys: a request that is sent again leads to what it led to before.
+//! Idempotency keys: a repeated request gets the result of the first one.
 
 use photolog_domain::{AccountId, ContentHash, ImageId};
 
-/// How long an idempotency key is remembered, by the database's clock.
+/// How long an idempotency key is kept, by the database's clock.
 pub(crate) const IDEMPOTENCY_KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// An idempotency key and what it stands for.
+/// An idempotency key and the request that it identifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    /// The tenant whose key space it is.
+    /// The tenant whose key space it is in.
     pub account: AccountId,
     /// The client's key.
     pub key: String,
-    /// Digest over the request, so that the same key on another request is noticed.
+    /// Digest of the request, so that reuse of the key for another request is detected.
     pub fingerprint: ContentHash,
 }
 
-/// What an idempotency key led to.
+/// The result of a request with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// Digest over the request that used it.
+    /// Digest of the request that used it.
     pub fingerprint: ContentHash,
-    /// The image it made.
+    /// The image that the request created.
     pub image: ImageId,
-    /// The stream's sequence after it.
+    /// The stream's sequence after the request.
     pub sequence: u64,
 }
 

@@ -1,36 +1,36 @@
-//! Lists of an account's images: which of them, in which order, from where on.
+//! Lists of an account's images: filter, order and start.
 
 use crate::read_model::ImageRow;
 use photolog_domain::{AccountId, ImageId, Timestamp};
 
-/// A page of a list.
+/// Parameters of a list page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageList {
-    /// Whose images.
+    /// The account whose images are listed.
     pub account: AccountId,
     /// Which of them.
     pub which: ImageFilter,
     /// In which order.
     pub order: SortOrder,
-    /// From where on.
+    /// Where the list starts.
     pub start: ListStart,
-    /// How many of those to leave out.
+    /// How many images to skip from there.
     pub skip: u64,
-    /// Most to be answered.
+    /// Maximum number of images to return.
     pub count: u64,
 }
 
-/// What a list has shown.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImagePage {
     /// The images, in order.
     pub rows: Vec<ImageRow>,
-    /// Whether it ends early, because the images have very much metadata.
+    /// Whether the page is short because the images have a lot of metadata.
     pub is_cut: bool,
 }
 
 impl ImagePage {
-    /// Most bytes of all images of a page, unless one alone has more.
+    /// Maximum size of a page in bytes, unless a single image is larger.
     pub const MOST_BYTES: usize = 4 << 20;
 }
 
@@ -39,34 +39,34 @@ impl ImagePage {
 pub enum ImageFilter {
     /// All of them.
     All,
-    /// Those in use.
+    /// Enabled images.
     Enabled,
-    /// Those taken out of use.
+    /// Disabled images.
     Disabled,
 }
 
-/// The order of a list; images are ordered by when they came in.
+/// The order of a list; images are ordered by creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortOrder {
-    /// The latest first.
+    /// Latest first.
     NewestFirst,
-    /// The earliest first.
+    /// Earliest first.
     OldestFirst,
 }
 
-/// Where in its order a list begins.
+/// Where in its order a list starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListStart {
     /// At the first image.
     First,
-    /// Behind this one; behind one that is not in the view there is nothing.
+    /// After this image; the list is empty when the image is not in the view.
     After(ImageId),
-    /// At the first one that did not come in before this moment in the list's order.
+    /// At the first image that, in the list's order, is not before this time.
     At(Timestamp),
 }
 
 impl ImageFilter {
-    /// What `disabled` must be, when it matters.
+    /// The required value of `disabled`; `None` when either will do.
     pub(crate) fn disabled(self) -> Option<bool> {
         match self {
             Self::All => None,

@@ -4,31 +4,31 @@
 use photolog_domain::{AccountId, AccountStatus, KeyId, KeyVerifiers, Name, Scope, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often at most the use of a key is noted, in milliseconds.
+/// Minimum interval between two recorded uses of a key, in milliseconds.
 pub const KEY_USE_MILLIS: i64 = 60_000;
 
-/// An access key that was not revoked.
+/// An access key that has not been revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
     /// Its public half.
     pub key_id: KeyId,
     /// The tenant it belongs to.
     pub account: AccountId,
-    /// By what its requests are checked; `None` when they were lost with the master key or left out
-    /// of a backup.
+    /// The verifiers of its requests; `None` when they were lost with the master key or left out of a
+    /// backup.
     pub verifiers: Option<KeyVerifiers>,
-    /// Whether the log holds the key by which its requests are signed, so that no signature counts.
+    /// Whether the log contains the key that signs its requests, so that no signature is accepted.
     pub signing_key_logged: bool,
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
-    /// From when on it does not work any more.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
-    /// Whether the tenant's keys are taken.
+    /// Whether the tenant's keys are accepted.
     pub account_status: AccountStatus,
     /// The sequence of the tenant's stream.
     pub(crate) account_sequence: u64,
-    /// Whether that stream has events that only a newer program knows, so that its keys are refused
-    /// whatever the status is.
+    /// Whether that stream has events known only to a newer program; the tenant's keys are then
+    /// refused whatever the status is.
     pub has_newer_events: bool,
 }
 
@@ -37,11 +37,11 @@ pub struct KeyRecord {
 pub struct AccountRecord {
     /// Its id.
     pub account: AccountId,
-    /// What people call it.
+    /// Its display name.
     pub name: String,
-    /// Most enabled images; `None` = the server's setting.
+    /// Maximum number of enabled images; `None` = the server's setting.
     pub image_limit: Option<u32>,
-    /// Whether its keys and links are taken.
+    /// Whether its keys and links are accepted.
     pub status: AccountStatus,
     /// When it was opened.
     pub created_at: Timestamp,
@@ -49,7 +49,7 @@ pub struct AccountRecord {
     pub images: u64,
 }
 
-/// What the keys of an account are called that did something.
+/// The names of an account's keys that have acted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActorNames(BTreeMap<String, Name>);
 

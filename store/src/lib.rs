@@ -1,27 +1,27 @@
-//! Everything that knows SQL or a bucket, in three layers: data types, the two backends, the store.
+//! All code that uses SQL or a bucket, in three layers: data types, the two backends, the store.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`store`] | the store as the rest of the program uses it: open, load, append, read, maintain |
-//! | `backend` | what a backend must do: the contract of `sqlite/` and `postgres/` |
+//! | [`store`] | the store's public operations: open, load, append, read, maintain |
+//! | `backend` | the contract that `sqlite/` and `postgres/` implement |
 //! | `sqlite/`, `postgres/` | the two backends |
-//! | `sql`, `column` | statements that both understand; columns into domain types |
-//! | [`config`] | where the database and the blobs are |
-//! | [`error`] | what can go wrong, in the words of the callers |
-//! | [`append`], [`stream`] | events on their way into a stream, and a stream as it is loaded |
-//! | [`idempotency`] | requests that are sent again |
+//! | `sql`, `column` | statements that both backends share; columns into domain types |
+//! | [`config`] | the locations of the database and the blobs |
+//! | [`error`] | errors, in the callers' terms |
+//! | [`append`], [`stream`] | events to append, and a stream as it is loaded |
+//! | [`idempotency`] | repeated requests |
 //! | [`constraints`] | which event changes which of the tables kept in the append's transaction |
-//! | [`log_entry`], [`log_tail`] | an event at its place in the log, and the end of a log |
-//! | [`chain`] | positions and the hash chain, as an outsider may check it |
-//! | `stored_event`, `stored_text` | a row of the `events` table; texts into the types they stand for |
+//! | [`log_entry`], [`log_tail`] | an event at its position in the log, and the end of a log |
+//! | [`chain`] | positions and the hash chain, which a third party can verify |
+//! | `stored_event`, `stored_text` | a row of the `events` table; stored texts into their types |
 //! | [`read_model`], [`image_list`] | rows of the image view; which images a list shows |
-//! | [`keys`], [`tokens`] | accounts and access keys; which tokens still count |
-//! | [`secrets`], [`master_key`] | what nobody may read who has the database alone; the key that wraps it |
-//! | [`snapshot`], [`derived`] | the database as `verify` sees it; what its derived rows ought to be |
-//! | [`private`] | files that only their owner may read, and reading without detours |
+//! | [`keys`], [`tokens`] | accounts and access keys; which tokens are still valid |
+//! | [`secrets`], [`master_key`] | secrets that the database stores wrapped; the key that wraps them |
+//! | [`snapshot`], [`derived`] | the database as `verify` sees it; the expected derived rows |
+//! | [`private`] | files that only their owner may read, and reading that follows no symlinks |
 //! | [`blob`] | bytes by digest, in a directory or a bucket |
-//! | `fold_cache`, `progress` | folded streams in memory; who waits for what |
-//! | `compute` | many rows off the async threads |
+//! | `fold_cache`, `progress` | folded streams in memory; waits for the log and the view |
+//! | `compute` | converts many rows off the async threads |
 //!
 //! Start with `Store::append` in `store/streams.rs`, then follow it into `sqlite/writer.rs`.
 

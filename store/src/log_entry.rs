@@ -1,4 +1,4 @@
-//! One event at its place in the log: as readers take it, as the database has it, as a backup keeps it.
+//! One event at its position in the log: for readers, as a database row, and as archived in a backup.
 
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::event::{NamedEvent, decode_text};
@@ -11,33 +11,33 @@ use crate::error::StoreError;
 use crate::stored_event::StoredEvent;
 use crate::stored_text::parse;
 
-/// One event at its place in the log.
+/// One event at its position in the log.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
-    /// Its place among all events.
+    /// Its position among all events.
     pub position: Position,
-    /// Whose stream it is.
+    /// The account that owns the stream.
     pub account: AccountId,
     /// `Image` or `Account`.
     pub aggregate_type: String,
     /// The stream.
     pub aggregate_id: String,
-    /// Its place in the stream, from 1.
+    /// Its number in the stream, from 1.
     pub sequence: u64,
     /// The stored name.
     pub event_type: String,
     /// The stored version.
     pub event_version: String,
-    /// The stored payload, as it is.
+    /// The stored payload, unchanged.
     pub payload: Box<RawValue>,
     /// Who, when and why.
     pub metadata: EventMetadata,
-    /// SHA-256 chained over this entry and the one before.
+    /// SHA-256 chained over this entry and the previous one.
     pub hash: Hash,
 }
 
 impl LogEntry {
-    /// The fact, lifted to today's shape; `None` when only a newer program knows it.
+    /// The event, upcast to its current shape; `None` when it is known only to a newer program.
     ///
     /// # Errors
     /// When it is damaged.
@@ -50,7 +50,7 @@ impl LogEntry {
     }
 }
 
-/// One entry of the log as the database has it.
+/// One row of the log.
 #[derive(Clone, Debug)]
 pub(crate) struct LogRow {
     pub(crate) position: Position,
@@ -86,24 +86,24 @@ impl LogRow {
 /// An entry of the log with its event, exactly as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedEvent {
-    /// Its place in the log.
+    /// Its position in the log.
     pub position: Position,
-    /// Its link of the chain, in hexadecimal.
+    /// Its hash in the chain, in hexadecimal.
     #[serde(with = "hex")]
     pub hash: Hash,
     /// `Image` or `Account`.
     pub aggregate_type: String,
     /// The stream.
     pub aggregate_id: String,
-    /// Its place in the stream, from 1.
+    /// Its number in the stream, from 1.
     pub sequence: i64,
     /// The stored name.
     pub event_type: String,
     /// The stored version.
     pub event_version: String,
-    /// The payload: the text that the hash covers, not what it means.
+    /// The payload: the exact text that the hash covers.
     pub payload: String,
-    /// Who, when and why: the text that the hash covers.
+    /// Who, when and why: the exact text that the hash covers.
     pub metadata: String,
 }
 
@@ -120,10 +120,10 @@ impl ArchivedEvent {
         }
     }
 
-    /// The event without its place, as cqrs-es takes it.
+    /// The event without its position, in the form that cqrs-es uses.
     ///
     /// # Errors
-    /// When a text is no JSON.
+    /// When a text is not JSON.
     pub fn serialized(&self) -> Result<SerializedEvent, StoreError> {
         self.stored().serialized()
     }

@@ -1,10 +1,10 @@
-//! The end of a log that grows by one entry after the other.
+//! The end of a log that grows entry by entry.
 
 use crate::chain::{GENESIS, Hash, Position, link};
 use crate::error::StoreError;
 use crate::log_entry::ArchivedEvent;
 
-/// The end of a log on its way: where the next event goes, and what it is chained to.
+/// The current end of a log: where the next event goes, and which hash it is chained to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogTail {
     /// The last position; 0 before the first event.
@@ -23,10 +23,10 @@ impl Default for LogTail {
 }
 
 impl LogTail {
-    /// Moves on to `event`, if it is the one that follows.
+    /// Advances to `event`, if it is the next one.
     ///
     /// # Errors
-    /// When its position or its hash does not follow from what came before.
+    /// When its position or its hash does not follow from the previous entry.
     pub fn advance(&mut self, event: &ArchivedEvent) -> Result<(), StoreError> {
         let position = self.position + 1;
         if event.position != position {

@@ -1,8 +1,8 @@
-//! The master key: it wraps every secret that the database holds, and is itself never in it.
+//! The master key: it wraps every secret in the database, and is never stored there itself.
 //!
-//! Its file holds 64 hexadecimal digits, or two lines of them while it is rotated: the key in use
-//! and the next one. Each has a check value, and the database holds that of
-//! the key in use, so a node with another key notices before it serves.
+//! Its file holds 64 hexadecimal digits, or two lines of them during a rotation: the key in use and
+//! the next one. Each key has a check value. The database stores the check value of the key in use,
+//! so a node with a different key detects it before it serves.
 
 use crate::error::{MasterKeyError, StoreError};
 use crate::private;
@@ -13,16 +13,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// How long the nonce before each ciphertext is.
+/// The length of the nonce before each ciphertext.
 const NONCE: usize = 24;
 
-/// Longest file that is read; two keys are 130 bytes.
+/// Maximum size of a key file; two keys are 130 bytes.
 const LONGEST_FILE: u64 = 1_024;
 
-/// What the database holds to tell its master key from any other.
+/// The value by which the database recognises its master key.
 pub(crate) type Check = [u8; 32];
 
-/// Where the master key is.
+/// The location of the master key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MasterKeyFile {
     path: PathBuf,
@@ -30,8 +30,8 @@ pub struct MasterKeyFile {
 }
 
 impl MasterKeyFile {
-    /// A file that the operator provides, the same for every node. It may be a link, as files are
-    /// that Kubernetes mounts.
+    /// A file that the operator provides, the same for every node. It may be a symlink, as
+    /// Kubernetes mounts files.
     pub fn provided(path: PathBuf) -> Self {
         Self {
             path,
@@ -39,7 +39,7 @@ impl MasterKeyFile {
         }
     }
 
-    /// The file of an installation that consists of one data folder, made at its first start.
+    /// The file of an installation in a single data folder, created at its first start.
     pub fn in_data_folder(folder: &Path) -> Self {
         Self {
             path: folder.join("master.key"),
@@ -47,12 +47,12 @@ impl MasterKeyFile {
         }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes the file with a new key; `false` when it is there already.
+    /// Creates the file with a new key; `false` when it already exists.
     ///
     /// # Errors
     /// When the disk fails.
@@ -124,7 +124,7 @@ impl WrappingKey {
         Some(Self::new(bytes))
     }
 
-    /// Nonce, ciphertext, tag. Under another name it does not open.
+    /// Nonce, ciphertext, tag. The result can be opened only under the same name.
     pub(crate) fn wrap(&self, name: &str, secret: &[u8]) -> Result<Vec<u8>, MasterKeyError> {
         let nonce: [u8; NONCE] = random()?;
         let payload = Payload {
@@ -152,7 +152,7 @@ impl WrappingKey {
     }
 }
 
-/// The master key of an open store. The file is read again when what it held does not open a
+/// The master key of an open store. The file is read again when the cached keys do not open a
 /// secret, so that a rotation by another process needs no restart.
 pub(crate) struct MasterKey {
     file: MasterKeyFile,
@@ -160,7 +160,7 @@ pub(crate) struct MasterKey {
 }
 
 impl MasterKey {
-    /// Nothing is read before it is needed.
+    /// Reads nothing until a key is needed.
     pub(crate) fn new(file: MasterKeyFile) -> Self {
         Self {
             file,
@@ -178,7 +178,7 @@ impl MasterKey {
         keys.first().cloned().ok_or_else(missing)
     }
 
-    /// The key in use, by what the database holds of it.
+    /// The key in use, found by the check value in the database.
     pub(crate) fn of_check(&self, check: &[u8]) -> Result<WrappingKey, MasterKeyError> {
         let find = |keys: &[WrappingKey]| keys.iter().find(|key| key.check == check).cloned();
         if let Some(known) = find(&self.known()) {
@@ -197,8 +197,8 @@ impl MasterKey {
         Ok(opened.ok_or_else(|| MasterKeyError::Unopened(name.to_owned()))?)
     }
 
-    /// Adds a next key to the file, unless one follows the key in use already. One before it is left
-    /// from an earlier rotation.
+    /// Adds a next key to the file, unless one follows the key in use already. A key before it is
+    /// left over from an earlier rotation.
     pub(crate) fn prepare(&self, check: &Check) -> Result<(), MasterKeyError> {
         match self.next(check) {
             Err(MasterKeyError::NotPrepared(_)) => {
@@ -218,7 +218,7 @@ impl MasterKey {
         next.ok_or_else(|| MasterKeyError::NotPrepared(self.file.path.clone()))
     }
 
-    /// Leaves nothing in the file but the key in use: the end of a rotation.
+    /// Removes every other key from the file: the end of a rotation.
     pub(crate) fn forget_others(&self, check: &Check) -> Result<(), MasterKeyError> {
         let used = self.of_check(check)?;
         if self.file.read()?.len() > 1 {
@@ -353,7 +353,7 @@ mod tests {
         master_key.forget_others(&next.check).unwrap();
         let left = file.read().unwrap();
         assert_eq!((left.len(), left[0].bytes), (1, next.bytes));
-        // The next rotation after one that was cut off at its end.
+        // The next rotation after one that was interrupted at its end.
         std::fs::write(file.path(), both).unwrap();
         master_key.prepare(&next.check).unwrap();
         let keys = file.read().unwrap();

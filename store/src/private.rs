@@ -1,5 +1,5 @@
-//! Files and folders that nobody but their owner may read, whatever the umask, and reading that is
-//! not led elsewhere: no link is followed, and nothing but a regular file is read.
+//! Files and folders that only their owner may read, whatever the umask, and safe reading: no symlink
+//! is followed, and only regular files are read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -11,17 +11,17 @@ use rustix::fs::{Mode, OFlags};
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
-/// From now on, whatever this process makes is its owner's alone, also what libraries make.
+/// Restricts every file that this process creates to its owner, including those of libraries.
 pub fn keep_to_the_owner() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
 
-/// Makes a folder and those above it; one that is there becomes its owner's alone.
+/// Creates a folder and its parents; an existing folder is restricted to its owner.
 ///
 /// # Errors
-/// When it cannot be made, or is no folder.
+/// When it cannot be created, or is not a folder.
 pub fn make_folder(path: &Path) -> io::Result<()> {
-    // Those above it may be anybody's; only what is made here is ours to close.
+    // The parents may belong to other users; only the folder itself is restricted.
     DirBuilder::new()
         .recursive(true)
         .mode(FOLDER_MODE)
@@ -32,25 +32,25 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 /// How many bytes this user may still write to the disk of a folder.
 ///
 /// # Errors
-/// When the folder is not there.
+/// When the folder does not exist.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(path)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Tries whether a folder's disk has room for a start: a few files, and the database's own beside it.
+/// Checks that a folder's disk has room for a start: a few files, and the database's own.
 ///
 /// # Errors
-/// When it has none, or takes no writes.
+/// When it has no room, or is not writable.
 pub fn try_room(path: &Path) -> io::Result<()> {
-    // Written and not asked for: some network disks do not say how much is free.
+    // Writes instead of querying: some network disks do not report their free space.
     tempfile::tempfile_in(path)?.write_all(&[0; 256 << 10])
 }
 
-/// Makes a file that must not be there yet, also not as a link.
+/// Creates a file that must not exist yet, not even as a symlink.
 ///
 /// # Errors
-/// When it is there, or the disk fails.
+/// When it exists, or the disk fails.
 pub fn create_new(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -62,10 +62,10 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read and write, and makes it when missing.
+/// Opens a file to read and write, and creates it when missing.
 ///
 /// # Errors
-/// When it is a link or no regular file, or the disk fails.
+/// When it is a symlink or not a regular file, or the disk fails.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -80,10 +80,10 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read. A pipe or a device is refused instead of waited for.
+/// Opens a file to read. A pipe or a device is refused without blocking.
 ///
 /// # Errors
-/// When it is missing, a link, or no regular file.
+/// When it is missing, a symlink, or not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -92,10 +92,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     regular(file)
 }
 
-/// Opens a file that the operator named, to read. It may be a link.
+/// Opens a file that the operator named, to read. It may be a symlink.
 ///
 /// # Errors
-/// When it is missing, or no regular file.
+/// When it is missing, or not a regular file.
 pub fn open_provided(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -114,13 +114,13 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Puts a file in its place at once and durably: a reader sees the old one or the new one, also
-/// after a power cut. A link of that name is replaced, not followed.
+/// Replaces a file atomically and durably: a reader sees the old file or the new one, even after a
+/// power cut. A symlink of that name is replaced, not followed.
 ///
 /// # Errors
-/// When the disk fails; the old file stays.
+/// When the disk fails; the old file then stays.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    // One name, so that what a run that was cut off has left is overwritten, not heaped up.
+    // A fixed name, so that leftovers of an interrupted run are overwritten instead of accumulating.
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let temporary = path.with_file_name(name);
@@ -132,8 +132,8 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// As [`replace`], unless something of that name is there; `false` then. Of many who try at once one
-/// succeeds.
+/// As [`replace`], but returns `false` when something of that name exists. Of several concurrent
+/// calls one succeeds.
 ///
 /// # Errors
 /// When the disk fails.
@@ -143,7 +143,7 @@ pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
         .set_permissions(Permissions::from_mode(FILE_MODE))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    // Closed before it has its name: closing a file ends the locks that SQLite has on it.
+    // Closed before it gets its name, because closing a file releases SQLite's locks on it.
     match file.into_temp_path().persist_noclobber(path) {
         Err(problem) if problem.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(problem) => Err(problem.error),
@@ -160,10 +160,10 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Removes a file, or a link, that need not be there.
+/// Removes a file or a symlink, if it exists.
 ///
 /// # Errors
-/// When it is there and cannot be removed.
+/// When it exists and cannot be removed.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -171,10 +171,10 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a folder that is a link, which may lead anywhere. It may be missing.
+/// Refuses a folder that is a symlink, which may lead anywhere. It may be missing.
 ///
 /// # Errors
-/// When it is a link, or cannot be looked at.
+/// When it is a symlink, or cannot be examined.
 pub fn refuse_link(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(io::Error::new(
@@ -186,9 +186,9 @@ pub fn refuse_link(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Closes what an earlier program or a careless copy has left open to others: the folder, and what
-/// is named in it, which is ours. A folder in it that is closed is taken as finished, so that a start
-/// does not walk through a million pictures.
+/// Restricts what an earlier version or a careless copy left open to other users: the folder, and
+/// the entries named in `ours`. A subfolder that is restricted already is taken as done, so that a
+/// start does not walk through a million images.
 ///
 /// # Errors
 /// When the disk fails.
@@ -201,7 +201,7 @@ pub fn close_folder(folder: &Path, ours: &[&str]) -> io::Result<()> {
 }
 
 fn close_entry(path: &Path) -> io::Result<()> {
-    // The entry itself, not what it leads to. It need not be there.
+    // The entry itself, not the target of a symlink. It may be missing.
     let Ok(found) = fs::symlink_metadata(path) else {
         return Ok(());
     };
@@ -212,14 +212,14 @@ fn close_entry(path: &Path) -> io::Result<()> {
         for entry in fs::read_dir(path)? {
             close_entry(&entry?.path())?;
         }
-        // The folder last: a walk that was cut off is made again at the next start.
+        // The folder last, so that an interrupted walk is repeated at the next start.
         close(path, FOLDER_MODE)?;
     }
     Ok(())
 }
 
-/// Takes all rights from others. Where the owner is somebody else, as with volumes that a container
-/// gets, nothing can be done but to say so.
+/// Takes all rights from other users. When the owner is another user, as with volumes mounted into a
+/// container, it can only log a warning.
 fn close(path: &Path, mode: u32) -> io::Result<()> {
     let found = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -250,7 +250,7 @@ fn regular(file: File) -> io::Result<File> {
     }
 }
 
-/// No link is followed, and a pipe without a writer does not make us wait.
+/// Follows no symlink, and does not block on a pipe without a writer.
 fn no_detour() -> i32 {
     (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }

@@ -1,8 +1,8 @@
-//! Who waits for what in this process: projections for the log to grow, requests for the image
-//! view to show what they wrote.
+//! Waits within this process: projections wait for the log to grow, requests for the image view to
+//! show what they wrote.
 //!
-//! Only wake-ups live here. The truth is in the database, and a waiter also looks there
-//! from time to time, because another process may have written.
+//! This holds only wake-ups. The truth is in the database, and a waiter also polls it from time to
+//! time, because another process may have written.
 
 use crate::chain::Position;
 use photolog_domain::ImageId;
@@ -12,15 +12,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long a reader of the log sleeps when nobody in this process writes.
+/// How long a log reader sleeps when this process writes nothing.
 const POLL: Duration = Duration::from_millis(500);
 
-/// The newest position of the log that this process knows of.
+/// The newest log position known to this process.
 #[derive(Debug, Default)]
 pub(crate) struct Head(watch::Sender<Position>);
 
 impl Head {
-    /// The log reaches as far as this.
+    /// Reports that the log reaches this position.
     pub(crate) fn reached(&self, position: Position) {
         self.0.send_if_modified(|head| {
             let grew = position > *head;
@@ -29,7 +29,7 @@ impl Head {
         });
     }
 
-    /// As far as is known.
+    /// The newest known position.
     pub(crate) fn known(&self) -> Position {
         *self.0.borrow()
     }
@@ -37,16 +37,16 @@ impl Head {
     /// Returns once the log is known to reach beyond `after`, or after a short while.
     pub(crate) async fn grew(&self, after: Position) {
         let mut head = self.0.subscribe();
-        // Both an elapsed pause and a closed channel mean: go and look.
+        // An elapsed timeout and a closed channel mean the same: read the log.
         let _ = tokio::time::timeout(POLL, head.wait_for(|head| *head > after)).await;
     }
 }
 
-/// Most images of one generation of those shown last; there are two.
+/// Maximum number of images in one generation of those shown last; there are two generations.
 const SHOWN_LAST: usize = 1_000;
 
-/// Requests that wait for the image view: one channel per image somebody waits for, so that a
-/// projection wakes exactly those it served, however many others wait.
+/// Requests that wait for the image view: one channel per awaited image, so that a projection wakes
+/// exactly the requests it served, however many others wait.
 #[derive(Debug, Default)]
 pub(crate) struct Visibility {
     waiting: Mutex<Waiting>,
@@ -56,11 +56,11 @@ pub(crate) struct Visibility {
 #[derive(Debug, Default)]
 struct Waiting {
     channels: HashMap<ImageId, watch::Sender<u64>>,
-    /// For a request that begins to wait a moment too late, which would have to look at the table.
+    /// For a request that begins to wait a moment too late and would otherwise query the table.
     shown_last: [HashMap<ImageId, u64>; 2],
 }
 
-/// A wait for one image; ends itself on drop.
+/// A wait for one image; ends on drop.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
     visibility: &'a Visibility,
@@ -69,7 +69,7 @@ pub(crate) struct Watch<'a> {
 }
 
 impl Visibility {
-    /// Begins to listen for an image.
+    /// Subscribes to an image.
     pub(crate) fn watch(&self, image: ImageId) -> Watch<'_> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let known = waiting.shown(image);
@@ -86,17 +86,17 @@ impl Visibility {
         }
     }
 
-    /// A number that differs whenever the image view has changed.
+    /// A number that changes whenever the image view does.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The image view has changed: what was read before may be old.
+    /// Reports a change of the image view: anything read before may be stale.
     pub(crate) fn changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// These images are in the view now, as of these sequences.
+    /// Reports that the view shows these images as of these sequences.
     pub(crate) fn show(&self, images: impl Iterator<Item = (ImageId, u64)>) {
         self.changed();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,8 +135,8 @@ impl Watch<'_> {
         if let Some(shown) = &mut self.sequence
             && shown.wait_for(|shown| *shown >= sequence).await.is_err()
         {
-            // The channel lives as long as a receiver does, so this cannot happen; sleeping until
-            // the caller's timeout is right if it ever did.
+            // The channel lives as long as a receiver does, so this cannot happen; if it ever did,
+            // sleeping until the caller's timeout is right.
             std::future::pending::<()>().await;
         }
     }

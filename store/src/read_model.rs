@@ -1,39 +1,39 @@
-//! The image view: its rows, and how far those who follow the log have come.
+//! The image view: its rows, and the progress of the log's followers.
 
 use crate::chain::Position;
 use crate::error::StoreError;
 use photolog_domain::{ImageId, ImageState, Master};
 
-/// One image as the read model has it.
+/// One image in the read model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageRow {
     /// The image.
     pub image: ImageId,
     /// Sequence of the last event folded into it.
     pub sequence: u64,
-    /// Position of its first event: lists are ordered by it, newest first.
+    /// Position of its first event; lists are ordered by it, newest first.
     pub created_position: Position,
     /// The fold.
     pub state: ImageState,
 }
 
-/// Where a follower of the log stands.
+/// The progress of a follower of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bookmark {
-    /// The last position that it has dealt with.
+    /// The last position that it has processed.
     pub position: Position,
-    /// What it counts on its own side, as of then.
+    /// The follower's own counter as of then.
     pub mark: u64,
 }
 
-/// What a public link needs to know.
+/// The data behind a public link.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublicImage {
     /// The image.
     pub image: ImageId,
-    /// The picture to render from.
+    /// The image to render from.
     pub master: Master,
-    /// Whether the picture has transparency.
+    /// Whether it has transparency.
     pub has_alpha: bool,
 }
 
@@ -64,8 +64,8 @@ pub(crate) struct CheckpointMove<'a> {
 /// The outcome of [`RebuiltView::swap`](crate::RebuiltView::swap).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swapped {
-    /// The rebuilt view is the one in use.
+    /// The rebuilt view is now in use.
     Yes,
-    /// The view in use has come further, to this position: the rebuilt one must follow first.
+    /// The view in use has advanced to this position: the rebuilt one must catch up first.
     Behind(Position),
 }

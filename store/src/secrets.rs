@@ -1,5 +1,5 @@
-//! Secrets of the installation: wrapped by the master key in a table of their own, so that the
-//! database alone lets nobody act as a key or sign a token, and events hold no secret at all.
+//! Secrets of the installation: wrapped by the master key in a table of their own. The database
+//! alone therefore lets nobody act as a key or sign a token, and events contain no secrets.
 
 use crate::error::{MasterKeyError, StoreError};
 use crate::master_key::{Check, MasterKey, MasterKeyFile};
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 /// The name of the secret that signs access tokens.
 pub(crate) const TOKEN_SECRET: &str = "token_secret";
 
-/// What the name of a secret begins with that holds the verifiers of a key.
+/// The prefix of a secret's name that holds the verifiers of a key.
 const KEY_PREFIX: &str = "key/";
 
-/// The name of the row in `installation` that tells which master key is in use.
+/// The name of the row in `installation` that identifies the master key in use.
 pub(crate) const MASTER_KEY: &str = "master_key";
 
-/// What the database holds of its master key.
+/// The check value of the master key, as stored in the database.
 pub(crate) fn check(stored: &[u8]) -> Result<Check, StoreError> {
     let wrong = |_| StoreError::Corrupt("the check value of the master key".to_owned());
     stored.try_into().map_err(wrong)
@@ -26,15 +26,15 @@ pub(crate) fn of_key(key_id: &KeyId) -> String {
     format!("{KEY_PREFIX}{key_id}")
 }
 
-/// The key whose verifiers a secret of this name holds; the other side of [`of_key`].
+/// The key whose verifiers a secret of this name holds; the inverse of [`of_key`].
 pub(crate) fn key_of(name: &str) -> Option<KeyId> {
     name.strip_prefix(KEY_PREFIX)?.parse().ok()
 }
 
-/// The secret by which this installation signs access tokens.
+/// The secret with which this installation signs access tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenSecret {
-    /// How many there were, with this one. A token of another version is void.
+    /// Its version, counted from the first secret. A token of another version is void.
     pub version: i64,
     /// The secret itself.
     pub secret: [u8; 32],
@@ -46,10 +46,10 @@ impl std::fmt::Debug for TokenSecret {
     }
 }
 
-/// The secrets of an installation as a backup keeps them: worth nothing without the master key.
+/// The secrets of an installation as a backup stores them: useless without the master key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrappedSecrets {
-    /// Tells which master key wrapped them.
+    /// Identifies the master key that wrapped them.
     #[serde(with = "hex")]
     pub(crate) master_key_check: [u8; 32],
     pub(crate) secrets: Vec<WrappedSecret>,
@@ -65,7 +65,7 @@ pub(crate) struct WrappedSecret {
 }
 
 impl WrappedSecrets {
-    /// How many there are.
+    /// The number of secrets.
     pub fn len(&self) -> usize {
         self.secrets.len()
     }
@@ -76,13 +76,13 @@ impl WrappedSecrets {
         self.secrets.iter().any(|secret| secret.name == name)
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.secrets.is_empty()
     }
 
-    /// The names of those that the master key in this file does not open; `None` when another master
-    /// key wrapped them all, or the file is missing.
+    /// The names of the secrets that the master key in this file does not open; `None` when another
+    /// master key wrapped them all, or the file is missing.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -105,7 +105,7 @@ impl WrappedSecrets {
 }
 
 impl WrappedSecret {
-    /// Whether there is in it what its name says.
+    /// Whether it opens and contains what its name says.
     fn opens(&self, master_key: &MasterKey) -> bool {
         match key_of(&self.name) {
             Some(key_id) => open_verifiers(master_key, &key_id, &self.wrapped).is_ok(),
@@ -123,7 +123,7 @@ impl WrappedSecret {
     }
 }
 
-/// The verifiers of a key as one secret.
+/// Serialises the verifiers of a key as one secret.
 pub(crate) fn verifiers_to_bytes(verifiers: &KeyVerifiers) -> Vec<u8> {
     [
         verifiers.secret_sha256.as_bytes().as_slice(),
@@ -132,7 +132,7 @@ pub(crate) fn verifiers_to_bytes(verifiers: &KeyVerifiers) -> Vec<u8> {
     .concat()
 }
 
-/// The verifiers of a key, out of its secret.
+/// The verifiers of a key, from its secret.
 pub(crate) fn open_verifiers(
     master_key: &MasterKey,
     key_id: &KeyId,

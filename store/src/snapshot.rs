@@ -7,11 +7,11 @@ use photolog_domain::{KeyId, KeyVerifiers};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A row by its columns, alike for both databases: generated columns are left out, 0 and 1 stand for
-/// false and true, and the members of an image's state are columns of their own.
+/// A row by its columns, in the same form for both databases: generated columns are left out, 0 and 1
+/// become false and true, and the members of an image's state are columns of their own.
 pub type Columns = BTreeMap<String, Value>;
 
-/// A table whose rows follow from the log, or keep account of it.
+/// A table derived from the log, or one that tracks its followers and requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     /// One row for each image, as of the projection's checkpoint.
@@ -22,28 +22,28 @@ pub enum Table {
     Keys,
     /// One row for each enabled image.
     Claims,
-    /// How many claims an account has.
+    /// The number of claims per account.
     ImageCounts,
-    /// What retried requests led to.
+    /// The results of idempotent requests.
     IdempotencyKeys,
     /// Log-ins that have not ended.
     TokenFamilies,
-    /// How far followers of the log have come.
+    /// The progress of the log's followers.
     Checkpoints,
-    /// When keys were used last.
+    /// When keys were last used.
     KeyUses,
 }
 
-/// An entry of the log with whose stream it says it is.
+/// An entry of the log with the account in its row.
 #[derive(Clone, Debug)]
 pub struct LoggedEvent {
-    /// The event at its place.
+    /// The event at its position.
     pub event: ArchivedEvent,
     /// The log's own column.
     pub account: String,
 }
 
-/// An event and its place that do not belong together.
+/// An event and a log entry that do not match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misplaced {
     /// What is wrong.
@@ -52,54 +52,54 @@ pub struct Misplaced {
     pub aggregate_type: String,
     /// The stream.
     pub aggregate_id: String,
-    /// Its place in the stream.
+    /// Its number in the stream.
     pub sequence: i64,
 }
 
-/// What may be wrong about an event's place.
+/// How an event and its log entry may fail to match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misplacement {
-    /// The event has no place in the log, and waits for none.
+    /// The event has no position in the log and is not queued for one.
     NoPlace,
-    /// The log has an entry whose event is not there.
+    /// The log has an entry whose event is missing.
     NoEvent,
-    /// What waits for a place is not there.
+    /// A queued event is missing.
     WaitsWithoutEvent,
-    /// The event waits for a place and has one.
+    /// The event is queued although it has a position.
     WaitsAgain,
 }
 
-/// A secret as the table keeps it.
+/// A secret as stored in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptSecret {
     /// Its name.
     pub name: String,
-    /// How many there were, with this one.
+    /// Its version, counted from the first.
     pub version: i64,
     /// Whether the master key opens it.
     pub opens: bool,
-    /// The verifiers in it, where it is a key's.
+    /// The verifiers in it, if it belongs to a key.
     pub verifiers: Option<(KeyId, KeyVerifiers)>,
 }
 
-/// Something that guards the tables and is not as the migrations made it.
+/// A guard of the tables that differs from what the migrations created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardFault {
-    /// What it is, such as `trigger events_are_never_changed`.
+    /// The guard, such as `trigger events_are_never_changed`.
     pub subject: String,
-    /// What it ought to be; `None` when it ought not to be there.
+    /// Its expected definition; `None` when it should not exist.
     pub expected: Option<String>,
-    /// What it is; `None` when it is missing.
+    /// Its actual definition; `None` when it is missing.
     pub found: Option<String>,
 }
 
 impl KeptSecret {
-    /// The key whose verifiers its name promises.
+    /// The key whose verifiers it should hold, according to its name.
     pub fn key_id(&self) -> Option<KeyId> {
         key_of(&self.name)
     }
 
-    /// Whether it is the one that signs tokens.
+    /// Whether it is the secret that signs tokens.
     pub fn signs_tokens(&self) -> bool {
         self.name == TOKEN_SECRET
     }
@@ -121,7 +121,7 @@ impl Table {
     }
 }
 
-/// A row that came as JSON.
+/// Parses a row that was read as JSON.
 pub(crate) fn columns(text: &str) -> Result<Columns, StoreError> {
     let row: Columns = serde_json::from_str(text)
         .map_err(|error| StoreError::Corrupt(format!("a row is no JSON: {error}")))?;
@@ -136,7 +136,7 @@ pub(crate) fn columns(text: &str) -> Result<Columns, StoreError> {
     Ok(columns)
 }
 
-/// The members of an image's state as columns; a state that is none stays as it is.
+/// Turns the members of an image's state into columns; an invalid state stays as it is.
 pub(crate) fn flatten(columns: &mut Columns, state: &str) {
     match serde_json::from_str::<Columns>(state) {
         Ok(members) => {

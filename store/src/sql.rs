@@ -1,26 +1,26 @@
-//! Statements that both databases understand: each stands once, with `$1` for its first value.
+//! Statements that both databases understand, each defined once. `$1` is the first parameter.
 
-/// A row for a new account.
+/// Inserts a new account.
 pub(crate) const OPEN_ACCOUNT: &str = "
     INSERT INTO accounts (account, name, image_limit, created_at)
     VALUES ($1, $2, $3, $4)";
 
-/// Most enabled images of an account.
+/// Sets the maximum number of an account's enabled images.
 pub(crate) const SET_IMAGE_LIMIT: &str = "UPDATE accounts SET image_limit = $2 WHERE account = $1";
 
-/// Another name of an account.
+/// Renames an account.
 pub(crate) const RENAME_ACCOUNT: &str = "UPDATE accounts SET name = $2 WHERE account = $1";
 
-/// Whether an account's keys and links are taken, and why not.
+/// Sets whether an account's keys and links are accepted, and the reason.
 pub(crate) const SET_STATUS: &str =
     "UPDATE accounts SET status = $2, reason = $3 WHERE account = $1";
 
-/// A row for a new key.
+/// Inserts a new key.
 pub(crate) const ISSUE_KEY: &str = "
     INSERT INTO keys (key_id, account, signing_key_logged, scopes, expires_at)
     VALUES ($1, $2, $3, $4, $5)";
 
-/// Whose claim an image's is.
+/// The account of an image's claim.
 pub(crate) const CLAIMANT: &str = "SELECT account FROM claims WHERE image = $1";
 
 /// The enabled image of an account that holds these bytes.
@@ -30,48 +30,48 @@ pub(crate) const CONTENT_HOLDER: &str =
 /// The columns of `column::key_use`.
 pub(crate) const KEY_USES: &str = "SELECT key_id, used_at FROM key_uses WHERE account = $1";
 
-/// The newest position; 0 when there is none.
+/// The newest position; 0 when the log is empty.
 pub(crate) const LOG_HEAD: &str = "SELECT coalesce(max(global_position), 0) FROM event_log";
 
-/// The columns of `column::clear_verifiers_of`, which a migration wraps.
+/// The columns of `column::clear_verifiers_of`, for the migration that wraps them.
 pub(crate) const CLEAR_VERIFIERS: &str = "SELECT key_id, secret_sha256, signing_sha1 FROM keys";
 
-/// As of which sequence the image view shows an image.
+/// The sequence up to which the image view shows an image.
 pub(crate) const SHOWN_SEQUENCE: &str = "SELECT sequence FROM image_view WHERE image = $1";
 
-/// Lets a projection begin anew.
+/// Makes a projection start over.
 pub(crate) const FORGET_CHECKPOINT: &str = "DELETE FROM checkpoints WHERE projection = $1";
 
-/// How many rows a view has that is being built.
+/// The number of rows of a view that is being built.
 pub(crate) const REBUILT_ROWS: &str = "SELECT count(*) FROM image_view_rebuilt";
 
-/// Ends every log-in.
+/// Ends every token family.
 pub(crate) const END_ALL_FAMILIES: &str = "DELETE FROM token_families";
 
-/// One secret.
+/// Reads one secret.
 pub(crate) const SECRET: &str = "SELECT name, version, wrapped FROM secrets WHERE name = $1";
 
-/// The same secret under another master key.
+/// Rewraps a secret under another master key.
 pub(crate) const WRAP_SECRET_ANEW: &str = "UPDATE secrets SET wrapped = $2 WHERE name = $1";
 
-/// Another value of the installation.
+/// Changes a value of the installation.
 pub(crate) const SET_INSTALLATION_VALUE: &str =
     "UPDATE installation SET value = $2 WHERE name = $1";
 
-/// A value of the installation.
+/// Reads a value of the installation.
 pub(crate) const INSTALLATION_VALUE: &str = "SELECT value FROM installation WHERE name = $1";
 
-/// A value that the installation has not had yet.
+/// Adds a value of the installation, unless it exists.
 pub(crate) const NEW_INSTALLATION_VALUE: &str =
     "INSERT INTO installation (name, value) VALUES ($1, $2)";
 
-/// Every secret.
+/// Reads every secret.
 pub(crate) const ALL_SECRETS: &str = "SELECT name, version, wrapped FROM secrets ORDER BY name";
 
-/// Ends one log-in of a key.
+/// Ends one token family of a key.
 pub(crate) const END_FAMILY: &str = "DELETE FROM token_families WHERE family = $1 AND key_id = $2";
 
-/// How far the stream of `account` has come; the end of an index.
+/// The sequence of the stream of `account`, read from the end of an index.
 macro_rules! account_sequence {
     () => {
         "(SELECT coalesce(max(sequence), 0) FROM events
@@ -93,11 +93,11 @@ pub(crate) const ACCOUNTS: &str = "
     SELECT account, accounts.name, image_limit, status, reason, created_at, coalesce(images, 0)
     FROM accounts LEFT JOIN image_counts USING (account) ORDER BY created_at, account";
 
-/// Of the image view: whether an image may be seen by its public link.
+/// A condition on the image view: whether an image may be seen by its public link.
 pub(crate) const IS_PUBLIC: &str = "NOT EXISTS
     (SELECT 1 FROM accounts WHERE account = image_view.account AND status = 'closed')";
 
-/// Puts a secret in its place; `$4` says whether one that is there gives way.
+/// Stores a secret; `$4` is whether it replaces an existing one.
 pub(crate) const PUT_SECRET: &str = "
     INSERT INTO secrets AS kept (name, version, wrapped) VALUES ($1, $2, $3)
     ON CONFLICT (name) DO UPDATE

@@ -1,4 +1,4 @@
-//! An event as a row of the `events` table: texts, before or after they mean anything.
+//! An event as a row of the `events` table, in its stored text form.
 
 use crate::error::StoreError;
 use crate::fact::Fact;
@@ -7,7 +7,7 @@ use photolog_domain::EventMetadata;
 use photolog_domain::event::{NamedEvent, decode_text};
 use serde::de::DeserializeOwned;
 
-/// One row of `events`. Payload and metadata stay the exact texts that the hash chain covers.
+/// One row of `events`. Payload and metadata are the exact texts that the hash chain covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredEvent {
     pub(crate) aggregate_type: String,
@@ -20,7 +20,7 @@ pub(crate) struct StoredEvent {
 }
 
 impl StoredEvent {
-    /// The fact, lifted to today's shape, or as it is stored.
+    /// The event, upcast to its current shape, or as it is stored.
     pub(crate) fn fact<E: NamedEvent>(self) -> Result<Fact<E>, StoreError> {
         let known = decode_text(&self.event_type, &self.event_version, &self.payload)?;
         Ok(match known {
@@ -37,12 +37,12 @@ impl StoredEvent {
         self.json("metadata", &self.metadata)
     }
 
-    /// Its place in the stream, as the domain counts.
+    /// Its number in the stream, in the domain's type.
     pub(crate) fn sequence(&self) -> u64 {
         self.sequence.unsigned_abs()
     }
 
-    /// As cqrs-es takes it.
+    /// In the form that cqrs-es uses.
     pub(crate) fn serialized(&self) -> Result<SerializedEvent, StoreError> {
         Ok(SerializedEvent::new(
             self.aggregate_id.clone(),

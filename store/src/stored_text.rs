@@ -1,11 +1,11 @@
-//! Texts of the database into the types that they stand for.
+//! Texts from the database into their types.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 use crate::error::StoreError;
 
-/// A stored text, parsed.
+/// Parses a stored text.
 pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, StoreError> {
     text.parse()
         .map_err(|error| StoreError::Corrupt(format!("{text:?}: {error}")))

@@ -15,7 +15,7 @@ pub struct Loaded<A> {
     pub aggregate: A,
     /// Sequence of the last event folded; 0 when the stream is empty.
     pub sequence: u64,
-    /// When that happened: no later event may be told to be earlier, whatever a node's clock says.
+    /// The time of that event: later events must not be earlier, whatever a node's clock shows.
     pub last_at: Option<Timestamp>,
 }
 
@@ -30,7 +30,7 @@ impl<A: Default> Default for Loaded<A> {
 }
 
 impl<A: ForwardCompatible> Loaded<A> {
-    /// Folds the events that follow, also past those that only a newer program knows.
+    /// Folds the next events, including those known only to a newer program.
     pub(crate) fn fold(mut self, events: Vec<SerializedEvent>) -> Result<Self, StoreError> {
         for event in events {
             if event.sequence as u64 != self.sequence + 1 {
@@ -52,11 +52,11 @@ impl<A: ForwardCompatible> Loaded<A> {
 /// One event of a stream with its envelope.
 #[derive(Clone, Debug)]
 pub struct Recorded<E> {
-    /// Its place in the stream, from 1.
+    /// Its number in the stream, from 1.
     pub sequence: u64,
-    /// Its place in the log; `None` while a Postgres sequencer has not come to it yet.
+    /// Its position in the log; `None` until a Postgres sequencer has assigned one.
     pub position: Option<Position>,
-    /// The fact.
+    /// The event.
     pub event: Fact<E>,
     /// Who, when and why.
     pub metadata: EventMetadata,

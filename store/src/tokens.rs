@@ -1,24 +1,24 @@
-//! Token families: what the database remembers of a log-in, so that all nodes agree on which of its
-//! tokens still count.
+//! Token families: the database's record of a log-in, from which all nodes agree on which of its
+//! tokens are still valid.
 //!
-//! A family begins with a log-in. Each refresh spends the refresh token it was asked with and gives
-//! the next one. A spent token that comes back was stolen, or its thief was faster, so it ends the
-//! family; but for a short while the one spent last may come again, because its answer may have been
-//! lost on the way. All times are the database's own, so nodes need no common clock.
+//! A family begins with a log-in. Each refresh spends the refresh token of the request and returns
+//! the next one. A spent token that is used again was stolen, or the thief used it first, so it ends
+//! the family. The token spent last may be repeated for a short while, because the response may have
+//! been lost. All times are from the database's clock, so nodes need no common clock.
 
 use photolog_domain::{AccountId, AccountStatus, KeyId, Scope};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Most families a key has at once; one more ends the oldest. So a client that logs in again for
-/// every request fills no disk.
+/// Maximum number of families of a key; one more ends the oldest. So a client that logs in again for
+/// every request does not fill the disk.
 pub const FAMILIES_PER_KEY: u32 = 1_000;
 
-/// How long a spent refresh token may be used again, in milliseconds.
+/// How long a spent refresh token may be repeated, in milliseconds.
 pub const REPEAT_MILLIS: i64 = 30_000;
 
-/// How many rows a new family removes at most, of those that ended and of those that are too many:
-/// more than it adds, and never so many that a log-in takes long.
+/// How many ended and surplus rows a new family removes at most: more than it adds, but never so many
+/// that a log-in takes long.
 pub(crate) const REMOVED_AT_ONCE: u32 = 16;
 
 /// A family to begin.
@@ -28,9 +28,9 @@ pub struct NewTokenFamily {
     pub family: Uuid,
     /// The key that logs in.
     pub key_id: KeyId,
-    /// What it was granted, in the words of the dialect that logs in.
+    /// The granted scope, in the format of the dialect that logs in.
     pub scope: String,
-    /// How long it lives, if its key does.
+    /// Its lifetime, unless its key expires first.
     pub lifetime_millis: i64,
 }
 
@@ -45,44 +45,44 @@ pub struct TokenFamily {
     pub key_id: KeyId,
     /// What the key may do.
     pub key_scopes: BTreeSet<Scope>,
-    /// What the family was granted, in the words of the dialect that logged in.
+    /// The family's granted scope, in the format of the dialect that logged in.
     pub scope: String,
     /// When it ends, in milliseconds since 1970.
     pub expires_at: i64,
-    /// The number of the refresh token that counts.
+    /// The number of the current refresh token.
     pub refresh_number: i64,
-    /// Since when that one counts.
+    /// When that token became current.
     pub refreshed_at: i64,
-    /// The present moment, by the database's clock.
+    /// The current time, by the database's clock.
     pub now: i64,
-    /// The version of the secret that signs tokens now.
+    /// The current version of the secret that signs tokens.
     pub secret_version: i64,
-    /// Whether the tenant's keys are taken.
+    /// Whether the tenant's keys are accepted.
     pub account_status: AccountStatus,
     /// The sequence of the tenant's stream.
     pub(crate) account_sequence: u64,
-    /// Whether that stream has events that only a newer program knows, so that its keys are refused
-    /// whatever the status is.
+    /// Whether that stream has events known only to a newer program; the tenant's keys are then
+    /// refused whatever the status is.
     pub has_newer_events: bool,
 }
 
-/// What becomes of a request to refresh.
+/// The outcome of a refresh request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// The family goes on; its `refresh_number` is that of the next refresh token.
+    /// The family continues; its `refresh_number` is that of the next refresh token.
     Granted(TokenFamily),
-    /// The refresh token was spent before: the family has ended now.
+    /// The refresh token was spent before; the family is ended.
     Reused,
-    /// There is no such family of this key, or no longer.
+    /// This key has no such family, or no longer.
     Unknown,
 }
 
-/// What to do about a refresh token.
+/// What to do with a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshStep {
     /// Spend it.
     Advance,
-    /// Give its successor once more.
+    /// Return its successor once more.
     Repeat,
     /// End the family.
     End,
@@ -91,7 +91,7 @@ pub(crate) enum RefreshStep {
 }
 
 impl TokenFamily {
-    /// Whether it still counts.
+    /// Whether the family has not expired.
     pub(crate) fn is_live(&self) -> bool {
         self.now < self.expires_at
     }
@@ -105,7 +105,7 @@ impl TokenFamily {
         } else if number < self.refresh_number {
             RefreshStep::End
         } else {
-            // A power cut took the refresh that gave it out.
+            // A power cut lost the refresh that issued it.
             RefreshStep::Refuse
         }
     }

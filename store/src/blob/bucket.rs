@@ -1,7 +1,7 @@
-//! Blobs as objects in a bucket, by `object_store`, which signs, retries with growing pauses, and
-//! knows the three vendors.
+//! Blobs as objects in a bucket, through `object_store`, which signs requests, retries with
+//! exponential backoff, and supports the three vendors.
 //!
-//! An object appears when its upload is complete, so nobody ever sees half of one.
+//! An object appears when its upload is complete, so no reader ever sees a partial one.
 
 use std::future;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use super::{At, QUARANTINE, StoredBlob, path_of};
 use crate::BlobError;
 use crate::config::{BucketUrl, Vendor};
 
-/// Larger blobs go up in parts of this size: S3 takes none below it but the last, and a part must be
-/// through within [`SILENCE`].
+/// Larger blobs are uploaded in parts of this size: S3 accepts no smaller part except the last, and
+/// a part must be sent within [`SILENCE`].
 const PART_BYTES: u64 = 5 << 20;
 
-/// How often, and how long, a request that failed is tried again. A client waits for it.
+/// How often, and for how long, a failed request is retried while a client waits.
 const RETRIES: usize = 5;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a server may say nothing before the request is tried again on another connection.
+/// How long a server may be silent before the request is retried on another connection.
 const SILENCE: Duration = Duration::from_secs(8);
 
-/// Written and read back at start, to see whether the bucket lets us.
+/// An object written and read back at startup, to check that the bucket grants access.
 const PROBE: &str = "photolog";
 const PROBE_TEXT: &[u8] = b"The blobs of a Photolog are below this prefix.\n";
 
@@ -48,7 +48,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Opens a bucket and tries whether it can be read and written.
+    /// Opens a bucket and checks that it can be read and written.
     pub(super) async fn open(
         url: &BucketUrl,
         environment: &[(String, String)],
@@ -58,7 +58,7 @@ impl Bucket {
         Ok(bucket)
     }
 
-    /// Opens a bucket and tries whether it can be read.
+    /// Opens a bucket and checks that it can be read.
     pub(super) async fn open_to_read(
         url: &BucketUrl,
         environment: &[(String, String)],
@@ -70,7 +70,7 @@ impl Bucket {
     }
 
     fn new(url: &BucketUrl, environment: &[(String, String)]) -> Result<Self, Error> {
-        // The client has no TLS of its own choice; another part of the program may have chosen.
+        // reqwest panics without a default crypto provider. Fails harmlessly if one is installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             objects: client(url, environment)?,
@@ -86,7 +86,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Whether it answers.
+    /// Whether the bucket answers.
     pub(super) async fn check(&self) -> Result<(), BlobError> {
         self.objects.head(&self.prefix.clone().join(PROBE)).await?;
         Ok(())
@@ -97,7 +97,7 @@ impl Bucket {
         path_of(digest, at).split('/').fold(prefix, Path::join)
     }
 
-    /// Stores a file from where it stands; complete on return.
+    /// Uploads a file from its current offset; complete on return.
     pub(super) async fn put(
         &self,
         file: &mut File,
@@ -119,8 +119,8 @@ impl Bucket {
         };
         let sent = sent.await;
         if sent.is_err() {
-            // Parts that stay behind cost money. When this fails as well, the bucket's own rule
-            // for unfinished uploads removes them.
+            // Leftover parts cost money. If the abort fails too, the bucket's own lifecycle rule for
+            // incomplete uploads removes them.
             let _ = upload.abort().await;
         }
         sent
@@ -154,7 +154,7 @@ impl Bucket {
             .boxed()
     }
 
-    /// By a copy: should this end between the two steps, the bytes are in both places.
+    /// Copies, then deletes: if this is interrupted between the two steps, both copies exist.
     pub(super) async fn move_between(
         &self,
         digest: &ContentHash,
@@ -182,7 +182,7 @@ impl Bucket {
     }
 }
 
-/// Names the bucket in what went wrong with it.
+/// Adds the bucket's URL to an error.
 fn unusable(url: &BucketUrl) -> impl Fn(Error) -> BlobError {
     move |problem| BlobError::Unusable {
         url: url.to_string(),
@@ -190,7 +190,7 @@ fn unusable(url: &BucketUrl) -> impl Fn(Error) -> BlobError {
     }
 }
 
-/// The part of the file that follows.
+/// The next part of the file.
 async fn part(file: &mut File) -> Result<Vec<u8>, BlobError> {
     let mut bytes = Vec::new();
     file.take(PART_BYTES).read_to_end(&mut bytes).await?;
@@ -222,7 +222,7 @@ fn client(
         retry_timeout: RETRY_TIMEOUT,
         ..RetryConfig::default()
     };
-    // An endpoint without TLS is somebody's own, and they said so.
+    // A plain HTTP endpoint is used only where the operator configured one explicitly.
     let plain = environment
         .iter()
         .any(|(name, value)| name.contains("ENDPOINT") && value.starts_with("http://"));

@@ -1,4 +1,4 @@
-//! Blobs as files. A blob appears by a rename, so nobody ever sees half of one.
+//! Blobs as files. A blob appears by a rename, so no reader ever sees a partial one.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -33,7 +33,7 @@ impl Directory {
         self.0.is_dir()
     }
 
-    /// Whether blobs can be put here.
+    /// Whether blobs can be stored here.
     pub(super) async fn check(&self) -> Result<(), BlobError> {
         let directory = self.0.clone();
         blocking(move || {
@@ -50,7 +50,7 @@ impl Directory {
         .await
     }
 
-    /// Takes a finished file from where it lies: fsync, rename, fsync of the folders.
+    /// Moves a finished file into place: fsync, rename, fsync of the folders.
     pub(super) async fn take(
         &self,
         file: Arc<File>,
@@ -94,7 +94,7 @@ impl Directory {
         .await
     }
 
-    /// One folder of the second level at a time.
+    /// Lists one folder of the second level at a time.
     pub(super) fn list(&self) -> BoxStream<'static, Result<StoredBlob, BlobError>> {
         let directory = self.0.clone();
         stream::once(blocking(move || folders(&directory)))
@@ -147,17 +147,17 @@ impl Directory {
     }
 }
 
-/// Where a blob is. Folders are opened one by one, so that no link below the directory leads
-/// elsewhere.
+/// The location of a blob. Folders are opened one by one, so that no symlink below the directory
+/// leads elsewhere.
 struct Place {
-    /// The folders above, the directory itself first.
+    /// The folders above it, beginning with the directory itself.
     outer: Vec<OwnedFd>,
     inner: OwnedFd,
     name: String,
 }
 
 impl Place {
-    /// `None` where there is no such folder, or a link instead of one.
+    /// `None` when a folder is missing or is a symlink.
     fn find(directory: &Path, digest: &ContentHash, at: At) -> Result<Option<Self>, BlobError> {
         match Self::open(directory, digest, at, |_, _| Ok(())) {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
@@ -165,7 +165,7 @@ impl Place {
         }
     }
 
-    /// Makes the folders that are missing.
+    /// Creates the missing folders.
     fn make(directory: &Path, digest: &ContentHash, at: At) -> Result<Self, BlobError> {
         Ok(Self::open(directory, digest, at, make_folder)?)
     }
@@ -188,8 +188,8 @@ impl Place {
         Ok(Self { outer, inner, name })
     }
 
-    /// What was put here stays. The outer folders too, although they are rarely new: another upload may
-    /// have made them a moment ago and not be done yet.
+    /// Makes the change durable. Outer folders are synced too, although they are rarely new: another
+    /// upload may have just created them and not have synced them yet.
     fn sync(&self) -> Result<(), Errno> {
         fsync(&self.inner)?;
         self.outer.iter().rev().try_for_each(fsync)
@@ -208,7 +208,7 @@ fn make_folder(parent: &OwnedFd, name: &str) -> Result<(), Errno> {
     }
 }
 
-/// The file of a blob. Anything but a regular file, such as a pipe, is damage, and is not waited for.
+/// Opens the file of a blob. Anything but a regular file, such as a pipe, is damage; it never blocks.
 fn open(directory: &Path, digest: &ContentHash, at: At) -> Result<Option<File>, BlobError> {
     let Some(place) = Place::find(directory, digest, at)? else {
         return Ok(None);
@@ -216,7 +216,7 @@ fn open(directory: &Path, digest: &ContentHash, at: At) -> Result<Option<File>, 
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(&place.inner, &place.name, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
-        // A link; a socket; a device without a driver.
+        // A symlink, a socket, or a device without a driver.
         Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Err(BlobError::Damaged(*digest)),
         file => File::from(file?),
     };
@@ -243,7 +243,7 @@ fn blobs_in(folder: &Path) -> Result<Vec<StoredBlob>, BlobError> {
         let Some(digest) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // It may have been removed since the folder was read.
+        // The file may have been removed since the folder was read.
         if let Some(file) = if_there(entry.metadata())?
             && file.is_file()
         {

@@ -2,13 +2,13 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | this one | [`Blobs`]: put, get, list, quarantine, purge, wherever the bytes are |
-//! | `spool` | an upload on its way in: a temporary file, hashed while it is written |
-//! | `directory` | blobs as files: the default, also shared by several nodes |
+//! | this one | [`Blobs`]: put, get, list, quarantine, purge, for either backend |
+//! | `spool` | an upload in progress: a temporary file, hashed while it is written |
+//! | `directory` | blobs as files: the default; several nodes may share it |
 //! | `bucket` | blobs as objects, in S3, Google Cloud Storage or Azure |
 //!
-//! In both places a blob is `ab/cd/abcd…`, the digest in hexadecimal, so one can be copied to the
-//! other. It never changes; a blob that no event names is garbage, not damage.
+//! In both backends a blob is `ab/cd/abcd…`, the digest in hexadecimal, so one can be copied to the
+//! other. A blob never changes; one that no event names is garbage, not damage.
 
 mod bucket;
 mod directory;
@@ -29,11 +29,11 @@ use bucket::Bucket;
 use directory::Directory;
 pub use spool::{Kept, Spool};
 
-/// Where blobs live. Cheap to clone.
+/// The blob store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     place: BlobBackend,
-    /// Where uploads are written until they are whole; `None` where nothing may be written.
+    /// Where uploads are written until they are complete; `None` when opened for reading only.
     incoming: Option<Arc<Path>>,
 }
 
@@ -48,17 +48,17 @@ enum BlobBackend {
 pub struct StoredBlob {
     /// What it is named by.
     pub digest: ContentHash,
-    /// When it was put there, the last time.
+    /// When it was last stored.
     pub stored_at: SystemTime,
-    /// How long it is.
+    /// Its size.
     pub size_bytes: u64,
 }
 
 impl Blobs {
-    /// Opens the place that the settings name; leftovers of uploads cut short are removed.
+    /// Opens the configured store and removes leftovers of interrupted uploads.
     ///
     /// # Errors
-    /// When it is not there, or cannot be read and written.
+    /// When it does not exist, or cannot be read and written.
     pub async fn open(config: &BlobConfig) -> Result<Self, BlobError> {
         let (place, incoming) = match config {
             BlobConfig::Directory { path } => {
@@ -85,10 +85,10 @@ impl Blobs {
         })
     }
 
-    /// Opens the place to read from, and changes nothing in it.
+    /// Opens the store for reading, and changes nothing in it.
     ///
     /// # Errors
-    /// When it is a link, or a bucket that cannot be read.
+    /// When it is a symlink, or a bucket that cannot be read.
     pub async fn open_to_read(config: &BlobConfig) -> Result<Self, BlobError> {
         let place = match config {
             BlobConfig::Directory { path } => {
@@ -125,8 +125,8 @@ impl Blobs {
         spool.keep().await
     }
 
-    /// The bytes; `None` when there are none of that name. They are hashed on every read, which
-    /// costs little beside decoding a picture, so damaged bytes never leave the store.
+    /// The bytes; `None` when no such blob exists. They are hashed on every read, which is cheap
+    /// compared with decoding an image, so damaged bytes never leave the store.
     ///
     /// # Errors
     /// When the disk or bucket fails, or the bytes are damaged.
@@ -145,7 +145,7 @@ impl Blobs {
         .await
     }
 
-    /// In its place or in quarantine; it may be moved from either to the other meanwhile.
+    /// Looks in its place and in quarantine, because the blob may be moved either way meanwhile.
     async fn look_everywhere(&self, digest: &ContentHash) -> Result<Option<Bytes>, BlobError> {
         for at in [At::Place, At::Quarantine, At::Place] {
             let found = match &self.place {
@@ -159,7 +159,7 @@ impl Blobs {
         Ok(None)
     }
 
-    /// A blob in its place, without its bytes; `None` when there is none of that name.
+    /// A blob in its place, without its bytes; `None` when no such blob exists.
     ///
     /// # Errors
     /// When the disk or bucket fails.
@@ -170,8 +170,8 @@ impl Blobs {
         }
     }
 
-    /// Every blob, in no particular order, for `gc`; one that is put again meanwhile may come twice.
-    /// What else lies there is not ours to judge.
+    /// Every blob, in no particular order, for `gc`; a blob that is stored again meanwhile may appear
+    /// twice. Other files in the directory are ignored.
     pub fn list(&self) -> BoxStream<'static, Result<StoredBlob, BlobError>> {
         match &self.place {
             BlobBackend::Directory(directory) => directory.list(),
@@ -179,7 +179,7 @@ impl Blobs {
         }
     }
 
-    /// Whether there is such a place; a bucket was asked when it was opened.
+    /// Whether the directory exists; a bucket was checked when it was opened.
     pub fn is_there(&self) -> bool {
         match &self.place {
             BlobBackend::Directory(directory) => directory.is_there(),
@@ -187,7 +187,7 @@ impl Blobs {
         }
     }
 
-    /// How many bytes are free where uploads are written, if the bucket answers at all.
+    /// How many bytes are free where uploads are written. Also checks that the store answers.
     ///
     /// # Errors
     /// When the bucket or the disk fails.
@@ -202,8 +202,8 @@ impl Blobs {
         }
     }
 
-    /// Moves a blob that no event seems to name out of its place; it can still be read. An upload of the
-    /// same bytes puts them in their place again.
+    /// Quarantines a blob that no event seems to name; it can still be read. An upload of the same
+    /// bytes puts it back in its place.
     ///
     /// # Errors
     /// When the disk or bucket fails.
@@ -249,7 +249,7 @@ impl Blobs {
     }
 }
 
-/// Where blobs are that no event seems to name, below the others, until `gc` is sure.
+/// The folder of blobs that no event seems to name, kept until `gc` is sure.
 const QUARANTINE: &str = "quarantine";
 
 /// Where a blob may be.
@@ -259,7 +259,7 @@ enum At {
     Quarantine,
 }
 
-/// Where a blob is, below the bucket's prefix; in a directory it is the same.
+/// The path of a blob below the bucket's prefix or the directory.
 fn path_of(digest: &ContentHash, at: At) -> String {
     let name = digest.to_string();
     match at {
@@ -268,7 +268,7 @@ fn path_of(digest: &ContentHash, at: At) -> String {
     }
 }
 
-/// Runs file work where it may block.
+/// Runs file work on a thread where it may block.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
 ) -> Result<T, BlobError> {

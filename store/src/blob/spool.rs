@@ -1,5 +1,5 @@
-//! An upload on its way in: written to a temporary file while its digest is computed, so that
-//! memory does not grow with uploads and nobody ever sees half of a blob.
+//! An upload in progress: written to a temporary file while its digest is computed, so that memory
+//! use does not grow with uploads and no reader ever sees a partial blob.
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,21 +17,21 @@ use uuid::Uuid;
 use super::{BlobBackend, Blobs, blocking};
 use crate::{BlobError, private};
 
-/// Where uploads to a directory of blobs are: beside the blobs, since a rename crosses no disks.
+/// The folder for uploads in progress: inside the blob directory, so that a rename stays on one disk.
 pub(super) const INCOMING: &str = "incoming";
 
-/// A file in `incoming/` untouched for so long belongs to no upload that is still alive, in this
-/// process or another: no request may pause for an hour.
+/// A file in `incoming/` untouched for this long belongs to no upload in progress, in this process
+/// or another: no request may pause for an hour.
 const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// Bytes on their way in. Dropped without [`Spool::keep`], it leaves nothing behind.
+/// An upload in progress. Dropped without [`Spool::keep`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Spool {
     place: BlobBackend,
     file: Arc<fs::File>,
     hasher: Sha256,
     length: u64,
-    /// Declared after `file`, so that the file is closed first and removing it frees the blocks.
+    /// Declared after `file`, so that the file is closed first and its removal frees the blocks.
     path: Temporary,
 }
 
@@ -49,7 +49,7 @@ impl Spool {
         })
     }
 
-    /// Adds bytes.
+    /// Appends bytes.
     ///
     /// # Errors
     /// When the disk fails or is full.
@@ -66,22 +66,22 @@ impl Spool {
         Ok(())
     }
 
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     pub fn len(&self) -> u64 {
         self.length
     }
 
-    /// Whether nothing was written yet.
+    /// Whether nothing has been written yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The digest of what was written so far.
+    /// The digest of the bytes written so far.
     pub fn digest(&self) -> ContentHash {
         ContentHash::new(self.hasher.clone().finalize().into())
     }
 
-    /// What was written so far, read back for decoding.
+    /// The bytes written so far, read back for decoding.
     ///
     /// # Errors
     /// When the disk fails.
@@ -92,17 +92,17 @@ impl Spool {
             let mut file = file.as_ref();
             let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
             file.seek(SeekFrom::Start(0))?;
-            // The end of the file is where the next write belongs.
+            // Reading leaves the offset at the end of the file, where the next write belongs.
             file.read_to_end(&mut bytes)?;
             Ok(bytes.into())
         })
         .await
     }
 
-    /// Makes it a blob; durable on return.
+    /// Turns it into a blob; durable on return.
     ///
-    /// Where the blob exists already it is put in its place again: the same bytes, whole, and
-    /// young, so that `gc` leaves them to the event that is about to name them.
+    /// An existing blob is replaced by the same bytes: it is then complete, and recent, so that `gc`
+    /// leaves it alone until the pending event names it.
     ///
     /// # Errors
     /// When the disk or bucket fails.
@@ -130,22 +130,22 @@ impl Spool {
     }
 }
 
-/// A blob that was put, and its bytes: to be held until an event names it.
+/// A stored blob with its bytes, held until an event names it.
 #[derive(Debug)]
 pub struct Kept {
     digest: ContentHash,
-    /// The file stays open, and so readable, wherever it is moved.
+    /// The open file stays readable wherever it is moved.
     spool: Spool,
 }
 
 impl Kept {
-    /// What the blob is named by.
+    /// The blob's digest.
     pub fn digest(&self) -> ContentHash {
         self.digest
     }
 
-    /// Puts the blob again if it was taken away: `gc` may have read the log just before an event named
-    /// it. To be called when one does.
+    /// Stores the blob again if it was removed: `gc` may have read the log just before an event named
+    /// it. Call this once an event does.
     ///
     /// # Errors
     /// When the disk or bucket fails.
@@ -158,16 +158,16 @@ impl Kept {
     }
 }
 
-/// A file that is removed on the blocking pool when this is dropped, because freeing 16 MiB of blocks
-/// and page cache takes about 10 ms.
+/// A file removed on drop, on the blocking pool, because freeing 16 MiB of blocks and page cache
+/// takes about 10 ms.
 #[derive(Debug)]
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
         let path = mem::take(&mut self.0);
-        // A directory of blobs has taken the file; what cannot be removed is found at the next
-        // start.
+        // A blob directory may have taken the file already; a file that cannot be removed here is
+        // removed at the next start.
         let remove = move || drop(fs::remove_file(path));
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(remove)),
@@ -176,7 +176,7 @@ impl Drop for Temporary {
     }
 }
 
-/// Makes the folder, and removes what uploads cut short have left there.
+/// Creates the folder, and removes the leftovers of interrupted uploads.
 pub(super) async fn clean(incoming: Arc<Path>) -> Result<(), BlobError> {
     blocking(move || remove_abandoned(&incoming)).await
 }
@@ -186,7 +186,7 @@ fn remove_abandoned(incoming: &Path) -> Result<(), BlobError> {
     private::make_folder(incoming)?;
     for entry in fs::read_dir(incoming)? {
         let entry = entry?;
-        // Only what an upload can have left: a regular file with the name of one.
+        // Only an upload's leftovers: a regular file with the name of one.
         let name = entry.file_name();
         let named_by_us = name
             .to_str()

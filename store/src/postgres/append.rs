@@ -1,7 +1,7 @@
 //! Appending: events and constraint tables in one transaction.
 //!
-//! The common append, which changes no constraint table, is one statement and so one round trip and
-//! its own transaction. The trigger on `events` queues what was written for the sequencer.
+//! The common append, which changes no constraint table, is a single statement: one round trip and
+//! its own transaction. The trigger on `events` queues the new events for the sequencer.
 
 use sqlx::postgres::PgConnection;
 
@@ -24,8 +24,8 @@ impl Appends for Postgres {
             }
             self.pool
                 .transact(async |transaction| {
-                    // A retry is recognised first: it should learn what it did, not that its content
-                    // is there.
+                    // A retry is detected first: its result must be that of the first attempt, not a
+                    // content conflict.
                     if let Some(key) = &append.idempotency {
                         constraints::use_idempotency_key(transaction, &append.stream, key).await?;
                     }
@@ -43,7 +43,7 @@ impl Appends for Postgres {
     }
 }
 
-/// Inserts the events of one stream, if it stands where they begin.
+/// Inserts the events of one stream, if the stream is at the sequence before them.
 async fn insert(connection: &mut PgConnection, events: &[StoredEvent]) -> Result<(), StoreError> {
     let Some(first) = events.first() else {
         return Ok(());
@@ -77,7 +77,7 @@ async fn insert(connection: &mut PgConnection, events: &[StoredEvent]) -> Result
     }
 }
 
-/// Whether the statement met another row by this unique constraint (SQLSTATE 23505).
+/// Whether the statement violated this unique constraint (SQLSTATE 23505).
 pub(super) fn violates(error: &sqlx::Error, constraint: &str) -> bool {
     error.as_database_error().is_some_and(|database| {
         database.is_unique_violation() && database.constraint() == Some(constraint)

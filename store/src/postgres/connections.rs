@@ -1,10 +1,9 @@
-//! Connections to the server, made when needed, the one used last taken first; and how long the work
-//! that needs one may take.
+//! Connections to the server, opened on demand, the most recently used first; and deadlines for the
+//! operations that use them.
 //!
-//! sqlx sets no time limit, and its pool asks a connection that was given up in the middle of a
-//! statement whether it still works: of one that died without a word, nobody ever hears again. Here
-//! each piece of work has a deadline, and a connection whose work was not finished is closed on the
-//! spot.
+//! sqlx sets no time limit, and its pool pings a connection whose statement was cancelled: on a
+//! connection that died silently, the ping never returns. Here each operation has a deadline, and a
+//! connection whose operation did not finish is closed at once.
 
 use std::io;
 use std::str::FromStr;
@@ -20,25 +19,25 @@ use tokio::time::timeout;
 
 use crate::StoreError;
 
-/// Until a piece of work is given up, its wait for a connection included: a server that does not
-/// answer is noticed within ten seconds, twice if need be.
+/// Deadline of an operation, including the wait for a connection: a server that does not answer is
+/// detected within ten seconds, even if it takes two attempts.
 pub(super) const WORK: Duration = Duration::from_secs(5);
 
-/// Until a new connection must be there.
+/// Deadline for a new connection.
 const CONNECTING: Duration = Duration::from_secs(3);
 
-/// How long to wait for a free connection before the request is told to come back later.
+/// How long to wait for a free connection before the request fails as temporarily unavailable.
 const FREE: Duration = Duration::from_secs(4);
 
-/// A connection that rested longer may have been cut on the way, by a firewall for example.
+/// A connection idle for longer may have been cut on the way, for example by a firewall.
 const LONGEST_REST: Duration = Duration::from_secs(300);
 
-/// What the server does on its side about work that was given up, and about clients that are gone.
-/// The settings of TCP have no effect on a Unix socket.
+/// Server-side limits for abandoned operations and for clients that are gone. The TCP settings have
+/// no effect on a Unix socket.
 ///
-/// Each statement has its index. The server would read a table that is small today as a whole, and
-/// keep to that plan while the table grows; and it would compile our short statements first where
-/// it estimates them as expensive.
+/// Each statement has its index. Otherwise the server would scan a table sequentially while it is
+/// small, and keep that plan while the table grows; and it would JIT-compile our short statements
+/// when it estimates them as expensive.
 const SERVER_SIDE: [(&str, &str); 9] = [
     ("enable_seqscan", "off"),
     ("jit", "off"),
@@ -51,7 +50,7 @@ const SERVER_SIDE: [(&str, &str); 9] = [
     ("tcp_user_timeout", "5000"),
 ];
 
-/// How to reach the server whose URL this is.
+/// Connection options for the server at this URL.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     Ok(PgConnectOptions::from_str(url)?
         .application_name("photolog")
@@ -59,7 +58,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
         .disable_statement_logging())
 }
 
-/// The same for work that may take long, such as taking in a whole log.
+/// The same for long operations, such as the import of a whole log.
 pub(super) fn patient(options: &PgConnectOptions) -> PgConnectOptions {
     let longer = [
         ("statement_timeout", "10min"),
@@ -88,12 +87,12 @@ fn silence() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
 }
 
-/// How often a server was silent or gone. Connections that rested meanwhile, of all that share this,
-/// are not used again: most likely it went away from all.
+/// How often a server was silent or gone. Connections that were idle at the time, in all pools that
+/// share this, are not used again: most likely they are all lost.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Losses(Arc<AtomicU64>);
 
-/// So many connections.
+/// A bounded set of connections.
 #[derive(Debug)]
 pub(super) struct Connections {
     options: PgConnectOptions,
@@ -102,7 +101,7 @@ pub(super) struct Connections {
     losses: Losses,
 }
 
-/// A connection that nobody uses.
+/// An idle connection.
 #[derive(Debug)]
 struct Resting {
     connection: PgConnection,
@@ -110,8 +109,8 @@ struct Resting {
     losses: u64,
 }
 
-/// Whether a statement failed by what others did, and the next one may succeed: serialisation failure,
-/// deadlock, lock not available, statement timeout.
+/// Whether a statement failed because of concurrent ones, so that the next one may succeed:
+/// serialisation failure, deadlock, lock not available, statement timeout.
 fn leaves_the_connection(error: &sqlx::Error) -> bool {
     const CODES: [&str; 4] = ["40001", "40P01", "55P03", "57014"];
     let code = error.as_database_error().and_then(|told| told.code());
@@ -138,8 +137,8 @@ impl Connections {
         }
     }
 
-    /// For statements that find their rows by a key, each once. Left to itself the planner ponders
-    /// each time anew, and reads whole tables while they are small or their statistics old.
+    /// For statements that find their rows by a key, one by one. Without this the planner plans each
+    /// execution anew, and scans whole tables while they are small or their statistics outdated.
     pub(super) fn by_key(options: &PgConnectOptions, most: u32, losses: Losses) -> Self {
         let options = options.clone().options([
             ("plan_cache_mode", "force_generic_plan"),
@@ -149,7 +148,7 @@ impl Connections {
         Self::new(options, most, losses)
     }
 
-    /// Does a piece of work by a connection. Given up before its end, the connection is closed.
+    /// Runs an operation on a connection. If it is cancelled, the connection is closed.
     pub(super) async fn ask<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
@@ -157,7 +156,7 @@ impl Connections {
         self.ask_within(WORK, work).await
     }
 
-    /// As [`Connections::ask`], for work that must be done earlier.
+    /// As [`Connections::ask`], with an earlier deadline.
     pub(super) async fn ask_within<T>(
         &self,
         limit: Duration,
@@ -177,7 +176,7 @@ impl Connections {
         })
     }
 
-    /// The rows of one query.
+    /// The rows of a query.
     pub(super) async fn fetch_all(
         &self,
         query: Query<'_, Postgres, PgArguments>,
@@ -186,7 +185,7 @@ impl Connections {
             .await
     }
 
-    /// The first row of one query.
+    /// The first row of a query.
     pub(super) async fn fetch_optional(
         &self,
         query: Query<'_, Postgres, PgArguments>,
@@ -195,7 +194,7 @@ impl Connections {
             .await
     }
 
-    /// Does a piece of work in one transaction, which is rolled back when the work fails.
+    /// Runs an operation in one transaction, which is rolled back when the operation fails.
     pub(super) async fn transact<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
@@ -205,8 +204,8 @@ impl Connections {
             let done = work(&mut transaction).await;
             match done {
                 Ok(_) => transaction.commit().await?,
-                // Left to itself it is rolled back when the connection is used next, and holds its
-                // locks until then.
+                // Otherwise the rollback would wait until the connection's next use, and the locks
+                // with it.
                 Err(_) => transaction.rollback().await?,
             }
             done
@@ -232,12 +231,12 @@ impl Connections {
         if is_fresh && resting.losses == self.losses.count() {
             return Some(resting.connection);
         }
-        // The others rested longer still.
+        // The others have been idle even longer.
         idle.clear();
         None
     }
 
-    /// Keeps a connection for the next one to ask, but for one that failed.
+    /// Keeps a connection for the next operation, unless it failed.
     fn put_back<T>(&self, connection: PgConnection, losses: u64, answer: &Result<T, StoreError>) {
         match answer {
             Err(StoreError::Unavailable(error)) if !leaves_the_connection(error) => {
@@ -252,7 +251,7 @@ impl Connections {
         }
     }
 
-    /// Closes those that nobody uses; the others close when they come back.
+    /// Closes idle connections; the others close when they are returned.
     pub(super) fn close(&self) {
         self.permits.close();
         self.idle().clear();

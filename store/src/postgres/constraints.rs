@@ -1,9 +1,9 @@
-//! The constraint tables as PostgreSQL keeps them: idempotency keys, claims, accounts and keys,
-//! changed in the append's own transaction.
+//! The constraint tables in PostgreSQL: idempotency keys, claims, accounts and keys, changed in the
+//! append's own transaction.
 //!
-//! Every change of a claim locks the account's row of `image_counts` first: so the claims of one
-//! account change one after another, the limit holds, and no two transactions can wait for each
-//! other in a circle (two images that swap their bytes would).
+//! Every change of a claim first locks the account's row of `image_counts`. So the claims of one
+//! account change one after another, the limit holds, and no two transactions can deadlock (as two
+//! images that swap their bytes otherwise would).
 
 use std::sync::atomic::Ordering;
 
@@ -22,8 +22,8 @@ use crate::secrets::{of_key, verifiers_to_bytes};
 use crate::sql;
 
 impl Postgres {
-    /// Clears expired idempotency keys away, but for those that somebody else is clearing. Each time
-    /// begins where the last one ended: what is gone may long stay in the index.
+    /// Deletes expired idempotency keys, except those that another process is deleting. Each run
+    /// begins where the last one ended, because deleted rows may stay in the index for a long time.
     pub(super) async fn clear_idempotency_keys(&self) -> Result<(), StoreError> {
         let query = sqlx::query(
             "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
@@ -43,7 +43,7 @@ impl Postgres {
     }
 }
 
-/// Takes the key, or says what it led to before. An expired one is taken over.
+/// Stores the key, or returns its earlier result. An expired key is taken over.
 pub(super) async fn use_idempotency_key(
     connection: &mut PgConnection,
     image: &str,
@@ -142,17 +142,17 @@ pub(super) async fn make(
     Ok(())
 }
 
-/// How many claims an account has. Who has it from [`lock_count`] may change the account's claims.
+/// The number of an account's claims, which may be changed while [`lock_count`] holds its lock.
 struct Count {
     account: String,
     images: i64,
-    /// With the account, its row's key: of a row that changes often, every version would have to be
-    /// read while somebody's snapshot may see the old ones.
+    /// Part of the row's key, together with the account: with a row updated in place, every version
+    /// would have to be read while an open snapshot may still see the old ones.
     changes: i64,
 }
 
-/// Counts under the account's lock. The first claim of an account makes its row; a lock keeps a second
-/// first one waiting, because the row's key may have moved on by then.
+/// Locks and reads the account's count. The first claim of an account inserts the row; an advisory
+/// lock makes a concurrent first claim wait, because the row's key may have changed by then.
 async fn lock_count(connection: &mut PgConnection, account: &str) -> Result<Count, StoreError> {
     if let Some(count) = lock_newest_count(connection, account).await? {
         return Ok(count);
@@ -220,7 +220,7 @@ impl Count {
     }
 }
 
-/// A duplicate is told as such even at the limit.
+/// Reports a duplicate as such even when the limit is reached.
 async fn claim(
     connection: &mut PgConnection,
     image: ImageId,
@@ -268,7 +268,7 @@ async fn change_claim(
 ) -> Result<(), StoreError> {
     let count = lock_count_of(connection, image).await?;
     let Count { account, .. } = count.ok_or(sqlx::Error::RowNotFound)?;
-    // Nobody else can claim for this account now, so looking first is as good as colliding.
+    // No other transaction can claim for this account now, so a check instead of a conflict is safe.
     let changed = sqlx::query(
         "UPDATE claims SET digest = $2 WHERE image = $1
          AND NOT EXISTS (SELECT 1 FROM claims WHERE account = $3 AND digest = $2)",
@@ -284,7 +284,7 @@ async fn change_claim(
     Ok(())
 }
 
-/// Who holds these bytes?
+/// Finds the image that holds these bytes.
 async fn duplicate(
     connection: &mut PgConnection,
     account: &str,

@@ -1,5 +1,5 @@
-//! What guards the tables in PostgreSQL: their shape, triggers and functions, settings, rights. What
-//! the migrations make stands in `schema.txt`, as the server itself tells it.
+//! The guards of the tables in PostgreSQL: shape, triggers and functions, settings, rights. The state
+//! that the migrations create is in `schema.txt`, as the server itself reports it.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,12 @@ use sqlx::postgres::PgConnection;
 use crate::StoreError;
 use crate::snapshot::{GuardFault, compare_guards};
 
-/// What the migrations make, as [`FOUND`] tells it: a subject, a tab and its definition in each line.
+/// The schema that the migrations create, as [`FOUND`] reports it: per line a subject, a tab and a
+/// definition.
 const SCHEMA: &str = include_str!("schema.txt");
 
-/// Everything about our tables that makes them what they are. Constraints and indexes go by what they
-/// say, because a rebuilt view has them under other names.
+/// The full definition of our tables. Constraints and indexes are identified by their definitions,
+/// because they have other names after a rebuild of the view.
 const FOUND: &str = "
 WITH ours AS (
   SELECT oid, relname, relpersistence, relrowsecurity FROM pg_class
@@ -72,13 +73,13 @@ LEFT JOIN pg_roles ON pg_roles.oid = setrole
 WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
   AND split_part(setting, '=', 1) IN ('session_replication_role', 'default_transaction_read_only')";
 
-/// Tables of one row, which some statement changes and none makes.
+/// Tables with a single row, which statements update but never insert.
 const SINGLE_ROWS: &str = "
 SELECT 'rows of lead', count(*)::text FROM lead
 UNION ALL
 SELECT 'rows of lease', count(*)::text FROM lease";
 
-/// The tables, and what a role that runs Photolog may do with each.
+/// The tables, and the rights on each of a role that runs Photolog.
 const RIGHTS: [(&str, &[&str]); 17] = [
     ("events", &["SELECT", "INSERT"]),
     ("event_log", &["SELECT", "INSERT"]),
@@ -101,8 +102,8 @@ const RIGHTS: [(&str, &[&str]); 17] = [
 
 const CHANGE: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-/// Who has which right, and whether as the owner; PUBLIC is everybody. Rights to single columns count
-/// as well.
+/// Each role's rights, and whether it is the owner; PUBLIC is every role. Includes rights to single
+/// columns.
 const GRANTED: &str = "
 SELECT coalesce(rolname, 'PUBLIC')::text, relname::text, privilege_type::text, grantee = relowner
 FROM (
@@ -145,8 +146,8 @@ pub(super) async fn faults(connection: &mut PgConnection) -> Result<Vec<GuardFau
     Ok(faults)
 }
 
-/// The owner of the tables and a role that may insert events run Photolog and need every right of it;
-/// another one may have some of them. No role but the owner may have more, and everybody none.
+/// The owner of the tables and any role that may insert events run Photolog and need all of its
+/// rights; other roles may have some of them. Only the owner may have more, and PUBLIC none.
 fn rights_of(role: &str, is_owner: bool, held: &[(String, String)]) -> Vec<GuardFault> {
     let mut faults = Vec::new();
     let has = |table: &str, right: &str| held.iter().any(|(t, r)| t == table && r == right);

@@ -1,9 +1,9 @@
-//! A whole log in one transaction.
+//! Import of a whole log in one transaction.
 //!
-//! The trigger on `events` queues what is imported for the sequencer; the import takes it out of the
-//! queue again, since its places are known. A sequencer that is at work sees none of that before the
-//! commit, and then finds that the log has grown. An append meanwhile either fails the import
-//! or comes after it.
+//! The trigger on `events` queues imported events for the sequencer; the import removes them from
+//! the queue again, because their positions are known. A running sequencer sees none of this before
+//! the commit, and then finds that the log has grown. A concurrent append either fails the import or
+//! is ordered after it.
 
 use std::sync::Arc;
 

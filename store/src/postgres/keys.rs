@@ -1,4 +1,4 @@
-//! Questions about keys, accounts and used idempotency keys.
+//! Queries for keys, accounts and used idempotency keys.
 
 use std::collections::BTreeMap;
 

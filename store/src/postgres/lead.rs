@@ -1,9 +1,9 @@
 //! The lead among all processes of one database: the leader sequences, projects and relays.
 //!
-//! The lead is a lease: a row holds its holder and its end by the database's clock, and its epoch grows
-//! with each takeover. Every write of a leader names the epoch, so a leader that was frozen or cut off
-//! writes nothing after it resumes. No connection holds a lock, so a stopped server process cannot
-//! block a takeover.
+//! The lead is a lease: a row contains its holder and its expiry by the database's clock, and its
+//! epoch grows with each takeover. Every write of a leader names the epoch, so a leader that was
+//! frozen or cut off writes nothing after it resumes. No connection holds a lock, so a stopped
+//! server process cannot block a takeover.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,20 +23,20 @@ use super::unsequenced::BEFORE_ALL;
 use crate::StoreError;
 use crate::progress::Head;
 
-/// How long nobody else leads after a leader was last heard of.
+/// How long after a leader's last renewal no other process can lead.
 const LEASE: Duration = Duration::from_secs(4);
 
-/// How often a leader is heard of.
+/// How often a leader renews its lease.
 const RENEWAL: Duration = Duration::from_secs(1);
 
-/// Until the database must have answered about the lead: early enough to ask once more.
+/// Deadline for queries about the lead: early enough for a second attempt.
 const ANSWER: Duration = Duration::from_millis(1_500);
 
-/// How often to ask whether another process still leads.
+/// How often to check whether another process still leads.
 const STAND_BY: Duration = Duration::from_millis(500);
 
-/// Takes the lead, if it is free or our own. Needs the holder, the milliseconds of a lease, and a
-/// snapshot that sees nothing.
+/// Takes the lead, if it is free or held by this process. Parameters: the holder, the duration of a
+/// lease in milliseconds, and a snapshot that sees nothing.
 const TAKE: &str = "
     WITH taken AS (
       UPDATE lease SET holder = $1, ends_at = clock_timestamp() + $2 * interval '1 millisecond',
@@ -45,7 +45,7 @@ const TAKE: &str = "
       RETURNING 1)
     UPDATE lead SET epoch = epoch + 1 WHERE EXISTS (SELECT 1 FROM taken) RETURNING epoch";
 
-/// Needs the epoch besides, and the snapshot whose events are sequenced.
+/// As [`TAKE`], with the epoch, and the snapshot up to which events are sequenced.
 const RENEW: &str = "
     UPDATE lease SET ends_at = clock_timestamp() + $2 * interval '1 millisecond',
       sealed = $4::pg_snapshot
@@ -53,12 +53,12 @@ const RENEW: &str = "
 
 const RESIGN: &str = "UPDATE lease SET ends_at = '-infinity' WHERE holder = $1";
 
-/// The lead, for as long as it is held; given up when dropped, and free at the end of its lease.
+/// The lead while it is held; given up when dropped, and free once its lease expires.
 #[derive(Debug)]
 pub(crate) struct PostgresLeadership {
     epoch: i64,
     holder: Uuid,
-    /// When the lease was asked for that holds now.
+    /// When the current lease was requested.
     granted: Instant,
     pool: Arc<Connections>,
     options: PgConnectOptions,
@@ -68,7 +68,7 @@ pub(crate) struct PostgresLeadership {
 }
 
 impl Postgres {
-    /// Waits until no other process leads.
+    /// Waits until no other process leads, then takes the lead.
     pub(crate) async fn lead(&self) -> Result<PostgresLeadership, StoreError> {
         loop {
             let granted = Instant::now();
@@ -100,7 +100,7 @@ impl Postgres {
         }
     }
 
-    /// Whether a process leads.
+    /// Whether any process leads.
     pub(crate) async fn has_lead(&self) -> Result<bool, StoreError> {
         let query = sqlx::query("SELECT ends_at > clock_timestamp() FROM lease");
         self.pool
@@ -108,7 +108,7 @@ impl Postgres {
             .await
     }
 
-    /// Lets another process lead at once.
+    /// Lets another process take over at once.
     pub(crate) async fn resign(&self) -> Result<(), StoreError> {
         let query = sqlx::query(RESIGN).bind(self.holder.to_string());
         self.pool
@@ -135,7 +135,7 @@ impl PostgresLeadership {
         }
     }
 
-    /// Renews the lease in time, until that fails for as long as it lasts.
+    /// Renews the lease in time; fails when no renewal succeeds for as long as a lease lasts.
     async fn keep(&self) -> Result<Infallible, StoreError> {
         let mut granted = self.granted;
         loop {

@@ -1,7 +1,8 @@
-//! Hears what any process writes, and wakes who waits in this one. One connection per process.
+//! Listens for the writes of all processes and wakes the waiters in this one. One connection per
+//! process.
 //!
-//! A notification may be lost with its connection: everybody who waits also looks by himself from
-//! time to time.
+//! A notification may be lost with its connection, so every waiter also polls from time to
+//! time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +18,15 @@ use crate::progress::{Head, Visibility};
 
 /// Events were appended and wait to be sequenced.
 const EVENTS_CHANNEL: &str = "photolog_events";
-/// The log reaches as far as the payload says.
+/// The log reaches the position in the payload.
 pub(super) const LOG_CHANNEL: &str = "photolog_log";
-/// These images are in the view as of these sequences.
+/// The view shows these images as of these sequences.
 pub(super) const VIEW_CHANNEL: &str = "photolog_view";
 
-/// How long to wait before listening again after the connection was lost.
+/// How long to wait before listening again after the connection is lost.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// After so much silence the server is asked whether it is still there, and must answer as soon.
+/// After this much silence the server is pinged, and must answer within the same time.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// Listens until aborted.
@@ -37,7 +38,7 @@ pub(super) async fn run(
 ) {
     let hear = |notification: PgNotification| match notification.channel() {
         EVENTS_CHANNEL => sequencing.unsequenced.notify_one(),
-        // What this process sequences it says itself, once its own readers can have it from memory.
+        // This process reports its own entries, once its readers can get them from memory.
         LOG_CHANNEL if sequencing.is_here() => {}
         LOG_CHANNEL => {
             if let Ok(position) = notification.payload().parse() {
@@ -54,11 +55,11 @@ pub(super) async fn run(
     }
 }
 
-/// Tells the process that sequences that this one has appended, until aborted.
+/// Notifies the sequencing process that this one has appended, until aborted.
 ///
-/// Not part of the append's own transaction: NOTIFY takes a lock of the whole database server until
-/// its commit is on disk, so appends would wait for each other's disks one by one. Here any number
-/// of appends share one notification.
+/// Not part of the append's own transaction: NOTIFY holds a server-wide lock until its commit is on
+/// disk, so appends would wait for each other's disk writes one by one. Here any number of appends
+/// share one notification.
 pub(super) async fn announce(pool: Arc<Connections>, sequencing: Arc<Sequencing>) {
     loop {
         sequencing.appended.notified().await;
@@ -77,7 +78,7 @@ async fn listen(
     options: &PgConnectOptions,
     hear: impl Fn(PgNotification),
 ) -> Result<(), sqlx::Error> {
-    // A listener keeps the connection that it takes from a pool.
+    // PgListener never returns the connection that it takes from a pool, so it gets its own pool.
     let own = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(SILENCE);
@@ -93,7 +94,7 @@ async fn listen(
     }
 }
 
-/// Rows as a payload: `image:sequence` separated by spaces.
+/// Rows as a payload: `image:sequence` pairs, separated by spaces.
 pub(super) fn shown_to_text(rows: &[ImageRow]) -> String {
     let pairs: Vec<_> = rows
         .iter()

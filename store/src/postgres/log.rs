@@ -16,10 +16,10 @@ use crate::sql;
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
-/// The log's columns as `log_rows` reads them, for some of its entries.
+/// The log's columns as `log_rows` reads them, for the entries that match a condition.
 ///
-/// Each event is looked up for its entry, by its key: of a plain join the planner assumes at
-/// times, when the tables have just grown, that reading all events were cheaper.
+/// Each entry's event is looked up by its key. For a plain join the planner sometimes estimates, when
+/// the tables have just grown, that reading all events is cheaper.
 macro_rules! entries_where {
     ($condition:literal) => {
         concat!(
@@ -43,12 +43,12 @@ pub(super) const WHOLE_LOG: &str = entries_where!("global_position > $1");
 const LOG_OF_ACCOUNT: &str = entries_where!("account = $3 AND global_position > $1");
 
 impl Postgres {
-    /// The repository of postgres-es, over a pool of its own.
+    /// The repository of postgres-es, with its own pool.
     pub(crate) fn stock(&self) -> PostgresEventRepository {
         PostgresEventRepository::new(PgPool::connect_lazy_with(self.options.clone()))
     }
 
-    /// What follows `after`, if this process has just sequenced it.
+    /// The entries after `after`, if this process has just sequenced them.
     pub(crate) fn sequenced_here(&self, after: Position, limit: u32) -> Option<Vec<LogRow>> {
         self.recent.after(after, limit)
     }
@@ -124,7 +124,7 @@ impl EventTables for Postgres {
             .await
     }
 
-    /// What `read` makes of a stream's events and their places in the log, in order.
+    /// Maps a stream's events and their log positions through `read`, in order.
     async fn stream_rows<T: Send + 'static>(
         &self,
         aggregate_type: &str,

@@ -1,7 +1,7 @@
-//! Brings the tables of a database to the present shape.
+//! Migrates the tables of a database to the current schema.
 //!
-//! Any number of nodes may do so at once: an advisory lock lets one at a time. Where nothing is to
-//! be done, nothing is needed but the right to look, so a restricted role can start.
+//! Any number of nodes may do so at once: an advisory lock admits one at a time. When there is
+//! nothing to migrate, read access is enough, so a restricted role can start.
 
 use photolog_domain::{KeyId, KeyVerifiers};
 use sqlx::postgres::PgConnection;
@@ -14,7 +14,7 @@ use crate::master_key::MasterKey;
 use crate::secrets::{of_key, verifiers_to_bytes};
 use crate::sql;
 
-/// In order; a released one is never changed.
+/// In order; a released migration is never changed.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_events.sql"),
     include_str!("../../migrations/postgres/0002_secrets.sql"),
@@ -25,10 +25,10 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0007_accounts_and_keys.sql"),
 ];
 
-/// The migration that takes the verifiers of keys out of their table.
+/// The migration that moves the verifiers of keys out of their table.
 const SECRETS: i64 = 2;
 
-/// The advisory lock of migrations: any number, the same in every program.
+/// The advisory lock of migrations: an arbitrary number, the same in every version.
 const LOCK: i64 = 7_105_821_001;
 
 pub(super) async fn run(
@@ -81,7 +81,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Whether any migration was done in this database.
+/// Whether any migration has run in this database.
 pub(super) async fn is_done(connection: &mut PgConnection) -> Result<bool, StoreError> {
     let done = sqlx::query("SELECT to_regclass('photolog_migrations') IS NOT NULL")
         .fetch_one(connection)
@@ -90,7 +90,7 @@ pub(super) async fn is_done(connection: &mut PgConnection) -> Result<bool, Store
     Ok(done)
 }
 
-/// The verifiers of keys as they stood in their table.
+/// The verifiers of keys as their table stored them.
 async fn clear_verifiers(
     connection: &mut PgConnection,
 ) -> Result<Vec<(KeyId, KeyVerifiers)>, StoreError> {

@@ -2,19 +2,19 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `append` | events and constraint tables in one transaction; one round trip where nothing else changes |
-//! | `connections` | connections, and how long the work by one of them may take |
+//! | `append` | events and constraint tables in one transaction; one round trip for events alone |
+//! | `connections` | connections, and deadlines for the operations on them |
 //! | `lead` | which process sequences, projects and relays |
-//! | `sequencer` | gives committed events their place in the log; one process at a time |
-//! | `recent_log` | what this process sequenced last, for its own readers |
-//! | `listener` | hears what other processes write, and wakes who waits in this one |
-//! | `import` | a whole log in one transaction |
+//! | `sequencer` | gives committed events their positions in the log; one process at a time |
+//! | `recent_log` | the entries that this process sequenced last, for its own readers |
+//! | `listener` | receives notifications of other processes, and wakes the waiters in this one |
+//! | `import` | import of a whole log in one transaction |
 //! | `secrets` | the table of secrets |
-//! | `snapshot`, `guards` | one moment, to be looked at; what guards the tables |
-//! | `log`, `keys`, `read_model` | the questions |
+//! | `snapshot`, `guards` | a snapshot for inspection; the guards of the tables |
+//! | `log`, `keys`, `read_model` | queries |
 //!
-//! Write path: append, tell the sequencer, it sequences, NOTIFY, the projector projects, NOTIFY, the API
-//! answers. Each step is also polled for, so a lost notification costs time, never an event.
+//! Write path: append, notify the sequencer, sequence, NOTIFY, project, NOTIFY, respond. Each step is
+//! also polled for, so a lost notification costs time, never an event.
 
 mod append;
 mod connections;
@@ -62,13 +62,13 @@ pub(crate) struct Postgres {
     /// For the statements that every write needs.
     unpinged: Connections,
     options: PgConnectOptions,
-    /// This process, where it leads.
+    /// Identifies this process as holder of the lead.
     holder: Uuid,
     master_key: Arc<MasterKey>,
     pub(crate) head: Arc<Head>,
     recent: Arc<RecentLog>,
     sequencing: Arc<Sequencing>,
-    /// Idempotency keys of before this time were cleared away, in milliseconds.
+    /// Idempotency keys older than this, in milliseconds, have been deleted.
     cleared_until: AtomicI64,
     helpers: [AbortHandle; 2],
 }
@@ -125,7 +125,7 @@ impl Postgres {
         Ok(exists)
     }
 
-    /// Whether it is no standby, and its role may insert events.
+    /// Whether it is not a standby, and its role may insert events.
     pub(crate) async fn takes_writes(&self) -> Result<(), StoreError> {
         let query = sqlx::query(
             "SELECT NOT current_setting('transaction_read_only')::boolean,

@@ -44,8 +44,8 @@ impl Postgres {
         Ok(count.await?.unsigned_abs())
     }
 
-    /// Moves a checkpoint, together with rows of the image view; `table` is the projection's own, if it
-    /// has one here. One statement, and so one round trip, but for the first step of a new version.
+    /// Moves a checkpoint, together with rows of the image view; `table` is the projection's own, if
+    /// it has one here. A single statement and round trip, except for the first step of a new version.
     async fn advance(
         &self,
         step: &CheckpointMove<'_>,
@@ -234,7 +234,7 @@ const ROWS_OF_A_NOTIFICATION: usize = 100;
 const NOTIFICATIONS: usize = 5;
 
 /// The first step of a version empties the table of an older one. A projection has one checkpoint, so
-/// nobody else may write one meanwhile; nor may the lead change.
+/// no other process may write one meanwhile, and the lead must not change.
 async fn begin(
     connection: &mut PgConnection,
     step: &CheckpointMove<'_>,
@@ -269,19 +269,19 @@ async fn begin(
     Ok(())
 }
 
-/// Compares and sets the checkpoint, in the name of a lead; writes the rows and tells of them if that
-/// was done.
+/// Compares and sets the checkpoint under the given lead; if that succeeds, writes the rows and sends
+/// notifications of them.
 ///
-/// Does not wait for the disk: should the server crash, checkpoint and rows go back together, and
-/// are projected again.
+/// Does not wait for the disk: if the server crashes, checkpoint and rows are lost together and
+/// projected again.
 async fn move_on(
     connection: &mut PgConnection,
     step: &CheckpointMove<'_>,
     rows: &[ImageRow],
     epoch: i64,
 ) -> Result<bool, StoreError> {
-    // Beyond some rows nobody is told: the projection is catching up, and who waits looks again
-    // by itself.
+    // Beyond a few hundred rows no notification is sent: the projection is catching up, and waiters
+    // poll anyway.
     let told: Vec<_> = rows
         .chunks(ROWS_OF_A_NOTIFICATION)
         .take(NOTIFICATIONS)
@@ -314,7 +314,7 @@ async fn move_on(
     Ok(row.try_get(0)?)
 }
 
-/// Writes rows to a table of the view's shape.
+/// Writes rows to a table with the view's columns.
 pub(super) async fn write(
     connection: &mut PgConnection,
     table: &str,
@@ -327,8 +327,8 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Writes the rows of `$1` to `$6` as often as there are rows in `others`; a row never goes back.
-/// All travel as arrays: one statement, however many there are.
+/// Writes the rows of `$1` to `$6` once per row of `others`; a row's sequence never decreases. The
+/// values are arrays, so that one statement serves any number of rows.
 fn upsert(table: &str, others: &str) -> String {
     format!(
         "INSERT INTO {table} AS shown
@@ -352,7 +352,7 @@ impl Columns {
             .map_err(|error: serde_json::Error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// The first six parameters of a statement by [`upsert`].
+    /// Binds the first six parameters of a statement by [`upsert`].
     fn bound_to<'q>(
         &'q self,
         query: Query<'q, sqlx::Postgres, PgArguments>,

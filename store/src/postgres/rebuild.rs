@@ -1,4 +1,4 @@
-//! The image view built anew in a table of its own; a rename puts it in place.
+//! The image view rebuilt in a table of its own, swapped in by a rename.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::read_model::Swapped;
 use crate::sql;
 use crate::{ImageRow, Position, StoreError};
 
-/// Roles that may use the view may use its successor.
+/// Roles with rights on the view get them on its successor too.
 const BEGIN: &str = "
 DROP TABLE IF EXISTS image_view_rebuilt;
 CREATE TABLE image_view_rebuilt (LIKE image_view INCLUDING ALL);
@@ -34,18 +34,18 @@ ALTER TABLE image_view RENAME TO image_view_old;
 ALTER TABLE image_view_rebuilt RENAME TO image_view;
 DROP TABLE image_view_old;";
 
-/// The advisory lock of a rebuild: any number, the same in every program.
+/// The advisory lock of a rebuild: an arbitrary number, the same in every version.
 const LOCK: i64 = 7_105_821_003;
 
-/// Until a statement must be done.
+/// Deadline of a statement.
 const STATEMENT: Duration = Duration::from_secs(60);
 
-/// How long the swap may wait for those who read the view, because all who come later wait with it;
-/// and how long these may then go on before it tries again.
+/// How long the swap may wait for readers of the view, because all later readers queue behind it; and
+/// how long these may then run before the next attempt.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A rebuild, by a connection of its own, which holds the lock: to lose the one is to lose the other.
+/// A rebuild on its own connection, which holds the lock, so both are lost together.
 #[derive(Debug)]
 pub(crate) struct PostgresRebuild {
     connection: PgConnection,
@@ -64,8 +64,8 @@ impl Postgres {
         Ok(PostgresRebuild { connection })
     }
 
-    /// A connection that holds an advisory lock for as long as it is open; none while another process
-    /// does.
+    /// A connection that holds an advisory lock while it is open; `None` while another process holds
+    /// the lock.
     pub(crate) async fn lock(&self, lock: i64) -> Result<Option<PgConnection>, StoreError> {
         let mut connection = connect(&patient(&self.options)).await?;
         let query = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(lock);
@@ -121,11 +121,11 @@ impl PostgresRebuild {
         position: Position,
     ) -> Result<Swapped, StoreError> {
         let mut transaction = self.connection.begin().await?;
-        // In the order in which the projector locks them; it waits, and then finds the checkpoint
+        // In the same order as the projector, which waits and then finds the checkpoint
         // moved.
         let lock = "LOCK TABLE image_view, checkpoints IN ACCESS EXCLUSIVE MODE";
         transaction.execute(lock).await?;
-        // A checkpoint beyond the end of the log says nothing.
+        // A checkpoint beyond the end of the log is meaningless.
         let reached: Option<Position> = sqlx::query(
             "WITH before AS (DELETE FROM checkpoints WHERE projection = $1 RETURNING position)
              SELECT least((SELECT max(position) FROM before),
@@ -155,7 +155,7 @@ impl PostgresRebuild {
     }
 }
 
-/// Whether the lock timeout ended the wait.
+/// Whether the wait ended by the lock timeout.
 fn is_locked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|told| told.code());
     code.is_some_and(|code| code == "55P03")

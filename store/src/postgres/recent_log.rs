@@ -1,5 +1,5 @@
 //! The newest entries of the log as this process sequenced them, for its own readers: projection,
-//! relay and feeds would else read each entry back right after it was written.
+//! relay and feeds would otherwise read each entry back right after it was written.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,21 +7,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::Position;
 use crate::log_entry::LogRow;
 
-/// Most entries kept: what a reader that keeps up may be behind.
+/// Maximum number of entries kept: how far a reader that keeps up may lag.
 const KEPT: usize = 256;
 
-/// Entries without a gap between them; an entry of the log never changes.
+/// Consecutive entries without a gap; an entry of the log never changes.
 #[derive(Debug, Default)]
 pub(super) struct RecentLog(Mutex<VecDeque<LogRow>>);
 
 impl RecentLog {
-    /// Forgets all: another process has led meanwhile, perhaps on a server that took over and
-    /// lacks the newest entries.
+    /// Drops all entries: another process has led meanwhile, perhaps on a server that took over and
+    /// lacks the newest ones.
     pub(super) fn forget(&self) {
         self.kept().clear();
     }
 
-    /// Takes in entries that were committed.
+    /// Adds committed entries.
     pub(super) fn extend(&self, rows: Vec<LogRow>) {
         let mut kept = self.kept();
         if let Some((last, first)) = kept.back().zip(rows.first())
@@ -34,7 +34,7 @@ impl RecentLog {
         kept.drain(..surplus);
     }
 
-    /// At most `limit` entries after `after`; `None` when the first of them is not known here.
+    /// At most `limit` entries after `after`; `None` when the first of them is not cached.
     pub(super) fn after(&self, after: Position, limit: u32) -> Option<Vec<LogRow>> {
         let kept = self.kept();
         let skipped = usize::try_from(after + 1 - kept.front()?.position).ok()?;

@@ -1,5 +1,5 @@
-//! The table of secrets. What adds one reads the row of the master key `FOR SHARE`, a rotation `FOR
-//! UPDATE`: no secret is added under a key that is about to be forgotten.
+//! The table of secrets. Adding a secret reads the row of the master key `FOR SHARE`, a rotation `FOR
+//! UPDATE`, so that no secret is added under a key that is being replaced.
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -77,7 +77,7 @@ impl SecretTables for Postgres {
         self.pool
             .transact(async |transaction| {
                 Ok(WrappedSecrets {
-                    // Held until the end, so that no rotation comes between.
+                    // Locked until the end, so that no rotation intervenes.
                     master_key_check: check(transaction, "FOR SHARE").await?,
                     secrets: all(transaction).await?,
                 })
@@ -86,7 +86,7 @@ impl SecretTables for Postgres {
     }
 }
 
-/// Wraps a secret by the master key in use and keeps it; `replaces` one of that name, or gives way.
+/// Wraps a secret with the master key in use and stores it; replaces an existing one if `replaces`.
 pub(super) async fn put(
     connection: &mut PgConnection,
     master_key: &MasterKey,
@@ -106,8 +106,8 @@ pub(super) async fn put(
     Ok(())
 }
 
-/// Makes sure that the database and the file have the same master key; a new database takes the
-/// file's, or has it made.
+/// Ensures that the database and the file have the same master key; a new database records the key of
+/// the file, which is created if it may be.
 pub(super) async fn agree_on_master_key(
     connection: &mut PgConnection,
     master_key: &MasterKey,

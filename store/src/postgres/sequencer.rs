@@ -1,15 +1,16 @@
-//! The sequencer gives every committed event its place in the log: dense positions, each entry
-//! chained to the one before.
+//! The sequencer gives every committed event its position in the log: positions are consecutive, and
+//! each entry is chained to the previous one.
 //!
-//! Transactions do not become visible in the order in which they took their numbers, so a reader
-//! that remembers "I have seen up to 12" loses number 11 when that commits late. Here a trigger
-//! queues each event in `unsealed` in the event's own transaction, and sequencing moves rows from
-//! there to `event_log` in one statement. What commits late is sequenced late; nothing can be skipped
-//! or sequenced twice, no transaction that stays open holds the others up, and a restored database
-//! needs no care, because each lead begins by searching all.
+//! Transactions do not become visible in the order in which they took their numbers, so a reader that
+//! remembers "I have seen up to 12" misses number 11 when that commits late. Here a trigger queues
+//! each event in `unsealed` in the event's own transaction, and sequencing moves rows from there to
+//! `event_log` in one statement. An event that commits late is sequenced late; none can be skipped or
+//! sequenced twice, no transaction that stays open delays the others, and a restored database needs
+//! no special handling, because each lead begins with a full search.
 //!
-//! Within a stream the order holds, because an event is only appended after the one before was
-//! seen committed: a reader that sees it in the queue sees that one too, with an earlier `arrival`.
+//! Within a stream the order holds, because an event is only appended after the previous one was
+//! seen committed: a reader that sees it in the queue also sees the previous one, with an earlier
+//! `arrival`.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -34,31 +35,31 @@ use crate::progress::Head;
 /// Events sequenced in one transaction.
 const BATCH: usize = 1_000;
 
-/// How often to look for events without a place, should no notification come.
+/// How often to look for events without a position, in case no notification arrives.
 const POLL: Duration = Duration::from_millis(500);
 
 /// How long the first of several appends waits for the others at most.
 const GATHERING: Duration = Duration::from_millis(2);
 
-/// Until a batch must be sequenced: it commonly takes milliseconds.
+/// Deadline for a batch, which usually takes milliseconds.
 const SEQUENCING: Duration = Duration::from_secs(4);
 
-/// What this process knows about sequencing.
+/// The state of sequencing in this process.
 #[derive(Debug, Default)]
 pub(super) struct Sequencing {
-    /// Told when events may wait to be sequenced.
+    /// Notified when events may wait to be sequenced.
     pub(super) unsequenced: Notify,
-    /// Told when this process has appended.
+    /// Notified when this process has appended.
     pub(super) appended: Notify,
     /// The epoch in which this process leads; 0 when it does not.
     pub(super) epoch: AtomicI64,
-    /// The snapshot of which this process has sequenced every event.
+    /// The snapshot up to which this process has sequenced every event.
     sequenced: Mutex<String>,
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
-/// An append of this process that is under way; ends when dropped.
+/// An append in progress in this process; ends when dropped.
 pub(super) struct Appending<'a>(&'a Sequencing);
 
 impl Sequencing {
@@ -80,16 +81,16 @@ impl Sequencing {
         snapshot.clone_into(&mut sequenced);
     }
 
-    /// An append begins.
+    /// Registers the start of an append.
     pub(super) fn append(&self) -> Appending<'_> {
         self.begun.fetch_add(1, Ordering::Relaxed);
         Appending(self)
     }
 
-    /// Waits for something to sequence; an elapsed pause means the same as a notification: go and look.
+    /// Waits for events to sequence. An elapsed timeout has the same effect as a notification.
     ///
-    /// One sequence costs as much for many events as for one. So appends that are under way when the
-    /// first of them is through are waited for, as a group commit does.
+    /// Sequencing costs as much for many events as for one. So once the first append has finished,
+    /// this waits for those in progress, as a group commit does.
     async fn gather(&self) {
         let told = tokio::time::timeout(POLL, self.unsequenced.notified()).await;
         let begun = self.begun.load(Ordering::Relaxed);
@@ -111,7 +112,7 @@ impl Drop for Appending<'_> {
     }
 }
 
-/// Sequences in the name of one lead.
+/// Sequences under one lead.
 pub(super) struct Sequencer<'a> {
     pub(super) epoch: i64,
     pub(super) sequencing: &'a Sequencing,
@@ -120,7 +121,7 @@ pub(super) struct Sequencer<'a> {
 }
 
 impl Sequencer<'_> {
-    /// Sequences, by a connection of its own, until that or the lead is lost.
+    /// Sequences on its own connection, until that or the lead is lost.
     pub(super) async fn run(&self, options: &PgConnectOptions) -> Result<Infallible, StoreError> {
         let mut connection = connect(options).await?;
         let mut tail = within(SEQUENCING, tail(&mut connection)).await?;
@@ -149,11 +150,11 @@ async fn tail(connection: &mut PgConnection) -> Result<LogTail, StoreError> {
     Ok(log_tail(newest)?)
 }
 
-/// Moves waiting events into the log, in order; their entries. An error leaves the tail behind the
-/// truth: the caller begins again.
+/// Moves waiting events into the log, in order, and returns their entries. After an error the tail
+/// may lag behind the database, so the caller starts over.
 ///
-/// What is read cannot change before it is moved: only the process with the lead takes rows out.
-/// Should another process think so too, the log's keys refuse the second.
+/// The rows read cannot change before they are moved, because only the leader removes rows. If a
+/// second process acted as leader, the log's keys would reject its insert.
 async fn sequence(
     connection: &mut PgConnection,
     arrivals: &[i64],

@@ -1,5 +1,5 @@
-//! One moment of a PostgreSQL database: a REPEATABLE READ transaction that is READ ONLY, also on a
-//! standby.
+//! A snapshot of a PostgreSQL database: a REPEATABLE READ transaction that is READ ONLY, which also
+//! works on a standby.
 
 use futures::TryStreamExt;
 use sqlx::postgres::PgConnection;
@@ -19,7 +19,7 @@ use crate::snapshot::{GuardFault, Misplaced, Table};
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
-/// How event and place are asked whether they belong together: `how` as [`misplaced`] reads it.
+/// Compares events with log entries; `how` is as [`misplaced`] reads it.
 const MISPLACED: &str = "
 SELECT 'no place', aggregate_type, aggregate_id, sequence FROM events
 WHERE NOT EXISTS (SELECT FROM event_log AS place
@@ -79,8 +79,8 @@ impl PostgresSnapshot {
         if done > known {
             return Err(StoreError::newer_database(done, known));
         }
-        // Anew: a view that is rebuilt takes another table's place, which an older snapshot sees
-        // empty. It waits until the transaction ends.
+        // A new transaction, because a rebuilt view replaces the table, which an older snapshot would
+        // see as empty. The lock makes a swap wait until the transaction ends.
         connection
             .execute(
                 "COMMIT;
@@ -143,7 +143,7 @@ impl SnapshotTransaction for PostgresSnapshot {
         read: &mut dyn FnMut(&str) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let table = table.name();
-        // Without generated columns, and without what counts a row's changes.
+        // Without generated columns, and without the column that counts a row's changes.
         let columns: Option<String> = sqlx::query(
             "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
              WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped

@@ -1,6 +1,6 @@
 //! Token families.
 //!
-//! Log-ins with one key take turns by its row, refreshes of one family by the family's.
+//! Log-ins with one key are serialised by the key's row, refreshes of one family by the family's.
 
 use photolog_domain::KeyId;
 use sqlx::postgres::PgConnection;
@@ -15,14 +15,14 @@ use crate::tokens::{
     FAMILIES_PER_KEY, NewTokenFamily, REMOVED_AT_ONCE, RefreshStep, Refreshed, TokenFamily,
 };
 
-/// Milliseconds since 1970. Not `now()`, which is when the transaction began: it may have waited.
+/// Milliseconds since 1970. Not `now()`, the start of the transaction, which may have waited.
 macro_rules! now {
     () => {
         "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
     };
 }
 
-/// Needs `family`.
+/// Parameter: `family`.
 macro_rules! family {
     () => {
         concat!(
@@ -46,7 +46,7 @@ const REMOVE_ENDED: &str = concat!(
     " ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)"
 );
 
-/// Needs `key_id`, how many stay beside the new one, how many go.
+/// Parameters: `key_id`, how many to keep beside the new one, how many to remove.
 const REMOVE_OLDEST: &str = "
     DELETE FROM token_families WHERE family IN
       (SELECT family FROM token_families WHERE key_id = $1

@@ -1,9 +1,9 @@
 //! The search for events that are not in the log yet.
 //!
-//! A row of `unsealed` that was taken out stays in table and index for as long as somebody's
-//! snapshot may see it, an hour when a database is dumped. So no search reads them all: it asks only
-//! for what the one before could not see, by the transactions that had not ended then. PostgreSQL
-//! tells these with each snapshot.
+//! A deleted row of `unsealed` stays in table and index for as long as any open snapshot may see it,
+//! which may be an hour while a database is dumped. So no search reads them all: it reads only what
+//! the previous search could not see, by the transactions that had not ended then. PostgreSQL reports
+//! these with each snapshot.
 
 use photolog_domain::Timestamp;
 use sqlx::Row;
@@ -13,40 +13,40 @@ use super::Postgres;
 use crate::StoreError;
 use crate::column::parsed;
 
-/// Arrivals that one search finds at most.
+/// Maximum number of arrivals per search.
 const MOST: usize = 100_000;
 
-/// A snapshot that sees nothing, as text: no transaction is before the first.
+/// A snapshot that sees nothing, as text: no transaction precedes the first.
 pub(super) const BEFORE_ALL: &str = "3:3:";
 
-/// Searches one after another, each for what the others have left.
+/// Consecutive searches, each for what the previous ones could not see.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// As PostgreSQL writes it.
+    /// The snapshot up to which everything was sequenced, in PostgreSQL's text form.
     taken: String,
 }
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// In order; within a stream it is that of the events.
+    /// In order; within a stream this is the order of the events.
     pub(super) arrivals: Vec<i64>,
-    /// The snapshot in which it was searched; none when there were more than one search may find.
+    /// The snapshot of the search; `None` when there was more than one search may return.
     snapshot: Option<String>,
 }
 
 impl Search {
-    /// Begins with all.
+    /// Begins with everything.
     pub(super) fn new() -> Self {
         Self {
             taken: BEFORE_ALL.to_owned(),
         }
     }
 
-    /// Looks for what waits.
+    /// Finds waiting events.
     pub(super) async fn find(&self, connection: &mut PgConnection) -> Result<Found, StoreError> {
         let found = sqlx::query(
-            // Materialised, or the server would walk through all arrivals because of their order.
+            // Materialised; otherwise the server would scan all arrivals to get their order.
             "WITH waiting AS MATERIALIZED (
                SELECT arrival FROM unsealed
                WHERE transaction = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
@@ -68,7 +68,7 @@ impl Search {
         Ok(Found { arrivals, snapshot })
     }
 
-    /// All that was found has been taken. Whether there was no more.
+    /// Records that everything found was sequenced. Returns whether there was nothing more.
     pub(super) fn took(&mut self, found: Found) -> bool {
         let is_all = found.snapshot.is_some();
         if let Some(snapshot) = found.snapshot {
@@ -77,14 +77,14 @@ impl Search {
         is_all
     }
 
-    /// What this snapshot sees was taken.
+    /// The snapshot up to which everything was sequenced.
     pub(super) fn taken(&self) -> &str {
         &self.taken
     }
 }
 
 impl Postgres {
-    /// Whether every committed event has its place in the log.
+    /// Whether every committed event has its position in the log.
     pub(crate) async fn log_is_complete(&self) -> Result<bool, StoreError> {
         let query = sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM unsealed)");
         self.pool
@@ -92,20 +92,20 @@ impl Postgres {
             .await
     }
 
-    /// The largest arrival that waits for its place in the log.
+    /// The largest arrival that waits for its position in the log.
     pub(crate) async fn last_unsequenced(&self) -> Result<Option<i64>, StoreError> {
         let query = sqlx::query("SELECT arrival FROM unsealed ORDER BY arrival DESC LIMIT 1");
         let row = self.pool.fetch_optional(query).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
-    /// Whether none waits up to this arrival.
+    /// Whether no event up to this arrival is waiting.
     pub(crate) async fn is_sequenced_up_to(&self, arrival: i64) -> Result<bool, StoreError> {
         let query = sqlx::query("SELECT 1 FROM unsealed WHERE arrival <= $1 LIMIT 1").bind(arrival);
         Ok(self.pool.fetch_optional(query).await?.is_none())
     }
 
-    /// When an event happened that has long been waiting for its place. Every node asks each second.
+    /// The time of an event that has waited long for its position. Every node runs this each second.
     pub(crate) async fn oldest_unsequenced(&self) -> Result<Option<Timestamp>, StoreError> {
         let query = sqlx::query(
             "WITH waiting AS (

@@ -1,8 +1,8 @@
-//! One append inside the writer's transaction: events, their places in the log, and the constraint
-//! tables. Either all of it happens or nothing.
+//! One append inside the writer's transaction: events, their log entries, and the constraint tables,
+//! all or nothing.
 //!
-//! Every statement costs a hop to the connection's thread, so those that always go together
-//! are sent as one text. The common append, one event that changes no constraint table, is one hop.
+//! Every statement costs a hop to the connection's thread, so statements that always go together are
+//! sent as one text. The common append, one event that changes no constraint table, is one hop.
 
 use sqlx::sqlite::SqliteConnection;
 
@@ -15,7 +15,7 @@ use crate::log_tail::LogTail;
 use crate::master_key::MasterKey;
 use crate::stored_event::StoredEvent;
 
-/// Why an append does not go on: refused by itself, or the whole transaction is lost.
+/// Why an append fails: it alone is refused, or the whole transaction is lost.
 #[derive(Debug)]
 pub(super) enum AppendFailure {
     Refused(StoreError),
@@ -37,7 +37,7 @@ impl From<sqlx::Error> for AppendFailure {
     }
 }
 
-/// A secret that cannot be kept; what the database itself says comes as its own error.
+/// A secret that cannot be stored; the database's own errors are converted separately.
 impl From<StoreError> for AppendFailure {
     fn from(error: StoreError) -> Self {
         match error {
@@ -47,15 +47,15 @@ impl From<StoreError> for AppendFailure {
     }
 }
 
-/// The fate of one append; an error is the fate of the whole transaction. `tail` moves on when
-/// the append is taken.
+/// The outcome of one append; an error is the outcome of the whole transaction. `tail` advances when
+/// the append is accepted.
 pub(super) async fn append_in_savepoint(
     connection: &mut SqliteConnection,
     append: &Append,
     tail: &mut LogTail,
     master_key: &MasterKey,
 ) -> Result<Result<(), StoreError>, sqlx::Error> {
-    // The first statement of a single event is refused or not; nothing is there to take back.
+    // A single event's first statement either succeeds or leaves nothing to roll back.
     let several =
         append.events.len() > 1 || !append.changes.is_empty() || append.idempotency.is_some();
     if several {
@@ -63,7 +63,7 @@ pub(super) async fn append_in_savepoint(
     }
     let mut grown = *tail;
     let written: Result<(), AppendFailure> = async {
-        // A retry is recognised first: it should learn what it did, not that its content is there.
+        // A retry is detected first: its result must be that of the first attempt, not a conflict.
         if let Some(key) = &append.idempotency {
             constraints::use_idempotency_key(connection, &append.stream, key).await?;
         }
@@ -100,15 +100,15 @@ async fn execute(connection: &mut SqliteConnection, sql: &str) -> Result<(), sql
     sqlx::query(sql).execute(connection).await.map(drop)
 }
 
-/// An event and its place in the log, which is taken first: if the stream is not where the writer
-/// thought, nothing is there to take back.
+/// Inserts an event after its log entry: if the stream is not where the writer expects, there is
+/// nothing to roll back.
 pub(super) async fn insert_event(
     connection: &mut SqliteConnection,
     event: &StoredEvent,
     tail: &LogTail,
 ) -> Result<(), AppendFailure> {
     let inserted = sqlx::query(
-        // What another program has put there without a place in the log was never read.
+        // Any row that another program has put there without a log entry was never read.
         "DELETE FROM events
          WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence = ?3 AND NOT EXISTS (
            SELECT 1 FROM event_log
@@ -138,13 +138,13 @@ pub(super) async fn insert_event(
     match inserted {
         Ok(_) => Ok(()),
         Err(error) if is_conflict(&error) => Err(AppendFailure::Refused(StoreError::Conflict)),
-        // The writer's own count of the log is wrong, or half of an event is there: nothing of this
-        // batch may stay.
+        // The writer's log tail is wrong, or half of an event is stored: nothing of this batch may
+        // stay.
         Err(error) => Err(AppendFailure::Broken(error)),
     }
 }
 
-/// Whether a trigger of the log (1811) says that the stream is not where the writer thought.
+/// Whether a trigger of the log (1811) reports that the stream is not where the writer expects.
 fn is_conflict(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|database| {
         sqlite_code(database) == Some(1811) && database.message().contains("the stream has")

@@ -1,5 +1,5 @@
-//! The constraint tables as SQLite keeps them: idempotency keys, claims, accounts and keys, changed in
-//! the append's own transaction.
+//! The constraint tables in SQLite: idempotency keys, claims, accounts and keys, changed in the
+//! append's own transaction.
 
 use photolog_domain::{AccountId, ContentHash, ImageId, Reason};
 use sqlx::Row;
@@ -16,7 +16,7 @@ use crate::master_key::MasterKey;
 use crate::secrets::{of_key, verifiers_to_bytes};
 use crate::sql;
 
-/// Takes the key, or says what it led to before.
+/// Stores the key, or returns its earlier result.
 pub(super) async fn use_idempotency_key(
     connection: &mut SqliteConnection,
     image: &str,
@@ -122,7 +122,7 @@ pub(super) async fn make(
     Ok(())
 }
 
-/// The claim itself, then the count: a duplicate is told as such even at the limit.
+/// The claim first, then the count: a duplicate is reported as such even when the limit is reached.
 async fn claim(
     connection: &mut SqliteConnection,
     image: ImageId,
@@ -177,7 +177,7 @@ async fn change_claim(
     Err(or_duplicate(connection, error, &account, &digest).await)
 }
 
-/// A claim met another one: whose? Any other error stays what it is.
+/// Converts a conflicting claim to the error that names its holder; keeps any other error.
 async fn or_duplicate(
     connection: &mut SqliteConnection,
     error: sqlx::Error,

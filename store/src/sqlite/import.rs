@@ -1,4 +1,4 @@
-//! A whole log in one transaction, on a connection of its own.
+//! Import of a whole log in one transaction, on its own connection.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Locks of one kind of work, by files beside the database.
+//! Locks for one kind of work, by files beside the database.
 
 use std::fs::File;
 
@@ -9,7 +9,7 @@ use super::Sqlite;
 use crate::{StoreError, private};
 
 impl Sqlite {
-    /// A file that stays locked until it is closed; none while another process has it.
+    /// A file that stays locked until it is closed; `None` while another process holds it.
     pub(crate) fn lock(&self, work: &str) -> Result<Option<File>, StoreError> {
         let lock = private::open_or_create(&self.path.with_extension(work));
         let lock = lock.map_err(sqlx::Error::Io)?;

@@ -1,4 +1,4 @@
-//! Reading single streams and the log. What has no place in the log is no event of ours.
+//! Reading single streams and the log. Rows of `events` without a log entry are ignored.
 
 use cqrs_es::persist::SerializedEvent;
 use photolog_domain::AccountId;
@@ -15,7 +15,7 @@ use crate::sql;
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
-/// The log's columns as `log_rows` reads them, for some of its entries.
+/// The log's columns as `log_rows` reads them, for the entries that match a condition.
 macro_rules! entries_where {
     ($condition:literal) => {
         concat!(
@@ -33,7 +33,7 @@ pub(super) const WHOLE_LOG: &str = entries_where!("global_position > ?1");
 const LOG_OF_ACCOUNT: &str = entries_where!("account = ?3 AND global_position > ?1");
 
 impl Sqlite {
-    /// The repository of sqlite-es over our readers.
+    /// The repository of sqlite-es, with our readers.
     pub(crate) fn stock(&self) -> SqliteEventRepository {
         SqliteEventRepository::new(self.readers.clone())
     }
@@ -107,7 +107,7 @@ impl EventTables for Sqlite {
         Ok(row.try_get(0)?)
     }
 
-    /// What `read` makes of a stream's events and their places in the log, in order.
+    /// Maps a stream's events and their log positions through `read`, in order.
     async fn stream_rows<T: Send + 'static>(
         &self,
         aggregate_type: &str,

@@ -1,7 +1,7 @@
-//! Brings the tables of a SQLite file to the present shape.
+//! Migrates the tables of a SQLite file to the current schema.
 //!
-//! The file's `user_version` counts the migrations done. All of it happens under the write lock,
-//! so that several processes may open a new file at once.
+//! The file's `user_version` counts the migrations. Everything happens under the write lock, so
+//! several processes may open a new file at once.
 
 use photolog_domain::{KeyId, KeyVerifiers};
 use sqlx::sqlite::SqliteConnection;
@@ -14,7 +14,7 @@ use crate::master_key::MasterKey;
 use crate::secrets::{of_key, verifiers_to_bytes};
 use crate::sql;
 
-/// In order; a released one is never changed.
+/// In order; a released migration is never changed.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_events.sql"),
     include_str!("../../migrations/sqlite/0002_secrets.sql"),
@@ -26,7 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0008_events_have_a_place.sql"),
 ];
 
-/// The migration that takes the verifiers of keys out of their table.
+/// The migration that moves the verifiers of keys out of their table.
 const SECRETS: usize = 2;
 
 pub(super) async fn run(
@@ -44,8 +44,8 @@ pub(super) async fn run(
     };
     sqlx::query(end).execute(&mut *connection).await?;
     if migrated? {
-        // What was overwritten still stands in the write-ahead log. A reader may keep it from being
-        // emptied now; the last connection that is closed removes it.
+        // The overwritten values are still in the write-ahead log. A reader may prevent its
+        // truncation now; the last connection to close removes it.
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
             .execute(connection)
             .await?;
@@ -53,7 +53,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Whether there was anything to be done.
+/// Whether any migration was pending.
 async fn pending(
     connection: &mut SqliteConnection,
     master_key: &MasterKey,
@@ -81,12 +81,12 @@ async fn pending(
     Ok(!pending.is_empty())
 }
 
-/// Whether any migration was done in this file.
+/// Whether any migration has run in this file.
 pub(super) async fn is_done(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
     Ok(done(connection).await? > 0)
 }
 
-/// How many migrations were done.
+/// How many migrations have run.
 async fn done(connection: &mut SqliteConnection) -> Result<u32, StoreError> {
     let version = sqlx::query("PRAGMA user_version")
         .fetch_one(connection)
@@ -94,7 +94,7 @@ async fn done(connection: &mut SqliteConnection) -> Result<u32, StoreError> {
     Ok(version.try_get(0)?)
 }
 
-/// The verifiers of keys as they stood in their table.
+/// The verifiers of keys as their table stored them.
 async fn clear_verifiers(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<(KeyId, KeyVerifiers)>, StoreError> {

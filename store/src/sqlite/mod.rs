@@ -4,11 +4,11 @@
 //! | --- | --- | --- |
 //! | one writer | FULL | `writer`: appends, many in one commit |
 //! | one projection writer | NORMAL | `read_model`: rows and their checkpoint |
-//! | a few readers | read-only | everything that only asks |
-//! | a few more | read-only | `unpinged`: what every request asks |
+//! | a few readers | read-only | all other reads |
+//! | a few more | read-only | `unpinged`: the queries of every request |
 //!
 //! SQLite has one write lock. Inside this process the two writing connections take turns by a fair
-//! mutex (`turn`), so neither meets SQLite's sleeping busy handler; that is left for other
+//! mutex (`turn`), so neither meets SQLite's sleeping busy handler; that remains for other
 //! processes, such as the command line.
 
 mod append;
@@ -49,17 +49,17 @@ pub(crate) use snapshot::SqliteSnapshot;
 use unpinged::UnpingedReaders;
 use writer::Writer;
 
-/// Readers; more than cores would only queue elsewhere.
+/// Number of readers; more than the cores would not help.
 const READERS: u32 = 4;
 
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long opening waits for other processes that open: SQLite grants its lock in no order, and a
-/// slow disk makes each of them take a second.
+/// How long opening waits for other processes that open the file: SQLite grants its lock in no
+/// particular order, and on a slow disk each of them takes a second.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Between two attempts to open.
+/// Pause between two attempts to open.
 const OPENING_PAUSE: Duration = Duration::from_millis(20);
 
 /// An open SQLite database.
@@ -76,17 +76,17 @@ pub(crate) struct Sqlite {
     pub(crate) head: Arc<Head>,
 }
 
-/// This process's right to write. Its holder may use the projection's connection; the
-/// appends' own connection is the writer task's.
+/// This process's right to write. Its holder may use the projection's connection; the connection
+/// for appends belongs to the writer task.
 #[derive(Debug)]
 struct WriteLock {
-    /// `None` after work that failed: the next begins on a fresh connection.
+    /// `None` after an operation failed: the next one opens a new connection.
     projection: Option<SqliteConnection>,
     relaxed: SqliteConnectOptions,
     is_closed: bool,
 }
 
-/// The file that was opened: what is written after it was removed or replaced, nobody finds again.
+/// The file that was opened: writes after it was removed or replaced would be lost.
 #[derive(Clone, Debug)]
 pub(super) struct OpenedFile {
     path: PathBuf,
@@ -109,7 +109,7 @@ impl OpenedFile {
         found.is_ok_and(|now| (now.dev(), now.ino()) == (self.device, self.inode))
     }
 
-    /// As [`Self::is_in_place`], before a write.
+    /// As [`Self::is_in_place`], as an error before a write.
     pub(super) fn check(&self) -> Result<(), sqlx::Error> {
         match self.is_in_place() {
             true => Ok(()),
@@ -132,8 +132,8 @@ impl WriteLock {
     }
 }
 
-/// A connection to a file that may be new. It is made a WAL file then, for which SQLite needs a lock
-/// that it does not wait for when several open the file at once.
+/// Connects to a file that may be new. A new file is switched to WAL mode, for which SQLite needs a
+/// lock that it does not wait for when several processes open the file at once.
 async fn connect_first(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     let began = Instant::now();
     loop {
@@ -152,12 +152,12 @@ fn is_busy(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == BUSY)
 }
 
-/// The same for the time of opening.
+/// The same with a longer timeout, for opening.
 fn patient(options: &SqliteConnectOptions) -> SqliteConnectOptions {
     options.clone().busy_timeout(OPENING_TIMEOUT)
 }
 
-/// From now on, statements wait as long as they should.
+/// Sets the normal timeout for statements from now on.
 async fn is_open(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
     connection.execute(timeout.as_str()).await?;
@@ -166,7 +166,7 @@ async fn is_open(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
 
 impl Sqlite {
     pub(crate) async fn open(path: &Path, master_key: Arc<MasterKey>) -> Result<Self, StoreError> {
-        // SQLite gives the files beside it the mode that it has.
+        // SQLite gives the files beside it the same mode.
         if !path.exists() {
             private::create(path, &[]).map_err(sqlx::Error::Io)?;
         }
@@ -177,7 +177,7 @@ impl Sqlite {
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
 
-        // What is removed there, such as a revoked key's verifiers, is overwritten.
+        // Deleted data, such as a revoked key's verifiers, is overwritten.
         let durable = options
             .clone()
             .synchronous(SqliteSynchronous::Full)
@@ -186,8 +186,8 @@ impl Sqlite {
         migrate::run(&mut connection, &master_key).await?;
         is_open(&mut connection).await?;
 
-        // The checkpoint is in the same transaction as the rows: a power cut that takes the last
-        // of these commits only makes the projection read a few entries again.
+        // The checkpoint is in the same transaction as the rows: a power cut that loses the last of
+        // these commits only makes the projection read a few entries again.
         let relaxed = options.clone().synchronous(SqliteSynchronous::Normal);
         let mut projection = patient(&relaxed).connect().await?;
         is_open(&mut projection).await?;
@@ -237,7 +237,7 @@ impl Sqlite {
         if !path.is_file() {
             return Ok(false);
         }
-        // Without a write-ahead log the file is complete; SQLite, left to itself, would make one.
+        // Without a write-ahead log the file is complete; by default SQLite would create one.
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let is_complete = !Path::new(&log).exists();
@@ -252,9 +252,9 @@ impl Sqlite {
         Ok(exists)
     }
 
-    /// Does a piece of work by the projection's connection, when it is this process's turn. When the
-    /// work fails, or is given up, the connection is closed: what is left of a transaction, after a
-    /// full disk for example, would spoil whatever follows.
+    /// Runs an operation on the projection's connection, after waiting for the turn to write. When the
+    /// operation fails or is cancelled, the connection is closed, because a transaction left open, for
+    /// example after a full disk, would spoil whatever follows.
     async fn in_turn<T>(
         &self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
@@ -269,7 +269,7 @@ impl Sqlite {
         done
     }
 
-    /// Whether what is written now stays.
+    /// Whether writes to the opened file would last.
     pub(crate) fn takes_writes(&self) -> Result<(), StoreError> {
         match self.file.is_in_place() {
             true => Ok(()),
@@ -278,7 +278,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn close(&self) {
-        // Readers first: the last connection takes the write-ahead log into the file, if it may write.
+        // Readers first: the last connection checkpoints the write-ahead log, if it may write.
         self.unpinged.close().await;
         self.readers.close().await;
         self.writer.close().await;

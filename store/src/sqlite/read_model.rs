@@ -195,7 +195,7 @@ impl ImageTables for Sqlite {
     }
 }
 
-/// Compares and sets the checkpoint; a row when that was done.
+/// Compares and sets the checkpoint; returns a row when that succeeds.
 const MOVE_CHECKPOINT: &str = "INSERT INTO checkpoints (projection, version, position)
     SELECT ?1, ?2, ?4
     WHERE ?3 = 0 OR EXISTS (SELECT 1 FROM checkpoints WHERE projection = ?1)
@@ -212,8 +212,8 @@ fn bound_to<'q>(query: SqliteQuery<'q>, step: &CheckpointMove<'q>) -> SqliteQuer
         .bind(step.to)
 }
 
-/// Writes rows to a table of the view's shape; a row never goes back. All travel as one JSON text:
-/// one statement, however many there are.
+/// Writes rows to a table with the view's columns; a row's sequence never decreases. The rows are one
+/// JSON text, so that one statement serves any number of them.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     table: &str,

@@ -1,5 +1,5 @@
-//! The image view built anew in a table of its own, and copied over in one transaction: readers go
-//! on with the old rows until its commit, writers wait for it.
+//! The image view rebuilt in a table of its own, and copied over in one transaction: readers see the
+//! old rows until its commit, writers wait for it.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ INSERT INTO image_view (image, account, public_id, created_position, sequence, s
 SELECT * FROM image_view_rebuilt ORDER BY created_position;
 DROP TABLE image_view_rebuilt;";
 
-/// A table that is being built. The file is locked until it is closed.
+/// A table that is being built. The lock file stays locked until it is closed.
 #[derive(Debug)]
 pub(crate) struct SqliteRebuild {
     sqlite: Arc<Sqlite>,
@@ -72,7 +72,7 @@ impl RebuiltTable for SqliteRebuild {
         position: Position,
     ) -> Result<Swapped, StoreError> {
         let query = sqlx::query(
-            // A checkpoint beyond the end of the log says nothing.
+            // A checkpoint beyond the end of the log is meaningless.
             "INSERT INTO checkpoints AS known (projection, version, position) VALUES (?1, ?2, ?3)
              ON CONFLICT (projection) DO UPDATE
              SET version = ?2, position = max(?3, min(known.position,

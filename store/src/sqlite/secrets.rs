@@ -1,5 +1,5 @@
-//! The table of secrets. Changes are rare and come one at a time, each on a connection of its own
-//! that is durable and overwrites what it removes.
+//! The table of secrets. Changes are rare and serialised, each on its own connection that is durable
+//! and overwrites deleted data.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row};
@@ -86,7 +86,7 @@ impl SecretTables for Sqlite {
     }
 }
 
-/// Wraps a secret by the master key in use and keeps it; `replaces` one of that name, or gives way.
+/// Wraps a secret with the master key in use and stores it; replaces an existing one if `replaces`.
 pub(super) async fn put(
     connection: &mut SqliteConnection,
     master_key: &MasterKey,
@@ -106,8 +106,8 @@ pub(super) async fn put(
     Ok(())
 }
 
-/// Makes sure that the database and the file have the same master key; a new database takes the
-/// file's, or has it made.
+/// Ensures that the database and the file have the same master key; a new database records the key of
+/// the file, which is created if it may be.
 pub(super) async fn agree_on_master_key(
     connection: &mut SqliteConnection,
     master_key: &MasterKey,

@@ -1,10 +1,10 @@
-//! One moment of a SQLite file, read without making or changing a file.
+//! A snapshot of a SQLite file, read without creating or changing a file.
 //!
-//! | beside the file | who has it open | how it is read |
+//! | beside the file | opened by | how it is read |
 //! | --- | --- | --- |
-//! | no `-wal` | nobody | as a file that does not change; if a `-wal` has come meanwhile, again |
-//! | `-wal` and `-shm` | a server, or one that was killed | as any reader, through the `-shm` that is there |
-//! | `-wal` alone | nobody: it is a copy | alone, with the index of the `-wal` in memory; if a `-shm` has come meanwhile, again |
+//! | no `-wal` | no process | as an immutable file; if a `-wal` has appeared meanwhile, again |
+//! | `-wal` and `-shm` | a server, or one that was killed | as any reader, through the `-shm` |
+//! | `-wal` alone | no process: it is a copy | exclusively, with the index of the `-wal` in memory; if a `-shm` has appeared meanwhile, again |
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -28,7 +28,7 @@ use crate::snapshot::{GuardFault, Misplaced, Table, compare_guards};
 use crate::stored_event::StoredEvent;
 use crate::{Position, StoreError};
 
-/// How event and place are asked whether they belong together: `how` as [`misplaced`] reads it.
+/// Compares events with log entries; `how` is as [`misplaced`] reads it.
 const MISPLACED: &str = "
 SELECT 'no place', aggregate_type, aggregate_id, sequence FROM events
 WHERE NOT EXISTS (
@@ -48,13 +48,13 @@ LIMIT 1000";
 #[derive(Debug)]
 pub(crate) struct SqliteSnapshot {
     connection: Reading,
-    /// Set when nobody had the file open.
+    /// Set when no process had the file open.
     unshared: Option<Unshared>,
 }
 
-/// A connection that is not closed before the process ends where closing would change a file: SQLite,
-/// also where it only reads, removes a `-wal` that holds no commit, such as that of a server which is
-/// just starting.
+/// A connection that stays open until the process ends when closing it would change a file: even a
+/// read-only SQLite connection removes a `-wal` that holds no commit, such as that of a server which
+/// is just starting.
 #[derive(Debug)]
 struct Reading {
     connection: Option<SqliteConnection>,
@@ -85,7 +85,7 @@ impl Drop for Reading {
     }
 }
 
-/// A file that nobody has open, and the file beside it that a server would make.
+/// A file that no process has open, and the file that a server would create beside it.
 #[derive(Debug)]
 struct Unshared {
     path: PathBuf,
@@ -102,14 +102,14 @@ impl Unshared {
         })
     }
 
-    /// Whether still nobody has opened it.
+    /// Whether it still is not open in any process.
     fn holds(&self) -> bool {
         matches!(is_there(&self.would_come), Ok(false))
             && stamp(&self.path).is_ok_and(|now| now == self.stamp)
     }
 }
 
-/// When a file was last written, and how long it is.
+/// When a file was last written, and its size.
 type Stamp = (SystemTime, u64);
 
 impl SqliteSnapshot {
@@ -205,7 +205,7 @@ impl SnapshotTransaction for SqliteSnapshot {
         .fetch_one(self.connection.get()?)
         .await?
         .try_get(0)?;
-        // Without the table there are no rows; that it is missing is told with the guards.
+        // Without the table there are no rows; its absence is reported with the guards.
         let Some(members) = members else {
             return Ok(());
         };
@@ -217,7 +217,7 @@ impl SnapshotTransaction for SqliteSnapshot {
         Ok(())
     }
 
-    /// Whatever the migrations make, and the file's own soundness.
+    /// Checks all that the migrations create, and the integrity of the file.
     async fn guard_faults(&mut self) -> Result<Vec<GuardFault>, StoreError> {
         let mut sound = SqliteConnectOptions::new()
             .filename(":memory:")
@@ -229,7 +229,7 @@ impl SnapshotTransaction for SqliteSnapshot {
         }
         let expected = schema(&mut sound).await?;
         sound.close().await?;
-        // Tables of others are no concern of ours, such as those of a replicator.
+        // Tables of other programs, such as a replicator's, are ignored.
         let ours: BTreeSet<String> = expected.iter().map(|part| part.table.clone()).collect();
         let found = schema(self.connection.get()?).await?;
         let found = found.into_iter().filter(|part| ours.contains(&part.table));
@@ -257,7 +257,7 @@ impl SnapshotTransaction for SqliteSnapshot {
 struct SchemaPart {
     name: String,
     sql: String,
-    /// The table that it is, or belongs to.
+    /// Its table's name, or its own if it is a table.
     table: String,
 }
 
@@ -290,7 +290,7 @@ fn stamp(path: &Path) -> Result<Stamp, StoreError> {
     Ok((written, about.len()))
 }
 
-/// Whether a file is there; a link, which may lead anywhere, is an error.
+/// Whether a file exists; a symlink, which may lead anywhere, is an error.
 fn is_there(path: &Path) -> Result<bool, StoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(true),

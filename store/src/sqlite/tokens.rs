@@ -1,7 +1,7 @@
 //! Token families.
 //!
-//! A log-in that a power cut takes is asked for again, so it is written by the projection's
-//! connection. An end must hold, so what ends or spends tokens waits for the disk.
+//! A log-in lost in a power cut is simply repeated, so it is written on the projection's connection.
+//! An end must last, so operations that end or spend tokens wait for the disk.
 
 use photolog_domain::KeyId;
 use sqlx::sqlite::SqliteConnection;
@@ -17,7 +17,7 @@ use crate::tokens::{
     FAMILIES_PER_KEY, NewTokenFamily, REMOVED_AT_ONCE, RefreshStep, Refreshed, TokenFamily,
 };
 
-/// Needs `family`.
+/// Parameter: `family`.
 const FAMILY: &str = concat!(
     "SELECT family, key_id, account, scopes, scope, token_families.expires_at, refresh_number,
             refreshed_at, CAST(unixepoch('subsec') * 1000 AS INTEGER),
@@ -32,7 +32,7 @@ const REMOVE_ENDED: &str = "
       (SELECT family FROM token_families WHERE expires_at <= unixepoch('subsec') * 1000
        ORDER BY expires_at LIMIT ?1)";
 
-/// Needs `key_id`, how many stay beside the new one, how many go.
+/// Parameters: `key_id`, how many to keep beside the new one, how many to remove.
 const REMOVE_OLDEST: &str = "
     DELETE FROM token_families WHERE family IN
       (SELECT family FROM token_families WHERE key_id = ?1

@@ -1,5 +1,5 @@
-//! Connections for the questions that every request asks. The pool pings each connection when it
-//! comes back, which is a way to its thread and back again: as much as these questions cost.
+//! Connections for the queries of every request. The pool pings each connection when it is returned,
+//! which is a round trip to its thread: as much as these queries cost.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,18 +11,18 @@ use tokio::time::timeout;
 use super::{BUSY_TIMEOUT, READERS, is_open, patient};
 use crate::StoreError;
 
-/// A few connections that only read. A question that is given up in the middle leaves nothing
-/// behind: its connection's own thread ends it.
+/// A few connections that only read. A query that is cancelled leaves nothing behind: the
+/// connection's own thread finishes it.
 #[derive(Debug)]
 pub(super) struct UnpingedReaders {
     idle: Mutex<Vec<SqliteConnection>>,
     permits: Semaphore,
 }
 
-/// A connection in use; goes back when dropped.
+/// A connection in use; returned when dropped.
 pub(super) struct UnpingedReader<'a> {
     readers: &'a UnpingedReaders,
-    /// `None` once closed, and while it goes back.
+    /// `None` once closed, and while it is being returned.
     connection: Option<SqliteConnection>,
     _permit: SemaphorePermit<'a>,
 }
@@ -54,7 +54,7 @@ impl UnpingedReaders {
         })
     }
 
-    /// Closes those that nobody uses; the others close when they come back.
+    /// Closes idle connections; the others close when they are returned.
     pub(super) async fn close(&self) {
         self.permits.close();
         let idle = std::mem::take(&mut *self.lock());
@@ -71,7 +71,7 @@ impl UnpingedReaders {
 }
 
 impl UnpingedReader<'_> {
-    /// The connection, to ask by.
+    /// The connection, for queries.
     pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         let closed = StoreError::Unavailable(sqlx::Error::PoolClosed);
         self.connection.as_mut().ok_or(closed)

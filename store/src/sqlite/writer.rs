@@ -1,9 +1,9 @@
-//! Group commit: one task owns the writing connection and puts every append that waits into one
+//! Group commit: one task owns the writing connection and puts every waiting append into one
 //! transaction, so that they share one fsync.
 //!
-//! Each append is judged alone: one that is refused leaves no trace and does not disturb its
-//! neighbours. Answers go out after the commit, never before. When the transaction itself fails
-//! (disk full, I/O error), none of the batch is stored and all are told so.
+//! Each append is judged alone: a refused one leaves no trace and does not affect its neighbours.
+//! Replies are sent after the commit, never before. When the transaction itself fails (disk full, I/O
+//! error), none of the batch is stored and all get the error.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::log_tail::LogTail;
 use crate::master_key::MasterKey;
 use crate::progress::Head;
 
-/// Most appends in one transaction, so that the first of them need not wait long.
+/// Maximum number of appends in one transaction, so that the first need not wait long.
 const MOST_IN_ONE_COMMIT: usize = 128;
 
-/// Appends that may wait; beyond that, writers wait before they may wait.
+/// Appends that may be queued; beyond that, callers wait to enqueue.
 const QUEUE: usize = 1_024;
 
-/// The way to the writing task. Cheap to clone.
+/// A handle to the writing task. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     requests: mpsc::Sender<Request>,
@@ -66,10 +66,10 @@ impl Writer {
         }
     }
 
-    /// Takes no more appends, finishes those that wait, closes the connection.
+    /// Accepts no more appends, finishes those that wait, closes the connection.
     pub(super) async fn close(&self) {
         if let Some(task) = self.task.lock().await.take() {
-            // Both fail only when the task is gone already.
+            // Both fail only when the task has already ended.
             let _ = self.requests.send(Request::Close).await;
             let _ = task.await;
         }
@@ -88,7 +88,7 @@ impl Appends for Sqlite {
 }
 
 struct WriterTask {
-    /// `None` after a failed commit: the next batch begins on a fresh connection.
+    /// `None` after a failed commit: the next batch opens a new connection.
     connection: Option<SqliteConnection>,
     options: SqliteConnectOptions,
     file: OpenedFile,
@@ -122,21 +122,21 @@ impl WriterTask {
         }
     }
 
-    /// Writes a batch, and answers each append.
+    /// Writes a batch, and replies to each append.
     async fn commit(&mut self, batch: Vec<(Append, Reply)>) {
         if batch.is_empty() {
             return;
         }
         let (appends, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         match self.write(&appends).await {
-            // A reply fails when its writer gave up waiting: the append stands all the same.
+            // A reply fails when its caller stopped waiting: the append is committed all the same.
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     let _ = reply.send(outcome);
                 }
             }
             Err(error) => {
-                // Closing the connection rolls back whatever is left of the transaction.
+                // Closing the connection rolls back the rest of the transaction.
                 self.connection = None;
                 tracing::error!(%error, appends = appends.len(), "a commit failed");
                 for reply in replies {
@@ -147,7 +147,7 @@ impl WriterTask {
         }
     }
 
-    /// The fate of each append, or the failure of all.
+    /// The outcome of each append, or the failure of all.
     async fn write(
         &mut self,
         appends: &[Append],
@@ -171,7 +171,7 @@ impl WriterTask {
     }
 }
 
-/// Takes the write lock and reads where the log ends: another process may have written.
+/// Takes the write lock and reads the end of the log: another process may have written.
 async fn begin(connection: &mut SqliteConnection) -> Result<LogTail, sqlx::Error> {
     let newest = sqlx::query(
         "BEGIN IMMEDIATE;

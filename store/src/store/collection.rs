@@ -1,4 +1,4 @@
-//! Work that one process of an installation may do at a time.
+//! Work that only one process of an installation may do at a time.
 
 use std::fs::File;
 
@@ -7,17 +7,17 @@ use sqlx::postgres::PgConnection;
 use super::{Backend, Store};
 use crate::error::StoreError;
 
-/// The right to collect garbage; free again when dropped, or when its process ends.
+/// The right to collect garbage; released when dropped, or when its process ends.
 #[derive(Debug)]
 pub struct CollectionLock {
     _lock: Backend<File, PgConnection>,
 }
 
 impl Store {
-    /// Keeps other processes from collecting garbage.
+    /// Prevents other processes from collecting garbage.
     ///
     /// # Errors
-    /// [`StoreError::Collecting`] while another one does; when the database fails.
+    /// [`StoreError::Collecting`] while another process does; when the database fails.
     pub async fn begin_collection(&self) -> Result<CollectionLock, StoreError> {
         let lock = match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.lock("gc")?.map(Backend::Sqlite),
@@ -30,5 +30,5 @@ impl Store {
     }
 }
 
-/// The advisory lock of a collection: any number, the same in every program.
+/// The advisory lock of a garbage collection: an arbitrary number, the same in every version.
 const COLLECTION_LOCK: i64 = 7_105_821_004;

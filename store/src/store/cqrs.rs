@@ -1,8 +1,8 @@
-//! cqrs-es's seam: the table layout and the loading of sqlite-es and postgres-es, the writing
+//! The boundary to cqrs-es: table layout and loading come from sqlite-es and postgres-es; writing is
 //! our own, because the log and the constraint tables change in the same transaction.
 //!
-//! [`Store`] can stand under the framework (`PersistedEventStore::new_event_store`); the API
-//! appends through [`Store::append`], which also says which sequence it expects.
+//! [`Store`] can serve as the framework's store (`PersistedEventStore::new_event_store`); the API
+//! appends through [`Store::append`], which also takes the expected sequence.
 
 use cqrs_es::Aggregate;
 use cqrs_es::persist::{
@@ -22,8 +22,8 @@ impl PersistedEventRepository for Store {
         self.get_last_events::<A>(aggregate_id, 0).await
     }
 
-    /// Not the stock one: it writes the sequence into the text of the statement, so that every
-    /// number is prepared anew and pushes another statement out of the cache.
+    /// Replaces the stock method, which writes the sequence into the statement's text, so that every
+    /// number is prepared anew and evicts another statement from the cache.
     async fn get_last_events<A: Aggregate>(
         &self,
         aggregate_id: &str,
@@ -34,7 +34,7 @@ impl PersistedEventRepository for Store {
             .await?)
     }
 
-    /// None are kept: cqrs-es 0.5.0 applies events twice on their way into a snapshot.
+    /// No snapshots are kept: cqrs-es 0.5.0 applies events twice on their way into one.
     async fn get_snapshot<A: Aggregate>(
         &self,
         _aggregate_id: &str,
@@ -42,7 +42,7 @@ impl PersistedEventRepository for Store {
         Ok(None)
     }
 
-    /// Events without complete metadata are refused: nobody could say later who wrote them.
+    /// Rejects events without complete metadata: their author could not be determined later.
     async fn persist<A: Aggregate>(
         &self,
         events: &[SerializedEvent],

@@ -1,4 +1,4 @@
-//! Both sides of the image view: the rows a projection writes, the questions the API asks.
+//! Both sides of the image view: the rows that a projection writes, and the API's queries.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::chain::Position;
 use crate::error::StoreError;
 use crate::read_model::{Bookmark, CheckpointMove, ImageRow, PublicImage};
 
-/// How often a waiter looks for itself, should the projector live in another process or its
-/// message be lost.
+/// How often a waiter polls the view, in case the projector is in another process or its
+/// notification is lost.
 const LOOK: Duration = Duration::from_millis(200);
 
 impl Store {
     /// The image behind a public link, unless its account is closed.
     ///
     /// # Errors
-    /// [`StoreError::WrittenByNewerVersion`] when only a newer program knows whether it may be shown, and
-    /// when the database fails.
+    /// [`StoreError::WrittenByNewerVersion`] when only a newer program can decide whether it may be
+    /// shown, and when the database fails.
     pub async fn public_image(
         &self,
         public_id: &PublicId,
@@ -29,8 +29,8 @@ impl Store {
         row.map(PublicImage::try_from).transpose()
     }
 
-    /// Whether the image view has an image that shows this master, of an account that is not closed, and
-    /// without events that only a newer program knows.
+    /// Whether the image view contains an image that has this master, belongs to an account that is
+    /// not closed, and has no events known only to a newer program.
     ///
     /// # Errors
     /// When the database fails.
@@ -38,7 +38,7 @@ impl Store {
         on_backend!(&self.backend, is_master(digest))
     }
 
-    /// Waits until the image view shows an append; `false` when `timeout` ran out first.
+    /// Waits until the image view shows an append; `false` when `timeout` elapses first.
     ///
     /// # Errors
     /// When the database fails.
@@ -56,14 +56,14 @@ impl Store {
             if told.is_ok() {
                 return Ok(true);
             }
-            // The table may be locked for longer, while a view that was built anew takes its place.
+            // A longer limit, because the table may be locked while a rebuilt view is swapped in.
             let end = deadline.max(tokio::time::Instant::now() + LOOK);
             let seen = tokio::time::timeout_at(end, self.visible_sequence(image)).await;
             let Ok(seen) = seen else {
                 return Ok(false);
             };
             if seen? >= appended.sequence {
-                // Nobody said so, or will a moment later.
+                // The notification was lost, or has not arrived yet.
                 self.visibility.changed();
                 return Ok(true);
             }
@@ -85,11 +85,11 @@ impl Store {
         on_backend!(&self.backend, checkpoint(projection, version))
     }
 
-    /// Moves the checkpoint of a projection that keeps its rows elsewhere. `false` when another projector
-    /// moved it first, or this process does not lead.
+    /// Moves the checkpoint of a projection that keeps its rows elsewhere. `false` when another
+    /// projector moved it first, or this process does not lead.
     ///
-    /// The rows must be durable by then: after a crash in between, the projection takes the same entries
-    /// again.
+    /// The rows must already be durable: after a crash in between, the projection processes the same
+    /// entries again.
     ///
     /// # Errors
     /// When the database fails.
@@ -109,7 +109,7 @@ impl Store {
         on_backend!(&self.backend, move_checkpoint(&step))
     }
 
-    /// Removes a projection's checkpoint: the projector that leads begins it anew.
+    /// Removes a projection's checkpoint, so that the leading projector starts it over.
     ///
     /// # Errors
     /// When the database fails.
@@ -117,8 +117,8 @@ impl Store {
         on_backend!(&self.backend, forget_checkpoint(projection))
     }
 
-    /// Where something stopped that follows the log and keeps no rows here; at the beginning when it
-    /// has never run.
+    /// Where a follower of the log that keeps no rows here stopped; the beginning when it has never
+    /// run.
     ///
     /// # Errors
     /// When the database fails.
@@ -126,7 +126,7 @@ impl Store {
         on_backend!(&self.backend, bookmark(follower))
     }
 
-    /// Keeps where it stopped.
+    /// Stores where a follower stopped.
     ///
     /// # Errors
     /// When the database fails, or this process does not lead.
@@ -134,7 +134,7 @@ impl Store {
         on_backend!(&self.backend, set_bookmark(follower, at))
     }
 
-    /// The rows of these images, in no order; missing ones are left out.
+    /// The rows of these images, in no particular order; missing images are left out.
     ///
     /// # Errors
     /// When the database fails.
@@ -143,8 +143,8 @@ impl Store {
     }
 
     /// Writes rows and moves the projection's checkpoint from `from` to `to` in one transaction.
-    /// `false`, and nothing written, when another projector moved it first, or this process does not
-    /// lead.
+    /// Returns `false`, and writes nothing, when another projector moved it first, or this process
+    /// does not lead.
     ///
     /// The first save of another `version` (with `from` = 0) empties the table before it writes.
     ///
@@ -174,13 +174,13 @@ impl Store {
 }
 
 impl Store {
-    /// A number that differs whenever the image view of this process has changed: what was read
-    /// before it changed may be old.
+    /// A number that changes whenever this process's image view does: anything read before may be
+    /// stale.
     pub fn image_view_generation(&self) -> u64 {
         self.visibility.generation()
     }
 
-    /// Makes that number another one: an account was closed or reopened, and so were its links.
+    /// Changes that number, because an account, and with it its links, was closed or reopened.
     pub fn links_changed(&self) {
         self.visibility.changed();
     }

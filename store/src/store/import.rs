@@ -1,9 +1,9 @@
-//! The log as it leaves one installation and enters another: the same events at the same places
-//! with the same hashes, whatever the two databases are.
+//! Export and import of the log: the same events at the same positions with the same hashes, from
+//! either database to either.
 //!
-//! An import is one transaction on an empty database: all of it happens or nothing. What the events
-//! say is not judged again, for it was when they were appended; the constraint tables are made from
-//! what they lead to.
+//! An import is one transaction on an empty database: all or nothing. The events are not validated
+//! again, because they were when they were appended; the constraint tables are built from their
+//! outcome.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::postgres::PostgresImport;
 use crate::secrets::{TOKEN_SECRET, TokenSecret, WrappedSecrets, key_of, open_verifiers};
 use crate::sqlite::SqliteImport;
 
-/// A log on its way into an empty database. Dropped before [`Import::commit`], it leaves nothing
+/// An import of a log into an empty database. Dropped before [`Import::commit`], it leaves nothing
 /// behind.
 #[derive(Debug)]
 pub struct Import {
     backend: Backend<SqliteImport, PostgresImport>,
     tail: LogTail,
-    /// What enabled images hold. In the log a claim may stand before the release that made room
-    /// for it, so only the end counts.
+    /// The content of enabled images. In the log a claim may precede the release that made room for
+    /// it, so only the final state counts.
     claims: HashMap<ImageId, (AccountId, ContentHash)>,
     accounts: Vec<Change>,
     master_key: Arc<MasterKey>,
@@ -38,7 +38,7 @@ pub struct Import {
 }
 
 impl Store {
-    /// At most `limit` entries of the log after `after`, in order, as they are stored.
+    /// At most `limit` log entries after `after`, in order, as they are stored.
     ///
     /// # Errors
     /// When the database fails.
@@ -51,10 +51,10 @@ impl Store {
         self.log_rows(None, after, limit, archived).await
     }
 
-    /// Begins to take in a log.
+    /// Begins to import a log.
     ///
     /// # Errors
-    /// [`StoreError::NotEmpty`] when there are events already.
+    /// [`StoreError::NotEmpty`] when the database already has events.
     pub async fn import(&self) -> Result<Import, StoreError> {
         let backend = match &self.backend {
             Backend::Sqlite(sqlite) => Backend::Sqlite(sqlite.import().await?),
@@ -73,10 +73,10 @@ impl Store {
 }
 
 impl Import {
-    /// Takes in the entries that follow.
+    /// Imports the next entries.
     ///
     /// # Errors
-    /// When the chain does not hold, an event cannot be read, or the database fails.
+    /// When the chain is broken, an event cannot be read, or the database fails.
     pub async fn add(&mut self, entries: &[ArchivedEvent]) -> Result<(), StoreError> {
         for entry in entries {
             self.tail.advance(entry)?;
@@ -85,8 +85,8 @@ impl Import {
         on_backend!(&mut self.backend, insert(entries))
     }
 
-    /// Takes in the secrets of the installation that the log comes from; `false` when another master
-    /// key wrapped them. A damaged one is left out.
+    /// Imports the secrets of the installation that the log comes from; `false` when another master
+    /// key wrapped them. Damaged secrets are left out.
     ///
     /// # Errors
     /// When the master key cannot be read.
@@ -107,8 +107,8 @@ impl Import {
         Ok(true)
     }
 
-    /// The keys that were not revoked and whose verifiers were not taken in: they are known, and do
-    /// not work.
+    /// The keys that were not revoked and whose verifiers were not imported: they exist but cannot be
+    /// used.
     pub fn keys_without_verifiers(&self) -> BTreeSet<KeyId> {
         let mut lost = BTreeSet::new();
         for change in &self.accounts {
@@ -125,7 +125,7 @@ impl Import {
         lost
     }
 
-    /// Makes the constraint tables and ends the transaction; durable on return.
+    /// Builds the constraint tables and commits the transaction; durable on return.
     ///
     /// # Errors
     /// When the database fails.
@@ -146,7 +146,7 @@ impl Import {
             }
             _ => change,
         });
-        // Accounts last: their limits hold for uploads, not for what is there.
+        // Accounts last: their limits apply to new uploads, not to existing images.
         let changes = claims.chain(accounts).collect();
         let (secret, head) = (self.token_secret, self.tail.position);
         on_backend!(self.backend, commit(changes, secret, head))?;

@@ -23,9 +23,9 @@ impl Store {
         Ok(key)
     }
 
-    /// Whether an account has events that only a newer program knows, up to this sequence of its
-    /// stream. The fold says so, which is in memory from the account's first request on: no table does,
-    /// for the program that appended the event may not have known of this one.
+    /// Whether an account has events known only to a newer program, up to this sequence of its
+    /// stream. Only the fold shows this; it is in memory after the account's first request. No table
+    /// can, because the program that appended the event may not have known about this one.
     pub(super) async fn has_newer_events(
         &self,
         account: AccountId,
@@ -58,7 +58,7 @@ impl Store {
         on_backend!(&self.backend, accounts())
     }
 
-    /// Notes that a key was used now, unless that was noted within the last minute.
+    /// Records that a key was used now, unless a use was recorded within the last minute.
     ///
     /// # Errors
     /// When the database fails.
@@ -66,7 +66,7 @@ impl Store {
         on_backend!(&self.backend, note_key_use(account, key_id))
     }
 
-    /// When the keys of an account were last used, to the minute; those that never were are left out.
+    /// When the keys of an account were last used, to the minute; keys never used are left out.
     ///
     /// # Errors
     /// When the database fails.
@@ -77,8 +77,8 @@ impl Store {
         on_backend!(&self.backend, key_uses(account))
     }
 
-    /// What these actors of an account's events are called, also those whose keys were revoked. A key
-    /// keeps its name for ever, so this seldom needs the database.
+    /// The names of these actors of an account's events, including revoked keys. A key's name never
+    /// changes, so this seldom needs the database.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! The log, and who gives events their place in it.
+//! The log, and the lead that gives events their positions in it.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::log_entry::{LogEntry, LogRow};
 use crate::postgres::PostgresLeadership;
 
-/// How often to look whether an event has its place in the log.
+/// How often to check whether an event has its position in the log.
 const SEQUENCING_POLL: Duration = Duration::from_millis(50);
 
 impl Store {
@@ -52,7 +52,7 @@ impl Store {
             .await
     }
 
-    /// What `read` makes of the rows, in order.
+    /// Maps the rows through `read`, in order.
     pub(crate) async fn log_rows<T: Send + 'static>(
         &self,
         of: Option<AccountId>,
@@ -71,7 +71,7 @@ impl Store {
         on_backend!(&self.backend, log_head())
     }
 
-    /// Whether every committed event has its place in the log; on SQLite always.
+    /// Whether every committed event has its position in the log; always true on SQLite.
     ///
     /// # Errors
     /// When the database fails.
@@ -82,8 +82,8 @@ impl Store {
         }
     }
 
-    /// Waits until every event that is committed now has its place in the log, on SQLite not at all.
-    /// Whether that came to pass within `limit`.
+    /// Waits until every event committed so far has its position in the log, and returns whether that
+    /// happened within `limit`. On SQLite it never waits.
     ///
     /// # Errors
     /// When the database fails.
@@ -104,7 +104,7 @@ impl Store {
         Ok(true)
     }
 
-    /// When the oldest event happened that has no place in the log yet; on SQLite there is none.
+    /// The time of the oldest event that has no position in the log yet; always `None` on SQLite.
     ///
     /// # Errors
     /// When the database fails.
@@ -115,8 +115,8 @@ impl Store {
         }
     }
 
-    /// Waits until no other process leads, then leads. On SQLite there is only one process, and it
-    /// always leads.
+    /// Waits until no other process leads, then takes the lead. On SQLite there is only one process,
+    /// and it always leads.
     ///
     /// # Errors
     /// When the database fails.
@@ -127,7 +127,7 @@ impl Store {
         }))
     }
 
-    /// Whether any process leads; on SQLite the one that serves always does.
+    /// Whether any process leads; on SQLite the serving process always does.
     ///
     /// # Errors
     /// When the database fails.
@@ -138,10 +138,10 @@ impl Store {
         }
     }
 
-    /// Lets another process lead at once, where this one led.
+    /// If this process leads, lets another take over at once.
     ///
     /// # Errors
-    /// When the database fails: then the others wait for the end of the lease.
+    /// When the database fails; the others then wait until the lease expires.
     pub async fn resign_lead(&self) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite(_) => Ok(()),
@@ -149,7 +149,7 @@ impl Store {
         }
     }
 
-    /// The newest position that this process knows of; the log may reach further.
+    /// The newest position known to this process; the log may reach further.
     pub fn known_log_head(&self) -> Position {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.head.known(),
@@ -157,7 +157,7 @@ impl Store {
         }
     }
 
-    /// Returns once the log may have grown beyond `after`, at the latest after a short poll interval.
+    /// Returns once the log may have grown beyond `after`, after a short poll interval at the latest.
     pub async fn log_grew(&self, after: Position) {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.head.grew(after).await,
@@ -166,17 +166,17 @@ impl Store {
     }
 }
 
-/// The lead among all processes of one database: who holds it sequences, projects and relays. Given up
+/// The lead among all processes of one database: the leader sequences, projects and relays. Released
 /// when dropped; another process may lead some seconds later, or after [`Store::resign_lead`].
 #[derive(Debug)]
 pub struct Leadership(Option<PostgresLeadership>);
 
 impl Leadership {
-    /// Gives committed events their place in the log until the lead is lost. On SQLite there is
-    /// nothing to do: the append does it.
+    /// Gives committed events their positions in the log until the lead is lost. Does nothing on
+    /// SQLite, where the append does it.
     ///
     /// # Errors
-    /// When the lead is lost, or the connection to the database.
+    /// When the lead or the connection to the database is lost.
     pub async fn sequence(&mut self) -> Result<Infallible, StoreError> {
         match &mut self.0 {
             None => std::future::pending().await,

@@ -1,4 +1,4 @@
-//! The database as the rest of the program uses it, whichever backend is behind it.
+//! The database as the rest of the program uses it, independent of the backend.
 
 mod collection;
 mod cqrs;
@@ -29,7 +29,7 @@ use crate::postgres::Postgres;
 use crate::progress::Visibility;
 use crate::sqlite::Sqlite;
 
-/// Calls an operation of whichever backend there is.
+/// Calls an operation of the open backend.
 macro_rules! on_backend {
     ($backend:expr, $operation:ident($($argument:expr),*)) => {
         match $backend {
@@ -49,7 +49,7 @@ pub struct Store {
     visibility: Arc<Visibility>,
 }
 
-/// The database behind the store, chosen once by [`Store::open`]; or what is held of it.
+/// The database behind the store, chosen once by [`Store::open`], or a handle into it.
 #[derive(Clone, Debug)]
 enum Backend<S = Arc<Sqlite>, P = Arc<Postgres>> {
     Sqlite(S),
@@ -83,7 +83,7 @@ impl Store {
         })
     }
 
-    /// Whether there is an installation: a database with our tables. Nothing is made or changed.
+    /// Whether an installation exists: a database with our tables. Creates and changes nothing.
     ///
     /// # Errors
     /// When the database cannot be reached or read.
@@ -94,7 +94,7 @@ impl Store {
         }
     }
 
-    /// Waits for what is in flight, then closes every connection.
+    /// Waits for operations in flight, then closes every connection.
     pub async fn close(&self) {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.close().await,
@@ -102,7 +102,7 @@ impl Store {
         }
     }
 
-    /// Whether the database takes writes, and keeps them.
+    /// Whether the database accepts writes and stores them.
     ///
     /// # Errors
     /// When it does not, or does not answer.

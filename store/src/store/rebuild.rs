@@ -1,4 +1,4 @@
-//! The image view built anew beside the one in use, and put in its place in one moment.
+//! The image view rebuilt beside the one in use, and swapped in atomically.
 
 use super::{Backend, Store, on_backend};
 use crate::backend::RebuiltTable;
@@ -8,16 +8,16 @@ use crate::postgres::PostgresRebuild;
 use crate::read_model::{ImageRow, Swapped};
 use crate::sqlite::SqliteRebuild;
 
-/// A view that is being built. While it lives nobody else builds one.
+/// A view that is being built. While it exists no other process can build one.
 #[derive(Debug)]
 pub struct RebuiltView(Backend<SqliteRebuild, PostgresRebuild>);
 
 impl Store {
-    /// Makes an empty table beside the image view; an earlier one that was not finished is gone.
+    /// Creates an empty table beside the image view, and drops an earlier unfinished one.
     ///
     /// # Errors
     /// [`StoreError::Rebuilding`] while another process builds one; when the database fails, or does
-    /// not let this role make tables.
+    /// not let this role create tables.
     pub async fn begin_rebuilt_view(&self) -> Result<RebuiltView, StoreError> {
         Ok(RebuiltView(match &self.backend {
             Backend::Sqlite(sqlite) => Backend::Sqlite(sqlite.begin_rebuilt_view().await?),
@@ -27,7 +27,7 @@ impl Store {
 }
 
 impl RebuiltView {
-    /// Writes rows to the table beside; nobody sees them yet.
+    /// Writes rows to the new table; they are not visible yet.
     ///
     /// # Errors
     /// When the database fails.
@@ -35,11 +35,11 @@ impl RebuiltView {
         on_backend!(&mut self.0, save(rows))
     }
 
-    /// Puts the table beside in the view's place, complete with so many `images` up to `position`,
-    /// unless the view in use has come further. Readers see the one or the other.
+    /// Replaces the view with the new table, complete with `images` rows up to `position`, unless the
+    /// view in use is further along. Readers see either the old table or the new one.
     ///
     /// # Errors
-    /// When the database fails, or the table has another number of rows.
+    /// When the database fails, or the table has a different number of rows.
     pub async fn swap(
         &mut self,
         projection: &str,

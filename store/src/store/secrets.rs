@@ -6,8 +6,8 @@ use crate::error::StoreError;
 use crate::secrets::{TokenSecret, WrappedSecrets};
 
 impl Store {
-    /// The secret by which this installation signs access tokens, shared by all nodes. `fresh`
-    /// becomes it when there is none yet.
+    /// The secret with which this installation signs access tokens, shared by all nodes. `fresh` is
+    /// stored when there is none yet.
     ///
     /// # Errors
     /// When the database fails.
@@ -15,8 +15,8 @@ impl Store {
         self.put_token_secret(fresh, false).await
     }
 
-    /// Replaces the secret by `fresh`, as the next version, and ends every family: no node takes a
-    /// token of before.
+    /// Replaces the secret with `fresh`, as the next version, and ends every family: no node accepts
+    /// an earlier token.
     ///
     /// # Errors
     /// When the database fails.
@@ -32,7 +32,7 @@ impl Store {
         on_backend!(&self.backend, put_token_secret(fresh, rotates))
     }
 
-    /// Adds the next master key to the file, for a rotation that all nodes must be ready for.
+    /// Adds the next master key to the file, for a rotation that all nodes must prepare for.
     ///
     /// # Errors
     /// When the database fails, or the file cannot be replaced.
@@ -40,7 +40,7 @@ impl Store {
         on_backend!(&self.backend, prepare_master_key())
     }
 
-    /// Wraps every secret anew under the next master key of the file, in one transaction; says how
+    /// Rewraps every secret under the next master key of the file, in one transaction; returns how
     /// many there are. The old key stays in the file until [`Self::forget_old_master_key`], so that
     /// the file opens the database whether or not the transaction was committed.
     ///
@@ -50,7 +50,7 @@ impl Store {
         on_backend!(&self.backend, rotate_master_key())
     }
 
-    /// Leaves only the master key in use in the file.
+    /// Removes every master key from the file except the one in use.
     ///
     /// # Errors
     /// When the database fails, or the file cannot be replaced.
@@ -58,12 +58,12 @@ impl Store {
         on_backend!(&self.backend, forget_old_master_key())
     }
 
-    /// The names of those that the master key does not open.
+    /// The names of the secrets that the master key does not open.
     pub fn unopened_secrets(&self, secrets: &WrappedSecrets) -> Vec<String> {
         secrets.unopened(&self.master_key)
     }
 
-    /// All secrets, as a backup keeps them.
+    /// All secrets, in the form that a backup stores.
     ///
     /// # Errors
     /// When the database fails.

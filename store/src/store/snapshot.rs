@@ -1,9 +1,9 @@
-//! The database as `photolog verify` looks at it: one moment of all tables, through a connection that
-//! can write nothing.
+//! The database as `photolog verify` reads it: a snapshot of all tables, through a connection that
+//! cannot write.
 //!
-//! One transaction sees the log, what follows from it and the checkpoints as of the same commit, so a
-//! server that works meanwhile is never seen half way. It is short enough for that: it ends before any
-//! picture is read.
+//! One transaction sees the log, the tables derived from it and the checkpoints as of the same
+//! commit, so a half-finished change of a running server is never visible. The transaction is short:
+//! it ends before any image is read.
 
 use cqrs_es::persist::SerializedEvent;
 
@@ -19,7 +19,7 @@ use crate::secrets::{WrappedSecret, key_of, open_verifiers};
 use crate::snapshot::{Columns, GuardFault, KeptSecret, LoggedEvent, Misplaced, Table, columns};
 use crate::sqlite::SqliteSnapshot;
 
-/// One moment of the database.
+/// A snapshot of the database.
 #[derive(Debug)]
 pub struct Snapshot {
     backend: Backend<SqliteSnapshot, PostgresSnapshot>,
@@ -27,7 +27,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Opens the database to read; makes, migrates and changes nothing.
+    /// Opens the database for reading; creates, migrates and changes nothing.
     ///
     /// # Errors
     /// When there is no database, it cannot be read, is older or newer than this program, or has
@@ -47,13 +47,13 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Ends the transaction. `false` when a server has begun to write meanwhile in a way that may have
-    /// been seen half way: then what was read counts for nothing.
+    /// Ends the transaction. `false` when a server began to write meanwhile and the reads may have
+    /// seen half of a change; they must then be discarded.
     pub async fn close(self) -> bool {
         on_backend!(self.backend, close())
     }
 
-    /// At most `limit` entries of the log after `after`, in order; those without an event are left
+    /// At most `limit` log entries after `after`, in order; entries without an event are left
     /// out.
     ///
     /// # Errors
@@ -71,16 +71,16 @@ impl Snapshot {
         Ok(rows.into_iter().map(logged).collect())
     }
 
-    /// Events that wait for their place in the log, in the order in which they came; on SQLite none do.
+    /// Events that wait for their position in the log, in order of arrival; none on SQLite.
     ///
     /// # Errors
-    /// When the database fails, or an event is no JSON.
+    /// When the database fails, or an event is not valid JSON.
     pub async fn waiting(&mut self) -> Result<Vec<SerializedEvent>, StoreError> {
         let waiting = on_backend!(&mut self.backend, waiting())?;
         waiting.iter().map(|event| event.serialized()).collect()
     }
 
-    /// Events and places that do not belong together, at most a thousand.
+    /// Events and log entries that do not match, at most a thousand.
     ///
     /// # Errors
     /// When the database fails.
@@ -88,7 +88,7 @@ impl Snapshot {
         on_backend!(&mut self.backend, misplaced())
     }
 
-    /// Shows every row of a table, in no order.
+    /// Passes on every row of a table, in no particular order.
     ///
     /// # Errors
     /// When the database fails.
@@ -133,7 +133,7 @@ impl Snapshot {
         }
     }
 
-    /// What guards the tables and is not as the migrations made it: triggers, keys, rights.
+    /// The triggers, keys and rights that differ from what the migrations created.
     ///
     /// # Errors
     /// When the database fails.

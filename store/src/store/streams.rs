@@ -1,4 +1,4 @@
-//! Streams: load one, append to it.
+//! Loading streams and appending to them.
 
 use cqrs_es::Aggregate;
 use cqrs_es::persist::SerializedEvent;
@@ -15,20 +15,20 @@ use crate::idempotency::IdempotencyRecord;
 use crate::stored_event::StoredEvent;
 use crate::stream::{Loaded, Recorded};
 
-/// Events of a long stream that are in memory at once while it is folded.
+/// How many events of a long stream are in memory at once while it is folded.
 const FOLDED_AT_ONCE: i64 = 100;
 
 impl Store {
-    /// Folds a stream. Always current.
+    /// Loads and folds a stream. Always current.
     ///
     /// # Errors
-    /// When the database fails or holds an event this program cannot read.
+    /// When the database fails or contains an event that this program cannot read.
     pub async fn load<A: StoredAggregate>(&self, stream: Uuid) -> Result<Loaded<A>, StoreError> {
         let mut loaded = self.folds.get::<A>(stream);
         let before = loaded.sequence;
         let id = stream.to_string();
-        // One question for a known stream, another tenant's and none at all: how long the answer
-        // takes tells nobody which it was.
+        // One query whether the stream is cached, belongs to another tenant or does not exist: the
+        // response time does not reveal which.
         loop {
             let after = loaded.sequence as usize;
             let events = self
@@ -46,14 +46,14 @@ impl Store {
         Ok(loaded)
     }
 
-    /// A stream as this process knew it last, without asking; it may have moved on. For a decision
-    /// that an append will confirm, which says what sequence it expects.
+    /// The cached state of a stream, without a query; it may be stale. For a decision that an append
+    /// confirms by its expected sequence.
     pub fn remembered<A: StoredAggregate>(&self, stream: Uuid) -> Option<Loaded<A>> {
         let loaded = self.folds.get::<A>(stream);
         (loaded.sequence > 0).then_some(loaded)
     }
 
-    /// Remembers a stream after an append.
+    /// Caches a stream after an append.
     pub fn remember<A: StoredAggregate>(&self, stream: Uuid, loaded: &Loaded<A>) {
         self.folds.put(stream, loaded);
     }
@@ -75,7 +75,7 @@ impl Store {
     /// envelopes.
     ///
     /// # Errors
-    /// When the database fails or holds an event this program cannot read.
+    /// When the database fails or contains an event that this program cannot read.
     pub async fn image_events(
         &self,
         image: ImageId,
@@ -101,7 +101,7 @@ impl Store {
     /// Appends events after `expected_sequence`, all or none, with one envelope each.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the stream has moved on, and whatever `conditions` forbid.
+    /// [`StoreError::Conflict`] when the stream has moved on, and an error for each failed condition.
     pub async fn append<A: StoredAggregate>(
         &self,
         stream: Uuid,
@@ -117,7 +117,7 @@ impl Store {
         Ok(Appended { sequence, stream })
     }
 
-    /// What an idempotency key of this account led to, when it was used before.
+    /// The result of an idempotency key of this account, if it was used before.
     ///
     /// # Errors
     /// When the database fails.

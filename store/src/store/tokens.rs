@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::tokens::{NewTokenFamily, Refreshed, TokenFamily};
 
 impl Store {
-    /// Begins a family, and makes room for it; `None` when the key does not work (any longer).
+    /// Begins a family, and makes room for it; `None` when the key is not, or no longer, valid.
     ///
     /// # Errors
     /// When the database fails.
@@ -21,7 +21,7 @@ impl Store {
     }
 
     /// The family, unless it has ended or its key was revoked. One indexed query, because every
-    /// request by token needs it.
+    /// request with a token needs it.
     ///
     /// # Errors
     /// When the database fails.
@@ -35,8 +35,8 @@ impl Store {
         Ok(live)
     }
 
-    /// Spends the refresh token of this number, or ends the family because it was spent before.
-    /// Of many at once, on whatever nodes, each gets the same successor.
+    /// Spends the refresh token of this number, or ends the family if it was spent before. Concurrent
+    /// requests, on any node, all get the same successor.
     ///
     /// # Errors
     /// When the database fails.
@@ -49,8 +49,8 @@ impl Store {
         on_backend!(&self.backend, refresh_token_family(family, key_id, number))
     }
 
-    /// Ends a family of this key, for good when this returns: all its tokens are refused by every
-    /// node. Nothing happens when there is no such family.
+    /// Ends a family of this key permanently: once this returns, every node refuses all its tokens.
+    /// Does nothing when no such family exists.
     ///
     /// # Errors
     /// When the database fails.
