@@ -5,7 +5,7 @@
 /// that the hot loops need no check of their own; [`Bits::is_overrun`] reports it afterwards.
 pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
-    /// The bytes after `bytes`.
+    /// The parts that follow `bytes`.
     parts: std::vec::IntoIter<&'a [u8]>,
     position: usize,
     /// The next bits, first one lowest. Above the lowest `available` bits there may be a part of
