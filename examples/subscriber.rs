@@ -1,4 +1,4 @@
-//! Follows every event of every image, and goes on where it stopped.
+//! Follows every event of every image, and resumes where it stopped.
 //!
 //! cargo run -p photolog-projector --example subscriber -- nats://127.0.0.1:4222
 
@@ -15,7 +15,7 @@ async fn main() -> Result<(), async_nats::Error> {
     let jetstream = jetstream::new(async_nats::connect(url).await?);
     let stream = jetstream.get_stream("PHOTOLOG").await?;
 
-    // Durable: the server remembers what was acknowledged, under this name.
+    // Durable: the server records under this name what was acknowledged.
     let config = pull::Config {
         durable_name: Some("example-rust".to_owned()),
         filter_subject: "photolog.v1.>".to_owned(),
@@ -36,7 +36,7 @@ async fn main() -> Result<(), async_nats::Error> {
             data["image"].as_str().unwrap_or("?"),
             data["sequence"]
         );
-        // Only now: a crash before this line means that the event comes again.
+        // Only now: after a crash before this line, the event is delivered again.
         message.ack().await?;
     }
     Ok(())

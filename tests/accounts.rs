@@ -1,4 +1,4 @@
-//! Accounts and keys as the operator changes them, while the service runs.
+//! Accounts and keys, changed by the operator while the service runs.
 
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn form(seed: u32) -> Form {
     Form::new().part("image", Part::bytes(pictures::png(seed)).file_name("p"))
 }
 
-/// A command that was refused: its status and what it said.
+/// The exit status and message of a refused command.
 fn refused(output: &Output) -> (i32, String) {
     assert!(!output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -39,14 +39,14 @@ fn json_of(output: &Output) -> Value {
     serde_json::from_str(&succeeded(output)).unwrap()
 }
 
-/// The key's own state in the operator's list.
+/// The state of a key in the operator's list.
 fn listed_key(app: &TestApp, key: &str) -> Value {
     let keys = json_of(&app.command(&["key", "list", &app.account, "--format", "json"]));
     let mut keys = keys.as_array().unwrap().iter();
     keys.find(|listed| listed["key"] == key).unwrap().clone()
 }
 
-/// Every way in for a key, each with where the dialect says why it is refused.
+/// Every way to use a key, each with the part of the dialect's response that explains a refusal.
 struct Dialects {
     client: Client,
     url: String,
@@ -146,7 +146,7 @@ impl Dialects {
     }
 }
 
-/// Seconds until a live feed ends, after `then` was done.
+/// Seconds until a live feed ends, measured from `then`.
 async fn seconds_until_end(app: &TestApp, then: impl FnOnce()) -> f64 {
     let request = app.request(Method::GET, "/events");
     let request = request.header("accept", "text/event-stream");
@@ -159,7 +159,7 @@ async fn seconds_until_end(app: &TestApp, then: impl FnOnce()) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
-/// Waits at most this long until a public link answers so.
+/// Waits at most this long until a public link has this status.
 async fn shows(request: impl Fn() -> RequestBuilder, status: u16, within: Duration) {
     let began = Instant::now();
     loop {
@@ -197,7 +197,7 @@ async fn a_suspended_account_is_refused_in_every_dialect_and_comes_back() {
         assert_eq!(app.public(link, "", None).await.status(), 200);
         assert_eq!(listed_key(&app, &app.key.0)["state"], "suspended");
 
-        // A stranger with a wrong secret learns nothing of it.
+        // A client with a wrong secret learns nothing about the key.
         let url = format!("{}/accounts/{}/images", app.url, app.account);
         let stranger = app.client.get(url).basic_auth(&app.key.0, Some("wrong"));
         assert_eq!(stranger.send().await.unwrap().status(), 401);
@@ -392,8 +392,8 @@ async fn a_feed_ends_when_its_key_expires() {
     rest.expect("the end of the feed").unwrap();
 }
 
-/// The events of an account, once there are so many: on PostgreSQL they get their place in the log a
-/// moment later.
+/// The events of an account, once there are `count`: on PostgreSQL they get their position in the
+/// log a moment later.
 async fn history_of(app: &TestApp, account: &str, count: usize) -> Vec<Value> {
     let began = Instant::now();
     loop {
@@ -598,7 +598,7 @@ async fn account_events_survive_backup_and_restore() {
         );
         let keys = ["key", "list", account, "--format", "json"];
         let mut expected = json_of(&app.command(&keys));
-        // Uses are no events.
+        // Uses of a key are not events.
         for key in expected.as_array_mut().unwrap() {
             key["lastUsedAt"] = Value::Null;
         }
@@ -606,7 +606,7 @@ async fn account_events_survive_backup_and_restore() {
     }
 }
 
-/// Runs a statement beside the service.
+/// Runs a statement while the service runs.
 async fn tamper(app: &TestApp, statement: &str) {
     let file = app.data_dir().join("photolog.sqlite");
     if file.exists() {

@@ -1,4 +1,4 @@
-//! Backup and restore: what leaves one installation and enters another.
+//! Backup and restore: what one installation writes and another one reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use reqwest::{Method, StatusCode};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
-/// A line of a command's result that must have succeeded.
+/// The output of a command that must succeed.
 pub(crate) fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What a command that must have failed says.
+/// The message of a command that must fail.
 pub(crate) fn failed(output: &Output) -> String {
     assert!(!output.status.success(), "{output:?}");
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -28,8 +28,8 @@ fn path(folder: &Path) -> &str {
     folder.to_str().unwrap()
 }
 
-/// Every kind of event: uploads, a replacement, texts, an image out of use whose bytes another one
-/// holds now, a key taken back.
+/// Every kind of event: uploads, a replacement, texts, a disabled image whose bytes another one
+/// holds now, a revoked key.
 pub(crate) async fn some_history(app: &TestApp) {
     let first = app.uploaded(pictures::png(1)).await;
     let first = format!("/images/{}", first["imageID"].as_str().unwrap());
@@ -54,7 +54,7 @@ pub(crate) async fn some_history(app: &TestApp) {
     succeeded(&app.command(&["key", "revoke", &app.account, &revoked]));
 }
 
-/// Makes the installation an empty one; what it was goes into the folder that is returned.
+/// Empties the installation; its former data is moved to the returned folder.
 fn lose_everything(app: &mut TestApp) -> PathBuf {
     app.kill();
     let lost = app.data_dir().with_extension("lost");
@@ -63,7 +63,7 @@ fn lose_everything(app: &mut TestApp) -> PathBuf {
     lost
 }
 
-/// A new data folder, with the master key of another one.
+/// A new data folder with the master key of another one.
 pub(crate) fn with_the_master_key_of(known: &Path, new: &Path) {
     fs::create_dir(new).unwrap();
     fs::copy(known.join("master.key"), new.join("master.key")).unwrap();
@@ -84,7 +84,7 @@ async fn a_restored_installation_is_the_one_that_was_lost() {
     let hash = |said: &str| said.lines().last().unwrap().to_owned();
     assert_eq!(hash(&restored), hash(&said));
     assert!(succeeded(&app.command(&["verify"])).contains("10 events"));
-    // The same places, the same hashes, the same bytes.
+    // The same positions, the same hashes, the same bytes.
     succeeded(&app.command(&["backup", path(&again)]));
     let log = |folder: &Path| fs::read(folder.join("log.ndjson")).unwrap();
     assert!(log(&again) == log(&backup));
@@ -93,7 +93,7 @@ async fn a_restored_installation_is_the_one_that_was_lost() {
         fs::copy(lost.join(kept), app.data_dir().join(kept)).unwrap();
     }
     app.restart().await;
-    // The link has the port that the program has now.
+    // The link contains the program's current port.
     let without_links = |mut images: Vec<serde_json::Value>| {
         for image in &mut images {
             image["link"] = serde_json::Value::Null;
@@ -101,14 +101,14 @@ async fn a_restored_installation_is_the_one_that_was_lost() {
         images
     };
     assert_eq!(without_links(app.list().await), without_links(images));
-    // The claims are there: bytes that an enabled image holds are refused, freed ones are not.
+    // The claims are restored: bytes that an enabled image holds are refused, freed ones are not.
     let held = app.upload(pictures::png(3)).await;
     assert_eq!(held.status(), StatusCode::CONFLICT);
     app.uploaded(pictures::png(2)).await;
     succeeded(&app.command(&["verify"]));
 }
 
-/// Today's program reads what an earlier one wrote, and writes the same again.
+/// The current program reads a backup of an earlier version, and writes the same bytes again.
 #[test]
 fn a_backup_of_the_first_format_is_restored_with_its_places_and_hashes() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/backup-v1");
@@ -141,7 +141,7 @@ async fn a_backup_goes_on_where_the_last_one_ended_also_under_writes() {
     let (backup, fresh) = (folder.path().join("backup"), folder.path().join("fresh"));
     succeeded(&app.command(&["backup", path(&backup)]));
 
-    // Cut off: half a line, and no word that it is finished.
+    // Cut off: half a line, and no mark of completion.
     let log = backup.join("log.ndjson");
     let whole = fs::read(&log).unwrap();
     fs::write(&log, &whole[..whole.len() - 10]).unwrap();
@@ -200,7 +200,7 @@ async fn a_backup_goes_from_sqlite_to_postgres_and_back() {
     succeeded(&app.command(&["backup", path(&place("first"))]));
     succeeded(&on_postgres(&["restore", path(&place("first"))]));
     succeeded(&on_postgres(&["verify"]));
-    // The sequencer goes on after what came in, and its chain holds.
+    // The sequencer continues after the restored events, and its chain holds.
     succeeded(&on_postgres(&["key", "issue", &app.account]));
     assert!(succeeded(&on_postgres(&["verify"])).contains("a projector gives them: 1"));
     let mut projector = Command::new(program("photolog"))
@@ -350,7 +350,7 @@ async fn a_backup_has_a_folder_of_its_own() {
     assert!(!backup.join("photolog.sqlite").exists());
 }
 
-/// Without a projector events have no place in the log, and so none in a backup.
+/// Without a projector, events have no position in the log, and so are not in a backup.
 #[tokio::test]
 async fn a_backup_says_that_it_lacks_events() {
     let cluster = Cluster::start();

@@ -28,7 +28,7 @@ async fn a_bucket_serves_and_its_backup_restores_into_a_directory() {
     some_history(&app).await;
     let image = app.uploaded(pictures::png(9)).await;
     let public = image["publicID"].as_str().unwrap();
-    // The largest size is the master itself, read back out of the bucket.
+    // The largest size is the master itself, read back from the bucket.
     let shown = app.public(public, "?size=0x0", None).await;
     assert!(shown.status().is_success());
     // Four pictures, and the probe.

@@ -1,4 +1,4 @@
-//! How much of everything one address or one key may hold.
+//! How much of everything one address or one key may hold at once.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn server(app: &TestApp) -> SocketAddr {
     app.url.trim_start_matches("http://").parse().unwrap()
 }
 
-/// Sends a request on a connection and reads the beginning of the answer; empty when there is none.
+/// Sends a request on a connection and reads the beginning of the response; empty if there is none.
 async fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
     let mut answer = vec![0; 65_536];
     let both = async {
@@ -79,7 +79,7 @@ async fn an_address_holds_so_many_connections_and_no_more() {
 async fn when_all_places_are_taken_the_oldest_connection_without_a_head_goes() {
     const MOST: u8 = 16;
     let mut app = TestApp::with([("PHOTOLOG_CONNECTIONS", "16")]).await;
-    // The connection that the start has used takes no place.
+    // Drops the connection that the start used, which would otherwise count.
     app.client = photolog_tests::client();
     let mut used = is_served(OTHER, &app).await.expect("a connection");
     let mut silent = Vec::new();
@@ -105,7 +105,7 @@ async fn when_all_places_are_taken_the_oldest_connection_without_a_head_goes() {
 /// A client: its credentials and its address.
 struct Client {
     from: Ipv4Addr,
-    /// What the proxy says that it asks for.
+    /// The address in the proxy's header, if there is one.
     behind: Option<&'static str>,
     account: String,
     key: (String, String),
@@ -123,19 +123,19 @@ impl Client {
         )
     }
 
-    /// The beginning of the answer to a read.
+    /// The beginning of the response to a read.
     async fn read(&self, app: &TestApp) -> String {
         let mut stream = connect(self.from, server(app)).await.unwrap();
         ask(&mut stream, self.head("GET", "/images", "").as_bytes()).await
     }
 
-    /// A request that stays in flight, for its body does not come.
+    /// A request that stays in flight because its body does not arrive.
     async fn stay(&self, app: &TestApp) -> TcpStream {
         let path = "/images/00000000-0000-4000-8000-000000000000/metadata";
         let more = "Content-Length: 9\r\nExpect: 100-continue\r\n";
         let mut stream = connect(self.from, server(app)).await.unwrap();
         let goes_on = ask(&mut stream, self.head("PUT", path, more).as_bytes()).await;
-        // It is said when the handler reads the body.
+        // The server sends it when the handler reads the body.
         assert!(goes_on.starts_with("HTTP/1.1 100"), "{goes_on}");
         stream
     }
@@ -155,7 +155,7 @@ impl Client {
     }
 }
 
-/// Two requests of `holder` are in flight, and no more may be: `same` is refused, `other` is not.
+/// `holder` has two requests in flight, which is the limit: `same` is refused, `other` is not.
 async fn assert_two_at_once(app: &TestApp, holder: Client, same: Client, other: Client) {
     let held = [holder.stay(app).await, holder.stay(app).await];
     let refused = same.until_answered(app, "429").await;
@@ -179,7 +179,7 @@ async fn a_key_an_account_and_an_address_have_so_many_requests_and_no_more() {
         "PHOTOLOG_REQUESTS_PER_ACCOUNT",
         "PHOTOLOG_REQUESTS_PER_ADDRESS",
     ] {
-        // A request whose client has left is noticed when its body is late.
+        // The server notices that a request's client has left when its body is late.
         let body = ("PHOTOLOG_BODY_TIMEOUT_SECONDS", "2");
         let app = TestApp::with([(cap, "2"), body]).await;
         let second_key = app.issue_key("images.read");
@@ -218,7 +218,7 @@ async fn behind_a_trusted_proxy_the_rightmost_address_counts() {
     let by_proxy = |address| behind(PROXY, address);
     let one = "198.51.100.1";
     assert_two_at_once(&app, by_proxy(one), by_proxy(one), by_proxy("198.51.100.2")).await;
-    // Anybody can send the header.
+    // Any client can send the header.
     let direct = |address| behind(ONE, address);
     assert_two_at_once(
         &app,
@@ -247,10 +247,10 @@ async fn a_key_has_so_many_feeds_and_no_more() {
     .await;
 }
 
-/// A feed that its client has left is noticed when it is written to.
+/// The server notices that a feed's client has left when it writes to it.
 const CHECKS: (&str, &str) = ("PHOTOLOG_FEED_CHECK_SECONDS", "1");
 
-/// Whether another key of the account is refused with it, or has feeds of its own.
+/// Asserts a limit of two feeds, shared by the keys of an account or separate for each key.
 async fn assert_two_feeds_of(app: TestApp, are_of_account: bool) {
     let other_key = app.issue_key("history.read");
     let (other_account, others_key) = app.open_account();

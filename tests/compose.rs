@@ -109,7 +109,7 @@ fn public_links_lead_to_the_edge_which_is_told_of_changes() {
     assert!(text(secret).len() >= 16, "{secret}");
     assert_eq!(secret, &edge["environment"]["PHOTOLOG_EDGE_SECRET"]);
 
-    // Links begin with the address of the balancer, which knows what is a picture.
+    // Links begin with the address of the balancer, which routes pictures.
     let public: Vec<_> = text(&api["PHOTOLOG_PUBLIC_URL"]).rsplit(':').collect();
     let ports = services["balancer"]["ports"].to_string();
     assert!(ports.contains(&format!(":{}:8080", public[0])), "{ports}");
@@ -123,7 +123,7 @@ fn public_links_lead_to_the_edge_which_is_told_of_changes() {
         "{balancer}"
     );
     assert!(balancer.contains("server edge:8787"), "{balancer}");
-    // What the edge asks for must not come back to it.
+    // The edge's requests must not be routed back to it.
     assert!(edge["command"].to_string().contains("origin=balancer:8081"));
     assert!(!server("8081").contains("$pictures"), "{balancer}");
 }

@@ -1,4 +1,4 @@
-//! Many at once: one winner where there can be one, everybody where all can.
+//! Concurrent requests: one wins where only one can, all succeed where all can.
 
 use futures::future::join_all;
 use photolog_tests::{TestApp, pictures};

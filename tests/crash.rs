@@ -1,5 +1,5 @@
-//! Killed at any moment, under load, again and again: what was acknowledged is there, and
-//! nothing half done is ever seen.
+//! The program is killed at random moments under load, repeatedly: every acknowledged write is
+//! there, and no partial write is ever visible.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 const ROUNDS: u32 = 50;
 const WRITERS: u32 = 6;
 
-/// What the program acknowledged, and what it may or may not have done.
+/// What the program acknowledged, and what may or may not have happened.
 #[derive(Default)]
 struct Ledger {
     /// Acknowledged uploads and their last acknowledged text.
     acknowledged: HashMap<String, Option<String>>,
-    /// Texts that were sent and not answered.
+    /// Texts that were sent without a response.
     unanswered: HashMap<String, Vec<String>>,
-    /// Seeds of uploads that were sent and not answered.
+    /// Seeds of uploads that were sent without a response.
     open_uploads: Vec<u32>,
 }
 
@@ -37,7 +37,7 @@ impl Writer {
         request.basic_auth(&self.key.0, Some(&self.key.1))
     }
 
-    /// Uploads and describes pictures until the program is gone.
+    /// Uploads pictures and describes them until the program is gone.
     async fn write(self, first_seed: u32) {
         for seed in first_seed.. {
             self.ledger.lock().unwrap().open_uploads.push(seed);
@@ -153,7 +153,7 @@ async fn check(app: &TestApp, ledger: &Mutex<Ledger>) {
                 "{shown:?} was never written"
             );
         }
-        // What was not answered has been decided by now, one way or the other.
+        // By now, every request without a response has been decided one way or the other.
         for (image, shown) in &listed {
             let text = shown["altText"].as_str().map(str::to_owned);
             ledger.acknowledged.insert(image.clone(), text);
@@ -165,7 +165,7 @@ async fn check(app: &TestApp, ledger: &Mutex<Ledger>) {
         )
     };
     assert_eq!(acknowledged, listed.len());
-    // A later upload heals whatever an unanswered one left.
+    // A later upload repairs whatever an unanswered one left.
     for seed in open_uploads {
         let answer = app.upload(pictures::png(seed)).await;
         let status = answer.status();

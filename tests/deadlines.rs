@@ -1,5 +1,5 @@
-//! A peer that stalls at each place where a server waits for one, over HTTP/1.1 and HTTP/2. Only the
-//! deadline of that place is short, so that no other one ends the wait.
+//! A peer that stalls at each point where a server waits for it, over HTTP/1.1 and HTTP/2. Only the
+//! deadline of that point is short, so that no other deadline ends the wait.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 const DEADLINE: Duration = Duration::from_secs(2);
 /// With a factor of two to spare.
 const AT_MOST: Duration = Duration::from_secs(4);
-/// Any deadline that is not at stake.
+/// The value of any deadline not under test.
 const LONG: &str = "60";
 const SHORT: &str = "2";
 
@@ -28,7 +28,7 @@ const HEADER: &str = "PHOTOLOG_HEADER_TIMEOUT_SECONDS";
 const IDLE: &str = "PHOTOLOG_IDLE_TIMEOUT_SECONDS";
 const BODY: &str = "PHOTOLOG_BODY_TIMEOUT_SECONDS";
 const ANSWER: &str = "PHOTOLOG_ANSWER_TIMEOUT_SECONDS";
-/// A piece of an answer may take as long as this rate allows, beside the pause.
+/// A piece of a response may take as long as this rate allows, in addition to the pause.
 const ANSWER_RATE: (&str, &str) = ("PHOTOLOG_ANSWER_BYTES_PER_SECOND", "1048576");
 
 /// A server with these deadlines short and all others long.
@@ -54,19 +54,19 @@ async fn http2_peer(app: &TestApp) -> Http2 {
     Http2::begin(peer(app).await, 65_535).await.unwrap()
 }
 
-/// Runs it until it ends; it must end after its deadline has begun to matter, and well in time.
+/// Waits for its end, which must come after its deadline has begun to matter, and well in time.
 async fn assert_ends(what: &str, wait: impl Future<Output = ()>) {
     let began = Instant::now();
     let ended = tokio::time::timeout(AT_MOST, wait).await;
     assert!(ended.is_ok(), "{what} is still open after {AT_MOST:?}");
-    // A deadline that strikes at once would be no deadline, but a refusal.
+    // A deadline that strikes at once would be a refusal, not a deadline.
     assert!(
         began.elapsed() > DEADLINE / 4,
         "{what} was ended at once, not by a deadline"
     );
 }
 
-/// Sends bytes on a connection of its own and then nothing.
+/// Sends bytes on a new connection and then nothing.
 async fn assert_stall_ends(app: &TestApp, what: &str, sent: &[u8]) {
     let mut stream = peer(app).await;
     stream.write_all(sent).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_head_that_trickles_is_ended() {
         }
     };
     let first = trickle(peer(&app).await, b"GET /healthz HTTP/1.1\r\nX: ");
-    // A second head on the same connection has the same time, not less and not more.
+    // A second head on the same connection has the same deadline, neither shorter nor longer.
     let mut used = peer(&app).await;
     used.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
@@ -151,7 +151,7 @@ async fn a_connection_without_a_request_under_way_is_ended() {
         while !connection.next_frame().await.unwrap().is_an_end() {}
         assert_ends("an idle HTTP/2 connection", connection.until_closed()).await;
     };
-    // Pings, and what they are answered with, are no requests.
+    // Pings and their acknowledgements are not requests.
     let pings = async {
         let mut connection = http2_peer(&app).await;
         let request = head("GET", "/healthz", &[]);
@@ -193,8 +193,8 @@ fn endpoints(app: &TestApp) -> Vec<Endpoint> {
     ]
 }
 
-/// Begins a request with a body over HTTP/1.1, sends some of it as `send` does, and waits for the
-/// end of the connection.
+/// Begins a request with a body over HTTP/1.1, sends part of it with `send`, and waits for the end
+/// of the connection.
 async fn assert_body_ends(app: &TestApp, is_trickling: bool) {
     let http1 = endpoints(app)
         .into_iter()
@@ -253,7 +253,7 @@ async fn assert_body_ends(app: &TestApp, is_trickling: bool) {
     tokio::join!(join_all(http1), join_all(http2));
 }
 
-/// A refusal that needs no body may come at once, so only the end of the wait counts.
+/// A refusal that needs no body may come at once, so only the upper limit is checked.
 async fn assert_done(what: &str, wait: impl Future<Output = ()>) {
     let ended = tokio::time::timeout(AT_MOST, wait).await;
     assert!(ended.is_ok(), "{what} is still open after {AT_MOST:?}");
@@ -273,17 +273,17 @@ async fn a_body_that_stops_is_ended_at_every_endpoint() {
     assert_body_ends(&app, false).await;
 }
 
-/// It never pauses for long, and comes far slower than the least rate.
+/// It never pauses for long, but sends far more slowly than the minimum rate.
 #[tokio::test]
 async fn a_body_that_trickles_is_ended_at_every_endpoint() {
     let app = server(&[BODY]).await;
     assert_body_ends(&app, true).await;
 }
 
-/// Another program holds the database, for longer than a request may take.
+/// Another program locks the database for longer than a request may take.
 #[tokio::test]
 async fn a_handler_that_waits_is_ended() {
-    // A request with a body has the time of both.
+    // A request with a body has both deadlines added up.
     let app = TestApp::with([("PHOTOLOG_HANDLER_TIMEOUT_SECONDS", "1"), (BODY, "1")]).await;
     let image = app.uploaded(noise(8, 8, 1)).await;
     let image = image["imageID"].as_str().unwrap();
@@ -308,13 +308,14 @@ async fn large_picture(app: &TestApp) -> String {
         "/images/{}?size=1999x1999",
         image["publicID"].as_str().unwrap()
     );
-    // Rendered, so that only the writing takes time.
+    // Renders it beforehand, so that only the writing takes time.
     let answer = app.client.get(format!("{}{path}", app.url)).send().await;
     assert!(answer.unwrap().bytes().await.unwrap().len() > 8_000_000);
     path
 }
 
-/// Descriptors tell, where the peer cannot: what the kernel still holds for it to read hides the end.
+/// Counts the server's descriptors, because the peer cannot see the end: the kernel still holds
+/// unread data for it.
 async fn until_let_go(app: &TestApp, sockets_before: usize) {
     while sockets(app.process_id()) > sockets_before {
         tokio::time::sleep(DEADLINE / 20).await;
@@ -351,7 +352,7 @@ async fn an_answer_that_is_not_read_is_ended() {
     assert_ends("an answer into a closed window", until_ended).await;
 }
 
-/// It reads all the time, far slower than the least rate.
+/// It reads all the time, far more slowly than the minimum rate.
 #[tokio::test]
 async fn an_answer_that_is_read_too_slowly_is_ended() {
     let mut app = server(&[ANSWER]).await;
@@ -384,14 +385,14 @@ async fn an_answer_that_is_read_too_slowly_is_ended() {
     assert_ends("an answer that is read too slowly", ended).await;
 }
 
-/// Until the server has taken a connection.
+/// Waits until the server has accepted a connection.
 async fn until_taken(app: &TestApp, sockets_before: usize) {
     while sockets(app.process_id()) <= sockets_before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Until the server's connections to the clients before have gone.
+/// Waits until the server's connections to earlier clients have closed.
 async fn until_quiet(app: &TestApp) {
     let mut before = usize::MAX;
     loop {

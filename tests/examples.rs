@@ -1,4 +1,4 @@
-//! The examples for subscribers, and the description they may rely on.
+//! The examples for subscribers, and the description on which they may rely.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Server-sent events as they come.
+/// Server-sent events as they arrive.
 struct Listener {
     answer: Response,
     text: String,
@@ -88,7 +88,7 @@ async fn a_listener_hears_what_happens_and_resumes_where_it_stopped() {
     assert_eq!(second.data["data"]["event"]["entries"]["altText"], "one");
     drop(listener);
 
-    // Missed meanwhile, and heard now: each once.
+    // Missed meanwhile, and received now: each once.
     app.set_alt_text(id, "two").await;
     let mut listener = Listener::connect(&app, "", Some(&first.id)).await;
     app.set_alt_text(id, "three").await;
@@ -132,7 +132,7 @@ async fn listeners_choose_images_and_types_and_hear_no_other_tenant() {
     assert_eq!(listener.next().await.unwrap().kind, "Disabled");
 }
 
-/// Seconds until the feed that these credentials open ends, after `then` was done.
+/// Seconds until the feed that these credentials open ends, measured from `then`.
 async fn seconds_until_end(app: &TestApp, bearer: &str, then: impl AsyncFnOnce()) -> f64 {
     let url = format!("{}/accounts/{}/events", app.url, app.account);
     let request = app.client.get(url).header("accept", "text/event-stream");

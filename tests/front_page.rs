@@ -1,4 +1,4 @@
-//! What a person sees first, and that it leads on.
+//! The page that a person sees first, and its links.
 
 use photolog_tests::TestApp;
 use reqwest::StatusCode;

@@ -1,4 +1,5 @@
-//! No space is left for pictures: uploads are turned away, all else goes on, nothing is half there.
+//! No space is left for pictures: uploads are refused, everything else works, and nothing is half
+//! written.
 
 use std::fs;
 use std::path::Path;
@@ -46,7 +47,7 @@ async fn lists_follow_again_as_soon_as_there_is_space_for_the_database() {
     let image = app.uploaded(pictures::png(1)).await;
     let image = image["imageID"].as_str().unwrap().to_owned();
     for round in 0..5 {
-        // The space ends between an append and its projection in some of these.
+        // In some of these, the space runs out between an append and its projection.
         let writes = tokio::spawn({
             let (app, image) = (app.clone(), image.clone());
             async move {
@@ -102,13 +103,13 @@ async fn a_start_without_space_names_the_folder() {
         "{said}"
     );
     app.disk().empty();
-    // The refused start has removed the last run's.
+    // The refused start has removed the address of the last run.
     fs::write(app.data_dir().join("address"), "").unwrap();
     app.restart().await;
     assert_eq!(app.list().await.len(), 1);
 }
 
-/// How many files with bytes there are, but for what takes all the space.
+/// The number of files that are not empty, without the one that fills the disk.
 fn blobs_below(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     entries

@@ -44,7 +44,7 @@ async fn only_old_pictures_that_no_event_names_are_removed() {
     let patient = succeeded(&app.command(&["gc", "--grace-hours", "72"]));
     assert!(patient.contains("0 (0 bytes) removed, 2 too young"));
 
-    // What a collection has left that was cut off is judged by the next one.
+    // The next collection judges what an interrupted one left in quarantine.
     let judged = &named[0];
     let quarantine = blobs.join("quarantine");
     fs::create_dir(&quarantine).unwrap();

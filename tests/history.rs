@@ -1,4 +1,4 @@
-//! The audit: before and after, pages, filters, exports, an image as it was.
+//! The audit: before and after, pages, filters, exports, an image as of a past time.
 
 use photolog_tests::{TestApp, pictures};
 use reqwest::Method;

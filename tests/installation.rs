@@ -1,4 +1,4 @@
-//! Which commands make an installation, and what the others say where there is none.
+//! Which commands create an installation, and what the others report where there is none.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use crate::archive::succeeded;
 
 const NOBODY: &str = "0190f7c2-1111-7aaa-8bbb-123456789abc";
 
-/// Every command that works on an installation and makes none.
+/// Every command that needs an installation and does not create one.
 const FINDERS: [&[&str]; 16] = [
     &["account", "list"],
     &["account", "suspend", NOBODY],
@@ -61,7 +61,7 @@ fn photolog(place: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outp
         .unwrap()
 }
 
-/// It ends with 2, and its last line has this in it.
+/// The command ends with 2, and its last line contains `place`.
 fn finds_nothing(output: &Output, place: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
@@ -86,7 +86,7 @@ fn a_folder_without_an_installation_is_left_as_it_is() {
         .chain([["master-key", "create"].as_slice()])
     {
         for name in ["missing", "empty", "others"] {
-            // A relative path says little in the log of a timer.
+            // A relative path means little in the log of a timer.
             let output = photolog(&place, arguments, &[("PHOTOLOG_DATA_DIR", name)]);
             finds_nothing(&output, place.join(name).to_str().unwrap());
             assert_eq!(state(&place), before, "{arguments:?} {name}");
@@ -126,14 +126,14 @@ async fn a_database_without_an_installation_is_left_as_it_is() {
     let made = sqlx::query(made).fetch_one(&mut connection).await.unwrap();
     assert_eq!(made.get::<i64, _>(0), 0);
 
-    // On one that is there they make no folder either.
+    // With an existing installation they create no folder either.
     succeeded(&photolog(folder.path(), &["migrate"], &settings));
     fs::remove_dir_all(folder.path().join("data")).unwrap();
     succeeded(&photolog(folder.path(), &["account", "list"], &settings));
     assert_eq!(state(folder.path()), before);
 }
 
-/// As messages show it: of the socket's folder and the database, but no password.
+/// As messages show it: with the socket's folder and the database, without a password.
 fn redacted(url: &str) -> String {
     url.replacen("@localhost/", "@/", 1)
 }

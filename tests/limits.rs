@@ -1,4 +1,4 @@
-//! Too much: one key's requests, and everybody's at once.
+//! Rate limits: one key's requests, and all requests at once.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-/// A read through each dialect, and where its failures say what they say.
+/// A read through each dialect, and where its failures contain their message.
 fn dialects(app: &TestApp) -> [(RequestBuilder, &'static str); 4] {
     let (key, secret) = &app.key;
     let get = |path: &str| app.client.get(format!("{}{path}", app.url));
@@ -72,7 +72,7 @@ async fn requests_over_the_limit_in_flight_are_turned_away_at_once() {
     let mut slow = [Raw::connect(&app).await, Raw::connect(&app).await];
     for connection in &mut slow {
         connection.send(&head).await;
-        // It is said when the handler reads the body, so the request is in flight.
+        // The server sends it when the handler reads the body, so the request is in flight.
         let goes_on = connection.interim_answer().await;
         assert!(goes_on.starts_with("HTTP/1.1 100"), "{goes_on}");
     }

@@ -1,4 +1,4 @@
-//! What dies without a word: frozen processes, links that hold, forget or lose one side. It is noticed
+//! Silent failures: frozen processes, links that hold, forget or lose one side. They are noticed
 //! within ten seconds, and everything goes on.
 
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-/// What was promised for the time in which a silent fault is noticed and overcome.
+/// The promised time in which a silent fault is noticed and overcome.
 const NOTICED: Duration = Duration::from_secs(10);
 
-/// How the process that leads, or its way to the database, may go silent.
+/// How the leading process, or its connection to the database, may go silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Silence {
     Killed,
@@ -25,7 +25,7 @@ enum Silence {
     ServerProcess,
 }
 
-/// Uploads by a node and waits until its list shows it: how long that took.
+/// Uploads through a node, waits until its list shows the image, and returns how long that took.
 async fn write_until_shown(scaled: &Scaled, node: usize, seed: u32) -> Duration {
     let began = Instant::now();
     let mut image = None;
@@ -36,7 +36,7 @@ async fn write_until_shown(scaled: &Scaled, node: usize, seed: u32) -> Duration 
             let request = scaled.request(node, Method::POST, "/images");
             let answer = request.multipart(Form::new().part("image", picture)).send();
             let answer = answer.await.unwrap();
-            // One that was not answered may have been written all the same.
+            // An unanswered upload may have been written nevertheless.
             if matches!(answer.status(), StatusCode::CREATED | StatusCode::CONFLICT) {
                 let body: Value = answer.json().await.unwrap();
                 image = Some(body["imageID"].clone());
@@ -58,7 +58,7 @@ async fn write_until_shown(scaled: &Scaled, node: usize, seed: u32) -> Duration 
     }
 }
 
-/// The one that leads now.
+/// The current leader.
 async fn leader(scaled: &Scaled) -> usize {
     let began = Instant::now();
     loop {
@@ -97,7 +97,7 @@ async fn is_overcome(silence: Silence) {
     eprintln!("{silence:?}: shown after {took:.1?}");
     assert!(took < NOTICED, "{silence:?} was overcome after {took:?}");
 
-    // Back again, it neither writes nor disturbs.
+    // When it is back, it neither writes nor disturbs.
     match silence {
         Silence::Killed => scaled.projectors[leader].start_again(),
         Silence::Frozen => scaled.projectors[leader].thaw(),
@@ -144,7 +144,7 @@ async fn a_server_process_that_stands_still_keeps_nobody_from_leading() {
 async fn a_node_whose_connections_died_silently_serves_again() {
     let scaled = Scaled::start().await;
     write_until_shown(&scaled, 0, 0).await;
-    // So that there are more than one.
+    // Opens more than one connection.
     let reads = (0..20).map(|_| scaled.request(0, Method::GET, "/images").send());
     futures::future::join_all(reads).await;
     for (seed, kind) in (1_u32..).zip(["forgotten", "half-open"]) {

@@ -1,5 +1,5 @@
-//! Events that a newer version of the program has written, under a running server of this version: they
-//! are shown and published, their image and account stand still, and everything else goes on.
+//! Events of a newer version of the program, under a running server of this version: they are shown
+//! and published, commands on their image and account are refused, and everything else goes on.
 
 use std::fmt::Write;
 use std::fs;
@@ -30,7 +30,7 @@ async fn append(event: NewerEvent<'_>, app: &TestApp, postgres: Option<&str>) {
     }
 }
 
-/// Whether the answer is a 503 that says what to do.
+/// Asserts a 503 that tells the operator what to do.
 async fn stands_still(answer: Response) {
     let (status, retry) = (
         answer.status(),
@@ -41,7 +41,7 @@ async fn stands_still(answer: Response) {
     assert!(text.contains(SENTENCE), "{text}");
 }
 
-/// Asks until the answer has this status.
+/// Repeats a request until the response has this status.
 async fn until(status: u16, ask: impl AsyncFn() -> Response) -> Response {
     let began = Instant::now();
     loop {
@@ -287,7 +287,7 @@ async fn a_backup_and_its_restore_keep_what_a_newer_event_may_name() {
     let app = TestApp::spawn().await;
     let image = app.uploaded(pictures::png(1)).await;
     let image = id(&image, "imageID");
-    // As an upload leaves it whose event this program does not know.
+    // The state after an upload whose event this program does not know.
     let digest = hex(&Sha256::digest(b"sold"));
     let name = Path::new(&digest[0..2]).join(&digest[2..4]).join(&digest);
     let blob = app.data_dir().join("blobs").join(&name);

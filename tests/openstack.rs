@@ -62,7 +62,7 @@ async fn assert_fault(answer: Response, status: StatusCode, name: &str, message:
     assert_eq!(body, fault);
 }
 
-/// The message of a refused body, which the JSON parser words.
+/// Asserts the refusal of a body; the message is the JSON parser's.
 async fn assert_bad_request(answer: Response) {
     let body = document(answer, StatusCode::BAD_REQUEST).await;
     assert_eq!(body.as_object().unwrap().len(), 1);

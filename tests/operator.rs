@@ -81,7 +81,8 @@ async fn a_request_in_flight_is_finished_before_the_end() {
     assert_eq!(app.list().await.len(), 1);
 }
 
-/// Where a result is not read or cannot be written, nothing panics, and no key is left that nobody saw.
+/// When a result is not read or cannot be written, nothing panics, and no key is left that was
+/// never shown.
 #[tokio::test]
 async fn a_result_that_nobody_gets_is_told() {
     let app = TestApp::spawn().await;
@@ -136,11 +137,11 @@ async fn readiness(app: &TestApp, query: &str) -> (StatusCode, Value) {
     (answer.status(), answer.json().await.unwrap())
 }
 
-/// What is done to a data folder.
+/// A change to a data folder.
 type Take = fn(&Path);
 
-/// What is taken away under a server is told within five seconds, and nothing is acknowledged that is
-/// lost.
+/// The server reports files that are removed under it within five seconds, and acknowledges nothing
+/// that is lost.
 #[tokio::test]
 async fn files_that_are_taken_away_are_missed() {
     const TOLD: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Read models are thrown away and made again while the server works.
+//! Read models are discarded and rebuilt while the server works.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,7 +105,7 @@ async fn a_long_reader_holds_up_the_swap_and_nobody_else() {
         }
     }
     assert!(!rebuilt.is_finished(), "the reader held up nothing");
-    // The swap waits a second for its lock, and a list and a write wait with it.
+    // The swap waits a second for its lock; a list and a write wait with it.
     assert!(longest < Duration::from_secs(5), "{longest:?}");
     reading.rollback().await.unwrap();
     let rebuilt = rebuilt.await.unwrap();

@@ -1,4 +1,4 @@
-//! Who may do what: strangers, keys without a scope, nobody at all.
+//! Who may do what: strangers, keys without a scope, no credentials at all.
 
 use photolog_tests::{TestApp, pictures};
 use reqwest::{Method, StatusCode};

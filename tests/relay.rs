@@ -1,5 +1,5 @@
-//! The way of events into JetStream: exact whatever happens to the stream meanwhile, and beside others
-//! on one server.
+//! The relay of events into JetStream: exact whatever happens to the stream meanwhile, and beside
+//! other installations on one server.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ async fn a_stream_that_was_purged_goes_on_where_it_was() {
     let jetstream = jetstream(&nats).await;
     let image = app.uploaded(pictures::png(0)).await;
     let image = image["imageID"].as_str().unwrap().to_owned();
-    // Longer than a second, so that there is a bookmark, and events after it.
+    // Longer than a second, so that there is a bookmark with events after it.
     for number in 1..=30 {
         app.set_alt_text(&image, &format!("text {number}")).await;
         tokio::time::sleep(Duration::from_millis(60)).await;
@@ -64,7 +64,7 @@ async fn a_stream_that_was_purged_goes_on_where_it_was() {
     assert_eq!(stream.get_info().await.unwrap().state.messages, 1);
 }
 
-/// A user who may do all but this, and one who may do all.
+/// A user with all rights but this one, and a user with all.
 fn rights(denied: &str) -> String {
     format!(
         "authorization {{ users = [

@@ -1,5 +1,5 @@
 //! Scaled out: two API nodes, two projectors, one PostgreSQL, one NATS server, each of which may
-//! die.
+//! fail.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::subscriber::Subscriber;
 
-/// The promise is about many; the soak tries 10,000.
+/// The promise covers many; the soak tries 10,000.
 fn trials() -> u32 {
     let wanted = std::env::var("PHOTOLOG_TRIALS").ok();
     wanted.and_then(|text| text.parse().ok()).unwrap_or(200)
@@ -60,17 +60,17 @@ async fn a_node_that_remembers_an_older_state_decides_by_the_present_one() {
     };
     assert_eq!(set(0, "first", None).await, 200);
     assert_eq!(set(1, "second", None).await, 200);
-    // As the node remembers it, this would change nothing.
+    // By the node's cached state, this would change nothing.
     assert_eq!(set(0, "first", None).await, 200);
     assert_eq!(set(1, "third", None).await, 200);
-    // As the node remembers it, this would be too new a version.
+    // By the node's cached state, this version would be too new.
     let shown = scaled.request(1, Method::GET, &path).send().await.unwrap();
     let version = shown.headers()["etag"].clone();
     assert_eq!(set(0, "fourth", Some(&version)).await, 200);
     assert_eq!(set(1, "fifth", Some(&version)).await, 412);
     let disabled = scaled.request(1, Method::DELETE, &path).send().await;
     assert_eq!(disabled.unwrap().status(), 204);
-    // As the node remembers it, this would be allowed.
+    // By the node's cached state, this would be allowed.
     assert_ne!(set(0, "sixth", None).await, 200);
 
     let history = scaled.request(0, Method::GET, &format!("{path}/history"));
@@ -94,7 +94,8 @@ async fn another_projector_takes_over_within_five_seconds() {
     assert!(!leads(&scaled)[1 - leader]);
     scaled.projectors[leader].kill();
     let killed = Instant::now();
-    // Its own wait is shorter than the bound, so the write may be answered before it is visible.
+    // The request waits for less than the bound, so its response may come before the write is
+    // visible.
     let form = Form::new().part("image", Part::bytes(pictures::png(1)).file_name("p"));
     let request = scaled.request(0, Method::POST, "/images").multipart(form);
     assert_eq!(request.send().await.unwrap().status(), 201);
@@ -133,7 +134,7 @@ async fn subscribers_get_every_event_once_and_in_order_across_an_outage() {
     }
     let mut subscriber = Subscriber::connect(&scaled.nats_url()).await;
     let so_far = subscriber.take(10).await;
-    // Nobody who writes notices that the messages have nowhere to go.
+    // Writers do not notice that the messages cannot be delivered.
     scaled.nats[0].kill();
     for seed in 5..10 {
         write(&scaled, seed).await;

@@ -1,4 +1,5 @@
-//! Secrets: who can read what is kept, what a backup holds of it, and what a thief of either can do.
+//! Secrets: who can read the stored files, what a backup contains, and what a thief of either can
+//! do.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -59,7 +60,7 @@ fn belongs_to_its_owner_alone(folder: &Path, least: usize) {
     }
 }
 
-/// What stands for a secret in bytes: itself, and in hexadecimal and base64.
+/// A secret as bytes, and in hexadecimal and base64.
 fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     vec![
@@ -71,7 +72,7 @@ fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Whatever lets somebody act as a key: its secret, the two verifiers, and what they are made of.
+/// Everything that allows acting as a key: its secret, the two verifiers, and their inputs.
 fn secrets_of(secret: &str) -> Vec<Vec<u8>> {
     let made = [
         secret.as_bytes().to_vec(),
@@ -272,7 +273,7 @@ async fn keys_work_after_a_restore_with_their_master_key_and_not_without() {
     app.kill();
     let (account, (key, secret)) = (app.account.clone(), app.key.clone());
 
-    // As on another machine, first with and then without what only the first one had.
+    // As on another machine, first with and then without the first one's master key.
     let kept = ["credentials.json", "address"];
     for with_key in [true, false] {
         let lost = app.data_dir().with_extension(format!("lost-{with_key}"));
@@ -458,7 +459,7 @@ async fn nodes_over_one_database_share_a_master_key_and_rotate_it_without_a_paus
     for key in [&first, &second] {
         succeeded(&node("b", Some(key), &["verify"]));
     }
-    // What is left on the second node is told from a rotation that was prepared.
+    // The files left on the second node are not taken for a prepared rotation.
     assert!(failed(&node("b", Some(&second), &["master-key", "rotate"])).contains("prepare"));
     fs::write(&second, made).unwrap();
     assert!(failed(&node("b", Some(&second), &list)).contains("not the master key"));
@@ -510,7 +511,7 @@ async fn links_and_pipes_in_a_backup_are_refused_and_what_they_lead_to_is_left_a
     };
     let back_up = || app.command(&["backup", text(&backup)]);
 
-    // Where uploads to the backup wait.
+    // Where uploads to the backup are staged.
     let incoming = backup.join("blobs/incoming");
     fs::remove_dir_all(&incoming).unwrap();
     symlink(&precious, &incoming).unwrap();
@@ -560,7 +561,7 @@ async fn links_and_pipes_in_a_backup_are_refused_and_what_they_lead_to_is_left_a
     assert!(restore().0);
 }
 
-/// The name of an upload on its way in.
+/// The name of an upload in progress.
 fn uuid_like() -> &'static str {
     "0190f7c2-1111-7aaa-8bbb-123456789abc"
 }
@@ -697,7 +698,7 @@ async fn passwords_of_services_that_are_away_are_not_logged() {
         assert!(began.elapsed() < PATIENCE, "{}", app.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // The spans go out every five seconds.
+    // Spans are exported every five seconds.
     tokio::time::sleep(Duration::from_secs(7)).await;
     let log = app.log();
     for line in log.lines() {

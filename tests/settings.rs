@@ -13,7 +13,7 @@ use photolog_tests::process::{PATIENCE, master_key, program};
 use photolog_tests::{TestApp, pictures, postgres};
 use sqlx::{Connection, Executor, PgConnection};
 
-/// Runs a program of ours until it gives up.
+/// Runs one of our programs until it ends.
 fn run(name: &str, settings: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(program(name))
@@ -25,7 +25,7 @@ fn run(name: &str, settings: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
-/// The program says no, in one line with this in it.
+/// The program must fail with one line that contains `words`.
 fn refuses(output: &Output, words: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{said}");
@@ -56,7 +56,7 @@ async fn a_database_that_cannot_be_used_is_named_at_start() {
     );
 }
 
-/// SQLite has no place for a projector beside API nodes.
+/// SQLite does not support a projector beside API nodes.
 #[test]
 fn parts_of_a_service_need_a_database_that_they_can_share() {
     for part in ["api", "projector"] {
@@ -121,7 +121,7 @@ async fn a_stream_that_does_not_fit_is_named_and_writes_go_on() {
     }
     assert!(app.log().contains("orders.>"), "{}", app.log());
 
-    // Once the operator has made room, the relay goes on by itself.
+    // Once the operator has made room, the relay resumes by itself.
     jetstream.delete_stream("PHOTOLOG").await.unwrap();
     let mut subscriber = crate::subscriber::Subscriber::connect(&nats.url()).await;
     assert_eq!(subscriber.take(1).await[0]["type"], "photolog.v1.Uploaded");
@@ -139,14 +139,14 @@ async fn without_nats_everything_else_works() {
     }
 }
 
-/// Waits until the program has said this; how often it has.
+/// Waits until the program has logged this; returns how often it has.
 async fn told(app: &TestApp, words: &str) -> usize {
     let began = Instant::now();
     while !app.log().contains(words) {
         assert!(began.elapsed() < PATIENCE, "{}", app.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // More than the first pauses before it is tried again.
+    // Longer than the first pauses between retries.
     tokio::time::sleep(Duration::from_secs(2)).await;
     app.log().matches(words).count()
 }
@@ -183,7 +183,7 @@ async fn a_stream_of_another_database_is_told_once_with_the_way_out() {
     ] {
         assert!(line.contains(words), "{words:?} is not in {line}");
     }
-    // Another name alone cannot work, because the old stream holds the subjects.
+    // Renaming the stream is not enough, because the old stream holds the subjects.
     let renamed = TestApp::with([
         ("PHOTOLOG_NATS_URL", nats.url().as_str()),
         ("PHOTOLOG_NATS_STREAM", "PHOTOLOG2"),

@@ -1,4 +1,4 @@
-//! A subscriber to the JetStream stream, who reads it from the start.
+//! A subscriber to the JetStream stream that reads it from the start.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Subscriber {
         events
     }
 
-    /// Everything that is there now.
+    /// All events that are in the stream now.
     pub(crate) async fn all(&mut self) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
@@ -60,14 +60,14 @@ impl Subscriber {
         }
     }
 
-    /// Whether there is nothing more.
+    /// Asserts that there are no more events.
     pub(crate) async fn is_at_the_end(&mut self) {
         let next = tokio::time::timeout(Duration::from_millis(300), self.messages.next()).await;
         assert!(next.is_err(), "there is one more");
     }
 }
 
-/// The event in a message, after a look at what is around it.
+/// The event in a message, after checks of its headers and subject.
 fn event(message: &jetstream::Message) -> Value {
     let event: Value = serde_json::from_slice(&message.payload).unwrap();
     let header = |name: &str| {

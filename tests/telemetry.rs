@@ -1,4 +1,4 @@
-//! What the program tells about itself: metrics, log lines, traces.
+//! What the program reports about itself: metrics, log lines, traces.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ async fn spans_reach_a_collector() {
         .request(reqwest::Method::GET, "/images")
         .header("traceparent", traceparent());
     assert_eq!(list.send().await.unwrap().status(), 200);
-    // What waits is sent at the end.
+    // Pending spans are sent at the end.
     app.ask_to_stop();
     assert!(app.ended().await.success(), "{}", app.log());
 
@@ -162,14 +162,14 @@ async fn spans_reach_a_collector() {
     assert!(contains(b"GET /accounts/{account}/images"));
 }
 
-/// A collector that takes exports until one names the trace: its head and body.
+/// A collector that accepts exports until one contains the trace: its head and body.
 async fn export_with(trace: [u8; 16], collector: TcpListener) -> (String, Vec<u8>) {
     loop {
         let (mut connection, _) = collector.accept().await.unwrap();
         let (head, body) = export(&mut connection).await;
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         connection.write_all(answer).await.unwrap();
-        // As protobuf has it: the bytes.
+        // The raw bytes, as protobuf encodes them.
         if body.windows(trace.len()).any(|part| part == trace) {
             return (head, body);
         }

@@ -1,4 +1,4 @@
-//! Tokens as clients get them, refresh them and give them up, over HTTP.
+//! Tokens as clients obtain, refresh and revoke them over HTTP.
 
 use photolog_tests::TestApp;
 use photolog_tests::scaled::Scaled;
@@ -41,7 +41,7 @@ impl<'a> Client<'a> {
         self.http.post(format!("{}{path}", self.url))
     }
 
-    /// With id and secret in a Basic header.
+    /// Sends id and secret in a Basic header.
     async fn ask(&self, path: &str, body: Value) -> Response {
         let request = self.post(path).basic_auth(self.key, Some(self.secret));
         request.json(&body).send().await.unwrap()
@@ -73,14 +73,14 @@ impl<'a> Client<'a> {
         assert_eq!(answer.bytes().await.unwrap().len(), 0);
     }
 
-    /// The status of a list by this token.
+    /// The status of a list with this token.
     async fn list(&self, token: &Value) -> u16 {
         let url = format!("{}/accounts/{}/images", self.url, self.account);
         let request = self.http.get(url).bearer_auth(token.as_str().unwrap());
         request.send().await.unwrap().status().as_u16()
     }
 
-    /// A Keystone log-in: the token, and what is said of it.
+    /// A Keystone log-in: its status, the token, and the token's description.
     async fn keystone(&self, identity: Value) -> (StatusCode, Value, Value) {
         let body = json!({ "auth": { "identity": identity } });
         let request = self.post("/v3/auth/tokens").json(&body);
@@ -203,7 +203,7 @@ async fn scopes_are_the_vendors_or_ours_and_come_back_as_they_were_asked() {
         assert_eq!(client.list(&tokens["access_token"]).await, read, "{asked}");
         assert_eq!(disable.send().await.unwrap().status(), write, "{asked}");
         assert_eq!(audited.send().await.unwrap().status(), audit, "{asked}");
-        // Refreshed, it is the same.
+        // Refreshing keeps the scope.
         assert_eq!(client.refreshed(&tokens).await["scope"], tokens["scope"]);
     }
     for asked in [
@@ -252,7 +252,7 @@ async fn only_id_and_secret_buy_tokens() {
     };
     let token = || client.post("/oauth2/token");
     for grant in [&login, &again] {
-        // Nobody; an access token; a wrong secret; half of a client.
+        // No credentials; an access token; a wrong secret; half of a client.
         assert_eq!(send(token(), grant).await, 401);
         let bearer = token().bearer_auth(access.as_str().unwrap());
         assert_eq!(send(bearer, grant).await, 401);
@@ -269,7 +269,7 @@ async fn only_id_and_secret_buy_tokens() {
         );
         assert_eq!(send(token().basic_auth(key, Some(secret)), &two).await, 400);
     }
-    // Another client's refresh token is worth nothing, and goes on for its own client.
+    // Another client cannot use the refresh token, and its own client still can.
     assert_eq!(
         send(token().basic_auth(&other, Some(&other_secret)), &again).await,
         422
@@ -305,7 +305,7 @@ async fn only_id_and_secret_buy_tokens() {
             "{body}"
         );
     }
-    // A refresh token makes no requests.
+    // A refresh token does not authorise requests.
     assert_eq!(client.list(refresh).await, 401);
 }
 
@@ -315,12 +315,13 @@ async fn a_refresh_token_is_good_for_one_refresh_and_its_reuse_ends_all() {
     let client = Client::of(&app);
     let first = client.log_in("/accounts.read").await;
     let second = client.refreshed(&first).await;
-    // Its answer may have been lost: the same again works for a while.
+    // The response may have been lost: repeating the request works for a while.
     let repeated = client.refreshed(&first).await;
     for tokens in [&first, &second, &repeated] {
         assert_eq!(client.list(&tokens["access_token"]).await, 200);
     }
-    // Less may be asked for, and more is not given; the next refresh has the whole again.
+    // A narrower scope may be requested, a wider one is not granted; the next refresh has the whole
+    // scope again.
     let narrow = json!({ "grant_type": "refresh_token", "scope": "images.read images.write",
         "refresh_token": repeated["refresh_token"] });
     let narrow: Value = client
@@ -386,7 +387,7 @@ async fn a_revoked_token_ends_its_log_in_and_no_other() {
         let answer = request.json(&anonymous).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
-    // As the documents have it: a form, the client in it, a hint that is wrong.
+    // As documented: a form, with the client in it and a wrong hint.
     let form = format!(
         "token={token}&token_type_hint=refresh_token&client_id={}&client_secret={}",
         client.key, client.secret
@@ -409,7 +410,7 @@ async fn a_keystone_token_buys_another_but_no_more_time() {
     let (_, third, again) = client.keystone(by_token(&second)).await;
     assert_eq!(again["expires_at"], said["expires_at"]);
 
-    // Bought with a token of few rights, it has as few.
+    // A token obtained with a token of few rights has as few.
     let tokens = client.log_in("history.read").await;
     let (_, narrow, _) = client.keystone(by_token(&tokens["access_token"])).await;
     assert_eq!(client.list(&narrow).await, 403);
@@ -433,7 +434,7 @@ async fn nodes_agree_on_which_tokens_count() {
     let (a, b) = (Client::of_node(&scaled, 0), Client::of_node(&scaled, 1));
     let first = a.log_in("images.read").await;
     assert_eq!(b.list(&first["access_token"]).await, 200);
-    // An answer that was lost, asked for again on another node.
+    // A lost response, requested again from another node.
     let second = a.refreshed(&first).await;
     let third = b.refreshed(&b.refreshed(&first).await).await;
     assert_eq!(a.list(&third["access_token"]).await, 200);
@@ -471,7 +472,7 @@ async fn another_secret_ends_every_token_on_every_node_at_once() {
         }
         assert_eq!(client.refresh(&tokens).await.status(), 422);
     }
-    // One node learns of the secret by a log-in, the other by a token of it.
+    // One node sees the secret by a log-in, the other by a token of it.
     let tokens = a.log_in("images.read").await;
     assert_eq!(b.list(&tokens["access_token"]).await, 200);
     assert_eq!(

@@ -57,7 +57,8 @@ async fn uploaded(app: &TestApp, seed: u32) -> (String, String) {
     (member("imageID"), member("publicID"))
 }
 
-/// The answer's document, in the one media type without a charset: a client compares it as a whole.
+/// The response's document, in the one media type without a charset: a client compares it as a
+/// whole.
 async fn document(answer: Response, status: StatusCode) -> Value {
     assert_eq!(answer.status(), status);
     assert_eq!(answer.headers()["content-type"], MEDIA_TYPE);
@@ -85,7 +86,7 @@ async fn a_value_is_set_shown_listed_and_deleted() {
         assert_eq!(document(shown, StatusCode::OK).await, json!(value));
         assert_eq!(story.metadata().await, json!({ "colour": value }));
     }
-    // What is there already is no change.
+    // Setting the same value is no change.
     let again = story.put("colour", "\"\"").await;
     assert_eq!(again.headers()["etag"], "\"4\"");
 

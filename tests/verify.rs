@@ -1,4 +1,4 @@
-//! `photolog verify`: what it says, how it ends, and that it changes nothing.
+//! `photolog verify`: its report, its exit status, and that it changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What a command printed that ended with this code.
+/// The output of a command that must end with this code.
 fn ended_with(code: i32, output: &Output) -> String {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
@@ -71,7 +71,7 @@ async fn an_installation_stays_as_it_is_whether_served_killed_stopped_or_copied(
     assert!(served.starts_with("head 10:"), "{served}");
 
     app.kill();
-    // Others may read it, and verify leaves it so.
+    // Other users may read it, and verify does not change that.
     let open = fs::Permissions::from_mode(0o644);
     fs::set_permissions(app.data_dir().join("credentials.json"), open).unwrap();
     fs::remove_dir_all(app.data_dir().join("blobs/incoming")).unwrap();
@@ -128,7 +128,7 @@ async fn the_end_says_whether_all_is_well_something_is_wrong_or_nobody_knows() {
     assert_eq!(sound["findings"], serde_json::json!([]));
     let head = sound["head"].as_str().unwrap().to_owned();
 
-    // The log still contains a head that was noted before.
+    // The log still contains an earlier head.
     app.uploaded(pictures::png(2)).await;
     ended_with(0, &app.command(&["verify", "--expect", &head]));
     let longer = head.replacen("3:", "1000:", 1);
@@ -194,7 +194,7 @@ async fn an_event_that_another_program_would_insert_is_refused_and_nothing_stops
         "{refused}"
     );
 
-    // As if it had been written before the database refused it.
+    // As if it had been written before the database refused such rows.
     let refusal = "SELECT sql FROM sqlite_master WHERE name = 'events_have_a_place'";
     let refusal: String = sqlx::query_scalar(refusal)
         .fetch_one(&mut connection)
@@ -295,7 +295,7 @@ async fn a_damaged_cached_rendition_is_found_and_made_anew() {
     let file = file.expect("a cached rendition");
     succeeded(&app.command(&["verify", "--deep"]));
 
-    // What memory holds is not read again.
+    // Cached data is not read again.
     app.kill();
     let mut damaged = fs::read(&file).unwrap();
     damaged[picture.len() / 2] ^= 1;
@@ -309,7 +309,7 @@ async fn a_damaged_cached_rendition_is_found_and_made_anew() {
     assert_eq!(look(&app).await, picture);
     succeeded(&app.command(&["verify", "--deep"]));
 
-    // A forged file with a valid digest is found by rendering anew.
+    // A forged file with a valid digest is found by rendering it again.
     let name = file
         .file_name()
         .unwrap()

@@ -1,6 +1,6 @@
-//! The renderer as a WASM module: the origin's own code behind a border that is crossed once to
-//! decide ([`answer`]) and once to render ([`render`]). What comes from the origin is looked at
-//! before ([`is_picture`]).
+//! The renderer as a WASM module: the origin's own code, called across the language border once to
+//! decide ([`answer`]) and once to render ([`render`]). Bytes from the origin are checked first
+//! ([`is_picture`]).
 //!
 //! Only text, numbers and bytes cross. The worker that calls this is in `worker/`.
 
@@ -9,14 +9,14 @@ mod plan;
 use photolog_rendition::{Dimensions, MediaType, RenditionSpec, RequestedSize};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Whether a size is of the form `WxH`; to be asked before anybody is asked for a pointer.
+/// Whether a size is of the form `WxH`; to be checked before a pointer is requested.
 #[wasm_bindgen(js_name = isSize)]
 pub fn is_size(text: &str) -> bool {
     RequestedSize::parse(text).is_ok()
 }
 
-/// What to answer, as words between spaces: `400`, `406`, or status (`200`, `304`), effective
-/// width and height, media type, file name ending, and ETag.
+/// The response as words between spaces: `400`, `406`, or status (`200`, `304`), effective width
+/// and height, media type, file name ending, and ETag.
 #[wasm_bindgen]
 #[expect(
     clippy::too_many_arguments,
@@ -33,7 +33,7 @@ pub fn answer(
     if_none_match: Option<String>,
 ) -> String {
     let Some(media_type) = MediaType::parse(media_type) else {
-        // Only a pointer we did not make has another type.
+        // Only a pointer that Photolog did not make has another type.
         return "406".to_owned();
     };
     let question = plan::Question {
@@ -50,8 +50,8 @@ pub fn answer(
     plan::plan(&question).to_string()
 }
 
-/// Whether bytes are a picture of this size and format, by their header: what an origin sends is
-/// not shown on its word alone.
+/// Whether the header of these bytes is that of a picture of this size and format: bytes from the
+/// origin are not shown unchecked.
 #[wasm_bindgen(js_name = isPicture)]
 pub fn is_picture(bytes: &[u8], width: u32, height: u32, media_type: &str) -> bool {
     photolog_rendition::inspect(bytes).is_ok_and(|found| {
@@ -62,8 +62,8 @@ pub fn is_picture(bytes: &[u8], width: u32, height: u32, media_type: &str) -> bo
 /// Renders a master.
 ///
 /// # Errors
-/// Throws a stable name as text: see `RenditionError::code`; `media_type` for a type that is
-/// none of ours. Anything else that is thrown is a trap, and leaves the instance unusable.
+/// Throws a stable name as text: see `RenditionError::code`; `media_type` for an unsupported type.
+/// Anything else that is thrown is a trap, and leaves the instance unusable.
 #[wasm_bindgen]
 pub fn render(master: &[u8], width: u32, height: u32, media_type: &str) -> Result<Vec<u8>, String> {
     let media_type = MediaType::parse(media_type).ok_or("media_type")?;
@@ -74,7 +74,7 @@ pub fn render(master: &[u8], width: u32, height: u32, media_type: &str) -> Resul
     photolog_rendition::render(master, &spec).map_err(|problem| problem.code().to_owned())
 }
 
-/// Linear memory in bytes. It only grows, so the worker takes a fresh instance above a mark.
+/// Linear memory in bytes. It only grows, so the worker takes a fresh instance above a threshold.
 #[wasm_bindgen(js_name = memoryBytes)]
 pub fn memory_bytes() -> u32 {
     #[cfg(target_arch = "wasm32")]

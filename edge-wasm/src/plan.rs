@@ -1,4 +1,4 @@
-//! What to answer, decided before any pixel: as the origin's `GET /images/{publicID}` decides.
+//! The response, decided before any pixel, as the origin's `GET /images/{publicID}` decides it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use photolog_rendition::{
     MasterInfo, RenditionSpec, RequestedSize, etag, if_none_match, negotiate,
 };
 
-/// What a request asks, and what is known of the picture.
+/// The request, and what is known of the picture.
 pub(crate) struct Question<'a> {
     pub(crate) digest: &'a str,
     pub(crate) master: MasterInfo,
@@ -15,7 +15,7 @@ pub(crate) struct Question<'a> {
     pub(crate) if_none_match: Option<&'a str>,
 }
 
-/// What to answer.
+/// The response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     BadSize,

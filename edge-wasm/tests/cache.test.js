@@ -1,4 +1,4 @@
-//! What is kept in the runtime's cache.
+//! What is stored in the runtime's cache.
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";

@@ -1,4 +1,4 @@
-//! The headers of answers, word for word as the origin writes them (`api/src/dialect/moov/public.rs`).
+//! Response headers, exactly as the origin writes them (`api/src/dialect/moov/public.rs`).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-//! Requests from their first byte to the answer, before an origin's double.
+//! Requests from their first byte to the response, in front of a double of the origin.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -12,7 +12,7 @@ const SECRET = "a secret for tests only";
 const MASTER = new Uint8Array([1, 2, 3]);
 const DIGEST = createHash("sha256").update(MASTER).digest("hex");
 
-/** What the worker asks of the origin, and what that answers; the worker keeps its first environment. */
+/** The worker's requests to the origin, and the responses; the worker keeps its first environment. */
 const origin = { asked: [], answer: undefined };
 const environment = {
   EDGE_SECRET: SECRET,
@@ -43,7 +43,7 @@ beforeEach(() => {
   mock.method(console, "error", () => {});
 });
 
-/** A link that no other test asks for. */
+/** A link that no other test requests. */
 const link = () => String(links).padStart(21, "a");
 
 async function ask(path, { method = "GET", headers = {}, body } = {}) {

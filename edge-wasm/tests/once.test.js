@@ -1,4 +1,4 @@
-//! One piece of work for all who want the same.
+//! One run of a task for all concurrent callers.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";

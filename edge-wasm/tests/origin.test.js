@@ -1,4 +1,4 @@
-//! What is asked of the origin, and which of its answers are believed.
+//! What is requested from the origin, and which of its responses are accepted.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { Origin, OriginDown, PictureChanged } from "../worker/origin.js";
 import { PLAN, POINTER, PUBLIC_ID } from "./support/given.js";
 
-/** An origin that answers so, and the requests that it got. */
+/** An origin that responds like this, and the requests that it got. */
 function origin(answer, environment = {}) {
   const requests = [];
   const fetch = async (request) => {
@@ -69,7 +69,7 @@ test("what is not a pointer counts as no answer", async () => {
 test("half a second is enough where a pointer is known", async () => {
   const silent = (request) => new Promise((_, reject) => (request.signal.onabort = reject));
   const started = performance.now();
-  // A timeout of a signal keeps no process alive.
+  // A signal's timeout does not keep the process alive.
   const alive = setTimeout(() => {}, 5_000);
   await assert.rejects(origin(silent).origin.pointer(PUBLIC_ID, POINTER), OriginDown);
   clearTimeout(alive);
@@ -81,7 +81,7 @@ test("a master must have the digest that names it", async () => {
   const bytes = new Uint8Array(200_000).map((_, at) => at);
   const parts = () => ReadableStream.from([bytes.slice(0, 60_000), bytes.slice(60_000, 70_000), bytes.slice(70_000)]);
   const digest = createHash("sha256").update(bytes).digest("hex");
-  // With its length announced, too short, or not at all.
+  // With its length announced, announced too short, or not announced.
   for (const length of [{ "content-length": "200000" }, { "content-length": "10" }, {}]) {
     const { origin: asked, requests } = origin(answers(200, parts(), length));
     assert.deepEqual(await asked.master(digest), bytes);

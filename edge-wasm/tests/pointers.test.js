@@ -12,7 +12,7 @@ afterEach(() => mock.timers.reset());
 
 const OTHER = { ...POINTER, digest: "b".repeat(64) };
 
-/** Links before an origin that gives these answers, the last one again and again. */
+/** Links in front of an origin that gives these responses, repeating the last one. */
 function given(...answers) {
   const asked = [];
   const origin = {
@@ -74,7 +74,7 @@ test("a change is seen at once", async () => {
   await find("changed");
   for (const present of [OTHER, null, POINTER]) {
     changed("changed");
-    // An answer of the same millisecond may be from before.
+    // A response of the same millisecond may be older than the change.
     mock.timers.tick(1);
     assert.equal(await find("changed"), present);
   }

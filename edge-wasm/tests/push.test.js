@@ -9,7 +9,7 @@ import { push } from "../worker/push.js";
 const SECRET = "a secret for tests only";
 const HASH = createHash("sha256").update(SECRET).digest("hex");
 
-/** Sends a message: the status, and the links that it changed. */
+/** Sends a message; returns the status and the links that it changed. */
 async function sent(body, { method = "POST", authorization = `Bearer ${HASH}`, secret = SECRET, length } = {}) {
   const headers = { authorization, "content-length": String(length ?? Buffer.byteLength(body ?? "")) };
   const request = new Request("http://edge/edge/changed", { method, headers, body });
@@ -30,7 +30,7 @@ test("only the origin may send one", async () => {
     { authorization: `Bearer ${SECRET}` },
     { authorization: `Bearer ${HASH.slice(1)}0` },
     { authorization: HASH },
-    // An edge without a secret of its own takes no messages.
+    // An edge without a secret of its own accepts no messages.
     { secret: undefined, authorization: "Bearer undefined" },
     { secret: "", authorization: `Bearer ${createHash("sha256").update("").digest("hex")}` },
   ];

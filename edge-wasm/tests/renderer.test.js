@@ -1,4 +1,4 @@
-//! The module's double behind the real plain functions.
+//! The plain functions over a double of the module.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";

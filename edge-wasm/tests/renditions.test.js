@@ -15,7 +15,7 @@ const MASTER = new Uint8Array([1, 2, 3]);
 const RENDERED = new Uint8Array([7]);
 const ORIGINS = new Uint8Array([9]);
 
-/** A rendition that may have 15 MiB, of the 20 for all large ones. */
+/** A rendition that may take 15 MiB of the 20 MiB for all large ones. */
 const large = (at) => ({ etag: `"large ${at}"`, width: 2_048, height: 1_920, mediaType: "image/webp" });
 
 let pictures = 0;
@@ -30,7 +30,7 @@ beforeEach(() => {
 
 afterEach(() => mock.timers.reset());
 
-/** Another picture before an origin that has its master, unless told otherwise. */
+/** Another picture in front of an origin that has its master by default. */
 function given({ master = async () => MASTER, rendition = async () => ORIGINS } = {}) {
   pictures += 1;
   const digest = String(pictures).padStart(64, "0");
@@ -142,7 +142,7 @@ test("large renditions wait for one another, and ordinary ones for none of them"
 
 test("a queue that is full is refused", async () => {
   const { bytes } = given({ master: () => promised().promise });
-  // One is at work, 64 wait.
+  // One is being made, 64 wait.
   for (let at = 0; at < 65; at += 1) bytes(large(at)).catch(() => {});
   await assert.rejects(bytes(large(65)), new Busy("the queue is full"));
 });

@@ -11,7 +11,7 @@ afterEach(() => mock.timers.reset());
 
 const PIECE = 256 * 1024;
 
-/** A permit that counts what is done with it. */
+/** A permit that counts its calls. */
 function permit() {
   const counted = { extended: 0, released: 0 };
   return { counted, extend: () => (counted.extended += 1), release: () => (counted.released += 1) };

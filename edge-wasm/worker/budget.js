@@ -1,13 +1,13 @@
 // @ts-check
-//! A limit on what is in use at one time: bytes in flight, or renders. A request for more waits in a
-//! short queue, and not for long; beyond that, `Busy`.
+//! A limit on concurrent use: of bytes in flight, or of renders. A request for more waits for a
+//! limited time in a short queue; beyond that, `Busy`.
 
 /** Too much is in use, and will be for a while. */
 export class Busy extends Error {}
 
-/** Longest wait for a place. Clients give up not much later, and their work would be wasted. */
+/** Longest wait for a permit. Clients give up soon after, so later work would be wasted. */
 const WAIT_LIMIT_MS = 5_000;
-/** The runtime may stop a request without a word; what it held is free again after this. */
+/** The runtime may stop a request silently; its permits lapse after this time. */
 const LAPSE_MS = 60_000;
 
 /** @typedef {{ wanted: number, resolve: () => void, permit?: Permit }} Waiter */
@@ -31,7 +31,7 @@ export class Budget {
   }
 
   /**
-   * A permit for so much: it is to be released. What is larger than the whole limit takes all of it.
+   * A permit for `weight`, which must be released. More than the whole limit takes all of it.
    * Throws `Busy` when the queue is full or the wait too long.
    * @param {number} weight
    * @returns {Promise<Permit>}
@@ -63,7 +63,7 @@ export class Budget {
     }
     if (waiter.permit) return waiter.permit;
     this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-    // A heavy one at the head may have kept lighter ones waiting.
+    // A heavy waiter at the head may have kept lighter ones waiting.
     this.#serve();
     throw new Busy("the wait was too long");
   }
@@ -104,7 +104,7 @@ export class Budget {
   }
 }
 
-/** The right to use so much. */
+/** The right to use an amount of the budget. */
 export class Permit {
   #weight;
   #free;
@@ -121,13 +121,13 @@ export class Permit {
     this.extend();
   }
 
-  /** Still in use: it lapses later. */
+  /** Still in use: postpones the lapse. */
   extend() {
     this.until = Date.now() + LAPSE_MS;
   }
 
   /**
-   * What is used turned out to be more or less.
+   * Changes the amount, when the actual use is more or less.
    * @param {number} weight
    */
   resize(weight) {
@@ -136,7 +136,7 @@ export class Permit {
     this.#free(freed, false);
   }
 
-  /** Gives everything back; once is enough, and more does no harm. */
+  /** Gives everything back; repeated calls do nothing. */
   release() {
     const freed = this.#weight;
     this.#weight = 0;

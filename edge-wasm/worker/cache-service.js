@@ -1,13 +1,13 @@
 // @ts-check
-//! The Cache API's store for a runtime that brings none: an LRU in memory, spoken to by
-//! workerd's `cacheApiOutbound`. `GET` asks, `PUT` brings a whole HTTP response as its body,
-//! `PURGE` deletes.
+//! The Cache API's store for a runtime that has none: an LRU in memory, reached through workerd's
+//! `cacheApiOutbound`. `GET` reads an entry, `PUT` stores a whole HTTP response, sent as the body,
+//! `PURGE` deletes one.
 
 import { count } from "./garbage.js";
 import { Lru } from "./lru.js";
 
 const DEFAULT_LIMIT = 32 * 1024 * 1024;
-/** An entry may take this share of the memory: a few huge ones must not push out everything else. */
+/** An entry may take this share of the memory: a few huge ones must not evict all others. */
 const LARGEST_SHARE = 1 / 8;
 const END_OF_HEAD = "\r\n\r\n";
 const MOST_BYTES_OF_HEAD = 16 * 1024;
@@ -52,7 +52,7 @@ function find(url) {
 }
 
 /**
- * Head and body of a serialised `200` response of so many bytes; `null` for anything else.
+ * Head and body of a serialised `200` response of this many bytes; `null` for anything else.
  * @param {ReadableStream<Uint8Array>} message
  * @param {number} length
  * @returns {Promise<Entry | null>}
@@ -67,7 +67,7 @@ async function read(message, length) {
     begin = joined(begin, value);
   }
   if (!head) return null;
-  // In one buffer from the beginning: a large one that is copied later is garbage for a while.
+  // In one buffer from the beginning: a large buffer that is copied later is garbage for a while.
   const body = new Uint8Array(length - head.length);
   count(body.byteLength);
   body.set(begin.subarray(head.length));
@@ -80,7 +80,7 @@ async function read(message, length) {
 }
 
 /**
- * The headers and the length of a head; `undefined` when more is needed, `null` when it is none.
+ * The headers and the length of a head; `undefined` if incomplete, `null` if it is not a head.
  * @param {Uint8Array} bytes
  */
 function readHead(bytes) {

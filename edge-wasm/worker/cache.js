@@ -1,15 +1,15 @@
 // @ts-check
-//! Renditions, masters and last known pointers in the runtime's Cache API. Nothing here is
-//! precious: where there is no cache, or it fails, every look is a miss.
+//! Renditions, masters and last known pointers in the runtime's Cache API. All of it can be made
+//! again: if there is no cache, or it fails, every lookup is a miss.
 
 import { count } from "./garbage.js";
 
-/** Only a name: nobody is ever asked at this address. */
+/** Only a name: no request is ever sent to this address. */
 const BASE = "https://cache.photolog.invalid/";
 const FOREVER = "public, max-age=31536000, immutable";
 
 /**
- * The bytes kept under a name, or `null`.
+ * The bytes stored under a name, or `null`.
  * @param {string} name
  * @returns {Promise<Uint8Array | null>}
  */
@@ -26,7 +26,7 @@ export async function kept(name) {
 }
 
 /**
- * Keeps bytes under a name.
+ * Stores bytes under a name.
  * @param {string} name
  * @param {Uint8Array} bytes
  */

@@ -1,5 +1,5 @@
 // @ts-check
-//! The headers of every answer: the same as the origin's, in the origin's words.
+//! The headers of every response, exactly as the origin writes them.
 
 const SAME_FOR_ALL = {
   "vary": "Accept",
@@ -9,11 +9,11 @@ const SAME_FOR_ALL = {
   "cross-origin-resource-policy": "cross-origin",
 };
 
-/** A minute in browsers, then revalidated by ETag: as the origin says. */
+/** A minute in browsers, then revalidated by ETag, as by the origin. */
 const CURRENT = "public, max-age=60, stale-while-revalidate=300";
 
 /**
- * The headers of a picture, or of the news that it has not changed.
+ * The headers of a picture, or of `304 Not Modified`.
  * @param {string} publicId
  * @param {{ etag: string, extension: string }} plan
  */

@@ -1,5 +1,5 @@
 // @ts-check
-//! Photolog's edge: `GET /images/{publicID}?size=WxH`, answered as the origin would.
+//! Photolog's edge: it responds to `GET /images/{publicID}?size=WxH` as the origin would.
 //!
 //! link -> pointer (a second old at most) -> plan (size, format, ETag) -> 304, or bytes from the
 //! cache, the module, or the origin.
@@ -7,14 +7,14 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `pointers.js` | which picture a link shows |
-//! | `push.js` | the origin's word that a link has changed |
+//! | `push.js` | the origin's notification that a link has changed |
 //! | `renditions.js` | bytes: cached, rendered, or the origin's |
 //! | `renderer.js` | the WASM module, reset when it must be |
-//! | `budget.js`, `written.js` | how much may be in flight; a body that is in flight until it is written |
-//! | `origin.js` | questions to the origin, with limits |
+//! | `budget.js`, `written.js` | limits on bytes and renders in flight; a body that counts until it is written |
+//! | `origin.js` | requests to the origin, with limits |
 //! | `headers.js` | headers and refusals |
-//! | `cache.js`, `once.js`, `lru.js` | the Cache API; one piece of work for many; a map with a limit |
-//! | `cache-service.js` | the Cache API's store where the runtime brings none |
+//! | `cache.js`, `once.js`, `lru.js` | the Cache API; one run of a task for all callers; a map with a limit |
+//! | `cache-service.js` | the Cache API's store where the runtime has none |
 
 import { Busy } from "./budget.js";
 import { pictureHeaders, refusal } from "./headers.js";
@@ -29,7 +29,7 @@ import { written } from "./written.js";
 warmUp();
 
 const PICTURE = /^\/images\/([^/]+)\/?$/;
-/** What the origin makes; nothing else is worth a question. */
+/** The form of the origin's links; anything else is not requested from it. */
 const PUBLIC_ID = /^[A-Za-z0-9_-]{21}$/;
 
 /** @import { Bindings, Pointer } from "./origin.js" */
@@ -48,7 +48,7 @@ export default {
    */
   async fetch(request, env, context) {
     const answered = answerOrRefuse(request, env, context);
-    // Also when the client has gone: what it holds is given back at the end of the work.
+    // Even if the client has gone: permits are released at the end of the work.
     context.waitUntil(answered);
     return answered;
   },
@@ -104,7 +104,7 @@ async function answer(request, env, context) {
 }
 
 /**
- * The picture that a pointer names, or why not.
+ * The picture that a pointer names, or a refusal.
  * @param {Request} request
  * @param {string} publicId
  * @param {string | undefined} size

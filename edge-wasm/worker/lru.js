@@ -1,5 +1,5 @@
 // @ts-check
-//! A map that forgets what was used least recently once it is too heavy.
+//! A map with a weight limit that evicts the least recently used entries.
 
 /** @template V */
 export class Lru {
@@ -8,7 +8,7 @@ export class Lru {
   #limit;
   #total = 0;
 
-  /** @param {number} limit the most that all entries may weigh */
+  /** @param {number} limit the maximum weight of all entries */
   constructor(limit) {
     this.#limit = limit;
   }
@@ -20,7 +20,7 @@ export class Lru {
   get(key) {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
-    // Put at the end; the first entry is the one to forget.
+    // Moved to the end; the first entry is evicted first.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     return entry.value;

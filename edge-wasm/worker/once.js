@@ -1,14 +1,14 @@
 // @ts-check
-//! One piece of work for everybody who asks for the same thing at the same time.
+//! One run of a task for all concurrent callers with the same key.
 
-/** A worker may be stopped with its request; who waits for it does the work itself after this. */
+/** The request that runs a task may be stopped; after this time, a waiting caller runs it itself. */
 const PATIENCE_MS = 3_000;
 
 const LATE = Symbol("late");
 
 /**
- * Runs `work` unless it runs already under this key; all get its outcome. `context` keeps the
- * work going when the client that began it goes away.
+ * Runs `work` unless it already runs under this key; all callers get its outcome. `context` keeps
+ * the work going when the client that began it goes away.
  * @template T
  * @param {Map<string, Promise<T>>} running
  * @param {string} key

@@ -1,23 +1,23 @@
 // @ts-check
-//! The origin as the edge knows it: pointers, masters, and its own renditions as a last resort.
-//! Every question has a time limit; whatever goes wrong is one error, `OriginDown`.
+//! The origin as the edge uses it: pointers, masters, and its own renditions as a last resort.
+//! Every request has a time limit; every failure is one error, `OriginDown`.
 
 import { count } from "./garbage.js";
 
-/** The origin did not answer in time, or not sensibly. */
+/** The origin did not respond in time, or its response is unusable. */
 export class OriginDown extends Error {}
 
-/** The link shows another picture by now than the one that was planned. */
+/** The link now shows another picture than the planned one. */
 export class PictureChanged extends OriginDown {}
 
 /** Shorter when there is a last known pointer to fall back on. */
 const KNOWN_POINTER_LIMIT_MS = 500;
 const POINTER_LIMIT_MS = 2_000;
 const BYTES_LIMIT_MS = 10_000;
-/** A master has at most 2048 pixels a side; nothing of ours is larger than this. */
+/** A master has at most 2048 pixels a side; no valid body is larger than this. */
 const MOST_BYTES = 32 * 1024 * 1024;
 const MOST_POINTER_BYTES = 4 * 1024;
-/** What a body is expected to have when its length is not announced. */
+/** The expected size of a body whose length is not announced. */
 const FIRST_BYTES = 64 * 1024;
 
 const DIGEST = /^[0-9a-f]{64}$/;
@@ -35,7 +35,7 @@ const TYPES = ["image/png", "image/jpeg", "image/webp"];
  */
 
 /**
- * What the runtime gives the worker: the origin as a service or a URL, and the secret that both share.
+ * The worker's bindings: the origin as a service or a URL, and the secret that both share.
  * @typedef {{ ORIGIN?: Fetcher, ORIGIN_URL?: string, EDGE_SECRET?: string }} Bindings
  */
 
@@ -56,7 +56,7 @@ export class Origin {
   }
 
   /**
-   * What a link shows now: a pointer, `null` for none, or `known` when that is still right.
+   * What a link shows now: a pointer, `null` for none, or `known` if that is still current.
    * @param {string} publicId
    * @param {Pointer} [known]
    * @returns {Promise<Pointer | null>}
@@ -88,12 +88,12 @@ export class Origin {
   }
 
   /**
-   * The origin's own rendition, when it still is the one that was planned.
+   * The origin's own rendition, if it is still the planned one.
    * @param {string} publicId
    * @param {{ size?: string, mediaType: string, etag: string }} plan
    */
   async rendition(publicId, plan) {
-    // The size as it was asked for: the effective size, fitted again, may lose another pixel.
+    // The size as requested: fitting the effective size again may lose another pixel.
     const path = `/images/${publicId}${plan.size ? `?size=${plan.size}` : ""}`;
     const headers = { accept: plan.mediaType };
     const answer = await this.#ask(path, headers, BYTES_LIMIT_MS, bytes);
@@ -150,7 +150,7 @@ const json = async (response) => JSON.parse(new TextDecoder().decode(await read(
 const bytes = (response) => read(response, MOST_BYTES);
 
 /**
- * A body in one buffer, of the announced length at first: parts and whole would be twice as much.
+ * A body in one buffer, initially of the announced length: collecting parts would take twice as much.
  * @param {Response} response
  * @param {number} most
  */

@@ -1,7 +1,7 @@
 // @ts-check
-//! Which picture a link shows: fresh for a second, or until the origin says that it has
-//! changed, then asked again by ETag. When the origin is down, what was last known goes on being
-//! fresh. That a link is missing is kept for a second as well, and no longer.
+//! Which picture a link shows: fresh for a second, or until the origin reports a change, then
+//! revalidated by ETag. When the origin is down, the last known pointer stays in use. A missing
+//! link is cached for a second as well, and no longer.
 
 import { keep, kept } from "./cache.js";
 import { Lru } from "./lru.js";
@@ -17,14 +17,14 @@ export class Pointers {
   /** @type {Lru<{ pointer: Pointer, until: number }>} */
   #known = new Lru(MOST_ENTRIES);
   /**
-   * Until when a link counts as missing; apart, so that guesses do not push out links.
+   * Until when a link counts as missing; separate, so that guesses do not evict links.
    * @type {Lru<number>}
    */
   #missing = new Lru(MOST_ENTRIES);
   /** @type {Map<string, Promise<Pointer | null>>} */
   #asking = new Map();
   /**
-   * When the origin last said that a link has changed.
+   * When the origin last reported a change of a link.
    * @type {Lru<number>}
    */
   #changed = new Lru(MOST_ENTRIES);
@@ -36,7 +36,7 @@ export class Pointers {
   }
 
   /**
-   * The pointer, or `null` when there is no such link. Throws `OriginDown` when nobody knows.
+   * The pointer, or `null` when there is no such link. Throws `OriginDown` when unknown.
    * @param {string} publicId
    * @param {Context} context
    * @returns {Promise<Pointer | null>}
@@ -49,7 +49,7 @@ export class Pointers {
   }
 
   /**
-   * Answers of before are no longer fresh.
+   * Earlier responses are no longer fresh.
    * @param {string} publicId
    */
   changed(publicId) {
@@ -66,7 +66,7 @@ export class Pointers {
    * @param {Context} context
    */
   async #ask(publicId, known, context) {
-    // The second counts from the question: the answer may be as old as that.
+    // The second counts from the request: the response may be as old as that.
     const asked = Date.now();
     let pointer;
     try {
@@ -77,7 +77,7 @@ export class Pointers {
       this.#keep(publicId, pointer, Date.now() + TTL_MS);
       return pointer;
     }
-    // Told of a change while the answer was under way: it may be from before.
+    // If a change was reported while the request was in flight, the response may predate it.
     const isOld = asked <= (this.#changed.get(publicId) ?? -1);
     const until = isOld ? 0 : asked + TTL_MS;
     if (pointer) {

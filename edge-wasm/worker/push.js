@@ -1,13 +1,13 @@
 // @ts-check
-//! The origin's word that links have changed, so that they are asked for at once and not after
-//! the second for which a pointer is fresh. Where there are many isolates it reaches one of
-//! them; the others find out after that second.
+//! The origin's message that links have changed, so that they are revalidated at once and not after
+//! the second for which a pointer is fresh. Of many isolates it reaches only one; the others
+//! revalidate after that second.
 
 import { refusal } from "./headers.js";
 
 export const PUSH_PATH = "/edge/changed";
 
-/** Far more than the origin puts into one message. */
+/** Far more than the origin sends in one message. */
 const MOST_BYTES = 64 * 1024;
 
 /**
@@ -27,7 +27,7 @@ export async function push(request, secret, pointers) {
 }
 
 /**
- * The origin shows the hash of the secret that the edge shows to it.
+ * The origin sends the hash of the secret that the edge sends to it.
  * @param {Request} request
  * @param {string | undefined} secret
  */
@@ -36,7 +36,7 @@ async function isOrigin(request, secret) {
   const sha256 = async (/** @type {string} */ text) =>
     new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   const wanted = Array.from(await sha256(secret), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  // Hashed again, so that both are of one length.
+  // Hashed again, so that both have the same length.
   const given = await sha256(request.headers.get("authorization") ?? "");
   return crypto.subtle.timingSafeEqual(given, await sha256(`Bearer ${wanted}`));
 }

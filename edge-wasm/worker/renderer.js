@@ -1,6 +1,6 @@
 // @ts-check
-//! The WASM module behind plain functions: one instance at a time, a fresh one after a trap and
-//! whenever its memory, which never shrinks, is above a mark.
+//! The WASM module behind plain functions: one instance at a time, replaced after a trap and
+//! whenever its memory, which never shrinks, is above a threshold.
 
 import { count } from "./garbage.js";
 import * as glue from "./module.js";
@@ -8,7 +8,7 @@ import module from "./module_bg.wasm";
 
 const MEMORY_MARK = 16 * 1024 * 1024;
 
-/** Of the 64 MiB that the module may have (`xtask/src/edge.rs`), what a render may need. */
+/** The share of the module's 64 MiB (`xtask/src/edge.rs`) that a render may need. */
 const MOST_MEMORY = 56 * 1024 * 1024;
 /** Per pixel of a rendition: resized, and encoded in a buffer that grows by doubling. */
 const RENDITION_BYTES = 12;
@@ -24,9 +24,9 @@ export const isSize = glue.isSize;
 /** @import { Pointer } from "./origin.js" */
 
 /**
- * What to answer. Without a picture, only size and status are there.
+ * The planned response. Without a picture, only size and status are set.
  * @typedef {object} Plan
- * @property {string | undefined} size as it was asked for
+ * @property {string | undefined} size as requested
  * @property {number} status 200, 304, 400 or 406
  * @property {number} width effective, in pixels
  * @property {number} height effective, in pixels
@@ -36,7 +36,7 @@ export const isSize = glue.isSize;
  */
 
 /**
- * What to answer: see `answer` in `src/lib.rs`.
+ * Plans the response: see `answer` in `src/lib.rs`.
  * @param {Pointer} pointer
  * @param {string} [size]
  * @param {string} [accept]
@@ -73,7 +73,7 @@ export function render(master, pointer, { width, height, mediaType }) {
 }
 
 /**
- * Decoded; pixels with transparency are there a second time while they are resized.
+ * Decoded pixels; those with transparency exist twice while they are resized.
  * @param {Pick<Pointer, "width" | "height" | "hasAlpha">} pointer
  */
 function bytesOfPixels({ width, height, hasAlpha }) {
@@ -81,7 +81,7 @@ function bytesOfPixels({ width, height, hasAlpha }) {
 }
 
 /**
- * Whether bytes are what their name says, by their header.
+ * Whether the header of bytes is that of the promised picture.
  * @param {Uint8Array} bytes
  * @param {Pick<Plan, "width" | "height" | "mediaType">} promised
  */
@@ -99,7 +99,7 @@ function inModule(work) {
     if (glue.memoryBytes() > MEMORY_MARK) startAfresh();
     return outcome;
   } catch (problem) {
-    // A refusal is a text; anything else is a trap, after which the instance is not to be used.
+    // A refusal is a text; anything else is a trap, after which the instance must not be used.
     if (typeof problem === "string") throw new CannotRender(problem);
     startAfresh();
     throw new CannotRender(`trap: ${problem}`);

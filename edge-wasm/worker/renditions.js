@@ -1,7 +1,7 @@
 // @ts-check
 //! A rendition's bytes: from memory, from the cache, from the module, or from the origin when the
-//! module cannot make it. Equal requests at one time share the work, and only so many bytes are in
-//! flight at one time, from before they are made until they are written.
+//! module cannot make it. Concurrent equal requests share the work, and the number of bytes in
+//! flight is limited, from before they are made until they are written.
 
 import { Budget } from "./budget.js";
 import { keep, kept } from "./cache.js";
@@ -12,17 +12,17 @@ import { CannotRender, isPicture, render } from "./renderer.js";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** What renditions asked for again and again may take. */
+/** The memory for frequently requested renditions. */
 const MEMORY_LIMIT = 8 * MEBIBYTE;
-/** Ordinary pictures have bytes of their own, so that huge ones cannot keep them waiting. */
+/** Ordinary pictures have a budget of their own, so that huge ones cannot keep them waiting. */
 const LARGE = MEBIBYTE;
 const SMALL_LIMIT = 12 * MEBIBYTE;
 const LARGE_LIMIT = 20 * MEBIBYTE;
 const MOST_WAITING = 64;
-/** The module is one instance on one thread: a second master beside it would only take memory. */
+/** The module is one instance on one thread: loading a second master would only take memory. */
 const RENDERS = 1;
 /**
- * Most bytes a pixel takes in a file, and some for its head.
+ * The most bytes that a pixel takes in a file, to which those of the head are added.
  * @type {Record<string, number>}
  */
 const BYTES_OF_A_PIXEL = { "image/jpeg": 1, "image/png": 4, "image/webp": 4 };
@@ -50,8 +50,8 @@ export class Renditions {
   }
 
   /**
-   * The bytes that a plan asks for, and the permit to hold them until they are written. Throws
-   * `OriginDown` when they cannot be had, `Busy` when too much is in flight.
+   * The bytes that a plan requires, and the permit to hold them until they are written. Throws
+   * `OriginDown` when they are not available, `Busy` when too much is in flight.
    * @param {string} publicId
    * @param {Pointer} pointer
    * @param {Plan} plan
@@ -85,7 +85,7 @@ export class Renditions {
    * @param {Context} context
    */
   async #make(publicId, pointer, plan, context) {
-    // It is kept already, under its own name.
+    // It is already cached under its own name.
     if (isMaster(pointer, plan)) {
       return this.#orTheOrigins(publicId, plan, () => this.#master(pointer, context));
     }
@@ -143,7 +143,7 @@ export class Renditions {
 }
 
 /**
- * The bytes, when they are the picture that was promised: nothing else is shown or kept.
+ * The bytes, if they are the promised picture: nothing else is shown or cached.
  * @param {Uint8Array} bytes
  * @param {Pick<Plan, "width" | "height" | "mediaType">} promised
  */
@@ -163,7 +163,7 @@ function isMaster(pointer, plan) {
 }
 
 /**
- * More than a rendition has, but for the strangest of pictures.
+ * More than a rendition has, except for the strangest pictures.
  * @param {Plan} plan
  */
 function mostBytes({ width, height, mediaType }) {

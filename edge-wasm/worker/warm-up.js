@@ -1,5 +1,5 @@
 // @ts-check
-//! One small render before the first request, so that the engine has seen the code.
+//! One small render before the first request, so that the engine has compiled the code.
 
 import { render } from "./renderer.js";
 

@@ -1,15 +1,15 @@
 // @ts-check
-//! Writes an answer's body piece by piece, and gives its permit back when the last one is written
-//! or the client reads no more.
+//! Writes a response body piece by piece, and releases its permit when the last piece is written or
+//! the client stops reading.
 
-/** So much within the time below: a client that reads more slowly is cut off. */
+/** The bytes of one piece: a client that takes longer for it than the limit below is cut off. */
 const PIECE = 256 * 1024;
 const PIECE_LIMIT_MS = 8_000;
 
 /** @import { Permit } from "./budget.js" */
 
 /**
- * A body for a `Response`; what it has is in flight until it is written.
+ * A body for a `Response`; its bytes are in flight until they are written.
  * @param {Uint8Array} bytes
  * @param {Pick<Permit, "extend" | "release">} permit
  * @param {Pick<ExecutionContext, "waitUntil">} context
@@ -33,7 +33,7 @@ async function write(bytes, permit, writer) {
     }
     await inTime(writer.close());
   } catch (problem) {
-    // The client went away, or reads too slowly: nobody is there to be told.
+    // The client went away or reads too slowly, so there is no one to report this to.
     writer.abort(problem).catch(() => {});
   } finally {
     permit.release();

@@ -1,5 +1,6 @@
-//! Runs a target: first every kept input, then new ones until the time is over. A panic, an input
-//! that takes too long or too much memory is a finding; it goes to the target's regressions.
+//! Runs a target: first every stored input, then new ones until the time is over. A panic, or an
+//! input that takes too much time or memory, is a finding; its input is stored in the target's
+//! regressions.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,28 +18,28 @@ use crate::mutator::Mutator;
 /// Most inputs in memory, and most bytes of them.
 const MOST_KEPT: usize = 4_096;
 const MOST_KEPT_BYTES: usize = 64 << 20;
-/// Beyond so many findings the rest is more of the same.
+/// With this many findings a campaign ends: more would be the same.
 const MOST_FINDINGS: usize = 10;
 
 /// What went wrong.
 #[derive(Debug)]
 pub struct Finding {
-    /// In one line.
+    /// A description in one line.
     pub what: String,
-    /// Where the input is.
+    /// The path of the input.
     pub input: PathBuf,
 }
 
-/// What a campaign came to.
+/// The result of a campaign.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// How many inputs were run.
     pub inputs: u64,
     /// How many kinds of outcomes they had.
     pub kinds: usize,
-    /// The longest time that one took.
+    /// The longest time of one input.
     pub slowest: Duration,
-    /// The most memory that one took, in bytes.
+    /// The most memory of one input, in bytes.
     pub largest: usize,
     /// What went wrong.
     pub findings: Vec<Finding>,
@@ -47,7 +48,7 @@ pub struct Outcome {
 /// A running campaign.
 pub struct Campaign<'a> {
     target: &'a Target,
-    /// Where the input that runs is, should the process die with it.
+    /// The file that holds the running input, in case the process dies with it.
     current: File,
     kinds: HashSet<u64>,
     known_findings: HashSet<String>,
@@ -56,8 +57,8 @@ pub struct Campaign<'a> {
 }
 
 impl<'a> Campaign<'a> {
-    /// For a target; `current` is overwritten with each input before it runs, and `last_panic` says
-    /// where and why the last panic was.
+    /// A campaign for a target; `current` is overwritten with each input before it runs, and
+    /// `last_panic` returns where and why the last panic happened.
     pub fn new(target: &'a Target, current: File, last_panic: fn() -> String) -> Self {
         Self {
             target,
@@ -72,7 +73,7 @@ impl<'a> Campaign<'a> {
     /// Runs every input of the corpus and the regressions.
     ///
     /// # Errors
-    /// When one cannot be read.
+    /// When an input cannot be read.
     pub fn replay(&mut self) -> io::Result<Vec<Vec<u8>>> {
         let mut inputs = corpus::read(&corpus::corpus_folder(self.target))?;
         inputs.extend(corpus::read(&corpus::regressions_folder(self.target))?);
@@ -82,7 +83,7 @@ impl<'a> Campaign<'a> {
         Ok(inputs.into_iter().map(|(_, input)| input).collect())
     }
 
-    /// Runs new inputs for so long.
+    /// Runs new inputs for this time.
     ///
     /// # Errors
     /// When a file cannot be read or written.
@@ -97,7 +98,7 @@ impl<'a> Campaign<'a> {
         let began = Instant::now();
         while began.elapsed() < time && self.outcome.findings.len() < MOST_FINDINGS {
             let mut input = mutator.descendant(&inputs);
-            // Half of the time: what repairs a checksum also hides what a wrong one does.
+            // Half of the time: repairing a checksum also hides how a wrong one is handled.
             if let Some(repair) = self.target.repair
                 && mutator.random.bool()
             {
@@ -112,13 +113,13 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    /// What it came to.
+    /// The result of the campaign.
     pub fn end(mut self) -> Outcome {
         self.outcome.kinds = self.kinds.len();
         self.outcome
     }
 
-    /// Runs one input; whether its outcome is of a new kind.
+    /// Runs one input; returns whether its outcome is of a new kind.
     fn run(&mut self, input: &[u8]) -> io::Result<bool> {
         self.current.set_len(0)?;
         self.current.write_all_at(input, 0)?;
@@ -133,7 +134,8 @@ impl<'a> Campaign<'a> {
             Ok(_) if taken.memory > target.limits.memory => {
                 self.found("memory", format!("{} MiB", taken.memory >> 20), input)?;
             }
-            // Others may have had the processor; by its own clock it counts.
+            // Other threads may have had the processor, so it runs again and its processor time
+            // counts.
             Ok(_) if taken.time > target.limits.time => {
                 let before = limits::processor_time();
                 run().ok();
@@ -149,14 +151,14 @@ impl<'a> Campaign<'a> {
         Ok(false)
     }
 
-    /// Keeps the first input of each finding.
+    /// Stores the first input of each finding.
     fn found(&mut self, kind: &str, what: String, input: &[u8]) -> io::Result<()> {
         let what = if kind == "panic" {
             what
         } else {
             format!("{kind}: {what}")
         };
-        // Of those with a figure, the first is enough.
+        // Findings of time and memory differ in their figure, so the first of each kind is enough.
         let known = if kind == "panic" { &what } else { kind };
         if self.known_findings.insert(known.to_owned()) {
             let folder = corpus::regressions_folder(self.target);

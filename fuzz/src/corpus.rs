@@ -1,4 +1,5 @@
-//! Inputs on disk: `corpus/TARGET/` to begin with, `regressions/TARGET/` what once broke something.
+//! Inputs on disk: `corpus/TARGET/` holds initial inputs, `regressions/TARGET/` those that once
+//! failed.
 
 use std::fs;
 use std::io;
@@ -8,12 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::Target;
 
-/// A target's inputs to begin with.
+/// The folder of a target's initial inputs.
 pub fn corpus_folder(target: &Target) -> PathBuf {
     home().join("corpus").join(target.name)
 }
 
-/// Inputs that once broke something.
+/// The folder of inputs that once failed.
 pub fn regressions_folder(target: &Target) -> PathBuf {
     home().join("regressions").join(target.name)
 }
@@ -22,10 +23,10 @@ fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The inputs of a folder, by name; none where there is no folder.
+/// The inputs in a folder, by name; none if the folder does not exist.
 ///
 /// # Errors
-/// When one cannot be read.
+/// When an input cannot be read.
 pub fn read(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -41,7 +42,7 @@ pub fn read(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
         .collect()
 }
 
-/// Keeps an input under its own hash.
+/// Stores an input under its own hash.
 ///
 /// # Errors
 /// When it cannot be written.

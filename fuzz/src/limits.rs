@@ -4,22 +4,22 @@ use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
 
-/// What one input may take.
+/// The limits of one input.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Time on the processor, in the unoptimised build of the tests.
+    /// Processor time, in the unoptimised test build.
     pub time: Duration,
-    /// Memory on top of what was there before, in bytes.
+    /// Memory in addition to what was allocated before, in bytes.
     pub memory: usize,
 }
 
-/// For texts: what is not linear is found long before this.
+/// For texts: anything that is not linear is found long before this.
 pub const TEXT: Limits = Limits {
     time: Duration::from_millis(500),
     memory: 32 << 20,
 };
 
-/// For the header of a picture: a few of its bytes, and what is packed into them.
+/// For the header of a picture: a few of its bytes, and the data packed into them.
 pub const HEADER: Limits = Limits {
     time: Duration::from_millis(500),
     memory: 64 << 20,
@@ -31,16 +31,16 @@ pub const PICTURE: Limits = Limits {
     memory: 600 << 20,
 };
 
-/// What an input took.
+/// The cost of an input.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken {
-    /// By the clock on the wall, which is never less than on the processor.
+    /// Wall-clock time, which is never less than processor time.
     pub time: Duration,
-    /// At its peak, in bytes; 0 where the allocator does not count.
+    /// Peak memory, in bytes; 0 where the allocator does not count.
     pub memory: usize,
 }
 
-/// Runs something and says what it took.
+/// Runs a function and measures its cost.
 pub fn measured<T>(work: impl FnOnce() -> T) -> (T, Taken) {
     let before = PeakAlloc.current_usage();
     PeakAlloc.reset_peak_usage();
@@ -53,7 +53,7 @@ pub fn measured<T>(work: impl FnOnce() -> T) -> (T, Taken) {
     (outcome, taken)
 }
 
-/// How long this thread has been on a processor.
+/// The processor time of this thread.
 pub fn processor_time() -> Option<Duration> {
     // "time on the processor (ns), time waiting (ns), timeslices": proc(5).
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;

@@ -1,5 +1,5 @@
-//! `photolog-fuzz [TARGET...]`: each target for some seconds, in a process of its own, so that what
-//! ends the process is a finding as well.
+//! `photolog-fuzz [TARGET...]`: runs each target for some seconds, in a process of its own, so that
+//! the death of the process is a finding as well.
 
 #![expect(
     clippy::print_stdout,
@@ -25,25 +25,25 @@ use photolog_fuzz::{Target, corpus, targets};
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// An input that runs for so long never ends.
+/// An input that runs for this long is taken to hang.
 const HANG: Duration = Duration::from_secs(60);
 const HUNG: i32 = 3;
 
-/// Feed parsers with bytes that nobody would send.
+/// Feed parsers with bytes that no client would send.
 #[derive(Parser)]
 struct Arguments {
-    /// Which ones; all unless said
+    /// Which targets; by default all
     targets: Vec<String>,
-    /// How long, for each target; 0 only replays what is kept
+    /// How many seconds for each target; 0 only replays stored inputs
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Where chance begins; the time unless said
+    /// The seed of the random numbers; by default the time
     #[arg(long)]
     seed: Option<u64>,
-    /// Write the inputs to begin with to `fuzz/corpus`, and nothing more
+    /// Write the initial inputs to `fuzz/corpus`, and nothing more
     #[arg(long)]
     write_corpora: bool,
-    /// Run one target here, with this file for the input that runs
+    /// Run one target in this process, with this file for the running input
     #[arg(long, hide = true)]
     inside: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ fn now() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-/// The findings of all targets, as many of which run at a time as there are processors.
+/// The number of findings of all targets, of which as many run at a time as there are processors.
 fn each(targets: &[Target], run: impl Fn(&Target) -> Result<usize> + Sync) -> Result<usize> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -138,7 +138,7 @@ fn outside(target: &Target, seed: u64, seconds: u64) -> Result<usize> {
 }
 
 thread_local! {
-    /// Where the last panic was, for its finding.
+    /// Message and location of the last panic, for its finding.
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -159,7 +159,7 @@ fn inside(target: &Target, current: &Path, seed: u64, seconds: u64) -> Result<us
     Ok(outcome.findings.len())
 }
 
-/// Ends the process when the input that runs has not changed for long.
+/// Ends the process when the running input has not changed for long.
 fn watch(current: PathBuf) {
     thread::spawn(move || {
         loop {

@@ -1,4 +1,4 @@
-//! New inputs out of old ones: flipped bits, interesting numbers, pieces that are moved, repeated,
+//! New inputs from old ones: flipped bits, interesting numbers, pieces that are moved, repeated,
 //! cut out or taken from another input, and words of a dictionary.
 
 use fastrand::Rng;
@@ -7,7 +7,7 @@ use fastrand::Rng;
 const MOST_CHANGES: usize = 8;
 /// Longest piece that is moved or repeated.
 const LONGEST_PIECE: usize = 256;
-/// How often a piece is repeated: now and then so often that what is quadratic shows.
+/// How often a piece is repeated: occasionally so often that quadratic behaviour shows.
 const FEW_REPEATS: usize = 8;
 const MOST_REPEATS: usize = 4_096;
 
@@ -28,11 +28,11 @@ const NUMBERS: [u64; 12] = [
 
 /// Makes inputs.
 pub struct Mutator<'a> {
-    /// Where chance comes from: the same seed makes the same inputs.
+    /// The source of randomness: the same seed makes the same inputs.
     pub random: Rng,
-    /// Words that mean something to the target.
+    /// Words that are meaningful to the target.
     pub dictionary: &'a [&'a str],
-    /// Most bytes of an input.
+    /// The longest input, in bytes.
     pub longest: usize,
 }
 
@@ -144,7 +144,7 @@ impl Mutator<'_> {
         }
     }
 
-    /// A number of one, two, four or eight bytes, in either order.
+    /// Overwrites a number of one, two, four or eight bytes, in either byte order.
     fn overwrite_number(&mut self, bytes: &mut [u8]) {
         let number = NUMBERS[self.random.usize(..NUMBERS.len())];
         let width = 1 << self.random.usize(..4);
@@ -156,7 +156,7 @@ impl Mutator<'_> {
         self.overwrite(bytes, &piece);
     }
 
-    /// A number written in digits, by another one.
+    /// Replaces a number written in digits by another one.
     fn replace_digits(&mut self, bytes: &mut Vec<u8>) {
         let start = self.random.usize(..=bytes.len());
         let Some(from) = bytes[start..].iter().position(u8::is_ascii_digit) else {

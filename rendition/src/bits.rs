@@ -1,18 +1,18 @@
-//! Reads bits, the lowest of each byte first, as lossless WebP (RFC 9649, section 3.1) and deflate
-//! (RFC 1951, section 3.1.1) have them.
+//! Reads bits, the lowest of each byte first, as in lossless WebP (RFC 9649, section 3.1) and
+//! deflate (RFC 1951, section 3.1.1).
 
-/// A cursor over bits with up to 64 of them read ahead. Past the end it delivers zeros for ever,
-/// so that the hot loops need no check of their own; [`Bits::is_overrun`] tells afterwards.
+/// A cursor over bits with up to 64 of them read ahead. Past the end it delivers zeros for ever, so
+/// that the hot loops need no check of their own; [`Bits::is_overrun`] reports it afterwards.
 pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
-    /// What comes after `bytes`.
+    /// The parts that follow `bytes`.
     parts: std::vec::IntoIter<&'a [u8]>,
     position: usize,
-    /// The next bits, first one lowest. Above the lowest `available` ones there may be a part of
-    /// the byte that comes next; or-ing that byte in again changes nothing.
+    /// The next bits, first one lowest. Above the lowest `available` bits there may be a part of
+    /// the next byte; or-ing that byte in again changes nothing.
     buffer: u64,
     available: u32,
-    /// How many of the bits ever put into the buffer were made up.
+    /// How many of the bits ever put into the buffer are past the end.
     invented: u64,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Bits<'a> {
         Self::of_parts(vec![bytes])
     }
 
-    /// Reads parts as if nothing lay between them.
+    /// Reads several parts as one contiguous stream.
     pub(crate) fn of_parts(parts: Vec<&'a [u8]>) -> Self {
         Self {
             bytes: &[],
@@ -107,7 +107,7 @@ impl<'a> Bits<'a> {
         self.take(1) != 0
     }
 
-    /// Drops the rest of a byte, and so many whole ones.
+    /// Drops the rest of a byte, and `count` whole ones.
     pub(crate) fn skip_bytes(&mut self, mut count: usize) {
         self.consume(self.available % 8);
         while count > 0 && self.available > 0 {
@@ -129,7 +129,7 @@ impl<'a> Bits<'a> {
                         self.position = 0;
                     }
                     None => {
-                        // Whatever is read next is past the end.
+                        // Everything read from here on is past the end.
                         self.invented += 8;
                         count = 0;
                     }
@@ -138,7 +138,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Whether more bits were taken than there are.
+    /// Whether more bits were taken than exist.
     pub(crate) fn is_overrun(&self) -> bool {
         self.invented > u64::from(self.available)
     }

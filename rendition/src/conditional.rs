@@ -1,4 +1,4 @@
-//! ETags and `If-None-Match`: a client that has the rendition gets a 304 without a pixel touched.
+//! ETags and `If-None-Match`: a client that has the rendition gets a 304 before any pixel is read.
 
 use crate::{RENDERER_VERSION, RenditionSpec};
 

@@ -1,7 +1,7 @@
-//! What a picture's decoding takes, known from its header: how much memory at most, and how many
-//! pixels are too many for its kind.
+//! The cost of decoding a picture, known from its header: an upper bound of the memory, and how
+//! many pixels are too many for its kind.
 //!
-//! `tests/memory.rs` holds every bound against what is really allocated; `benches/hostile.rs`
+//! `tests/memory.rs` compares every bound with the actual allocations; `benches/hostile.rs`
 //! searches for files that break one. `docs/adr/0009-bounded-pictures.md` has the reasons.
 
 use std::ops::Range;
@@ -13,16 +13,16 @@ use crate::rows;
 use crate::webp::{self, Coding, Container};
 use crate::{Dimensions, MasterInfo, MediaType, RenditionError, RenditionSpec};
 
-/// What an interlaced PNG may have: it must be whole before its first row is.
+/// The limit of an interlaced PNG: all of it must be decoded before its first row is complete.
 const MOST_INTERLACED: u64 = 12_500_000;
-/// What a progressive JPEG may have: its coefficients are kept until the last scan.
+/// The limit of a progressive JPEG: its coefficients are kept until the last scan.
 const MOST_PROGRESSIVE: u64 = 50_000_000;
-/// What a lossy WebP may have: its decoder needs the whole picture, and is slow.
+/// The limit of a lossy WebP: its decoder needs the whole picture, and is slow.
 const MOST_LOSSY_WEBP: u64 = 12_500_000;
-/// What a lossless WebP may have: undoing its transforms takes time for each pixel.
+/// The limit of a lossless WebP: undoing its transforms takes time for each pixel.
 const MOST_LOSSLESS_WEBP: u64 = 16_000_000;
 
-/// Tables, buffers of a row, lists of chunks.
+/// Tables, row buffers, lists of chunks.
 const SMALL_THINGS: u64 = 2 << 20;
 
 /// Refuses a picture that has too many pixels for its kind.
@@ -44,7 +44,7 @@ pub(crate) fn check(header: &Header) -> Result<(), RenditionError> {
     Ok(())
 }
 
-/// Upper bound of what making a master takes, in bytes, the upload itself not counted.
+/// Upper bound of the memory for making a master, in bytes, without the upload itself.
 pub(crate) fn working_bytes(header: &Header) -> u64 {
     let master = header.fitted_into_master();
     let most = match &header.format {
@@ -57,21 +57,21 @@ pub(crate) fn working_bytes(header: &Header) -> u64 {
 
 /// Upper bound of a rendition's length in bytes.
 pub fn rendition_bytes(info: &MasterInfo, spec: &RenditionSpec) -> u64 {
-    /// Beside the pixels.
+    /// Everything beside the pixels.
     const HEAD: u64 = 4 << 10;
     HEAD + file_bytes(spec.media_type, spec.dimensions, info.has_alpha)
 }
 
-/// Upper bound of what rendering a master takes, in bytes, the master and the rendition included.
+/// Upper bound of the memory for rendering a master, in bytes, with the master and the rendition.
 pub fn rendering_bytes(info: &MasterInfo, spec: &RenditionSpec) -> u64 {
     let channels = if info.has_alpha { 4 } else { 3 };
     let (master, rendition) = (info.dimensions, spec.dimensions);
     let file = file_bytes(info.media_type, master, info.has_alpha);
-    // Resized first downwards and then across.
+    // Resized vertically first, then horizontally.
     let strip = u64::from(rendition.width) * u64::from(master.height) * channels;
     let decoded = match info.media_type {
         MediaType::Jpeg => {
-            // Scaled while it is decoded, by eighths, to half as much again as is wanted.
+            // Scaled during decoding, by eighths, to half as much again as is wanted.
             let scaled = |side: u32, wanted: u32| {
                 let (side, wanted) = (u64::from(side), u64::from(wanted));
                 side.min(wanted * 3 / 2 + side.div_ceil(8))
@@ -100,7 +100,7 @@ pub fn rendering_bytes(info: &MasterInfo, spec: &RenditionSpec) -> u64 {
     file + (decoded + resized).max(encoded) + SMALL_THINGS
 }
 
-/// Most bytes of a picture in a format of ours.
+/// The most bytes of a picture that we encode in a format.
 fn file_bytes(media_type: MediaType, size: Dimensions, has_alpha: bool) -> u64 {
     match media_type {
         MediaType::Jpeg => {
@@ -120,7 +120,7 @@ fn of_png(chunks: &Chunks, master: Dimensions) -> u64 {
         Colour::Rgb | Colour::Palette | Colour::Rgba => channels,
     };
     let decoding = chunks.size.pixels() * whole + rows::bytes(chunks.size, master, channels);
-    // The decoder keeps some rows as they were compressed.
+    // The decoder keeps some rows in compressed form.
     let rows = chunks.row_bytes() * 8;
     decoding.max(making_png(master, channels)) + chunks.list_bytes() + rows
 }
@@ -131,7 +131,7 @@ fn of_jpeg(header: &jpeg::Header, master: Dimensions) -> u64 {
     let eighths = u64::from(scale.eighths());
     let scaled = |side: u32| (u64::from(side) * eighths).div_ceil(8);
     let (width, height) = (scaled(header.width), scaled(header.height));
-    // Resized first downwards and then across.
+    // Resized vertically first, then horizontally.
     let strip = width * u64::from(master.height);
     let has_planes = matches!(header.colour, JpegColour::Grey | JpegColour::YCbCr);
     let fitting = if has_planes {
@@ -168,7 +168,7 @@ fn of_webp(container: &Container, master: Dimensions) -> u64 {
         Coding::Lossy => {
             let blocks = u64::from(frame.size.width.div_ceil(16))
                 * u64::from(frame.size.height.div_ceil(16));
-            // Planes of whole blocks, what is known of each block, and the colours. The compressed
+            // Planes of whole blocks, the data kept for each block, and the colours. The compressed
             // bytes are collected in a buffer that doubles, copied into words, and these once more
             // without the last one.
             let planes = blocks * (256 * 3 / 2 + 128);
@@ -189,7 +189,7 @@ fn of_webp(container: &Container, master: Dimensions) -> u64 {
     decoding.max(opaque).max(transparent)
 }
 
-/// What lies beside the pixels of a lossless WebP: pixels that may be copied from, a byte and a
+/// The memory of a lossless WebP beside its pixels: pixels that may be copied from, a byte and a
 /// word for each block of 4 x 4 pixels, twice, and codes, of which 50 bytes of a file make at most
 /// 4,000.
 fn of_lossless(pixels: u64, bytes: u64) -> u64 {
@@ -198,7 +198,7 @@ fn of_lossless(pixels: u64, bytes: u64) -> u64 {
     window + pixels * 3 / 4 + codes
 }
 
-/// Compressed, and what parsing makes of it.
+/// The compressed profile, and the memory for parsing it.
 fn of_profile(header: &Header) -> u64 {
     let most = crate::MOST_SIDE_BYTES as u64;
     let (bytes, inflation) = match &header.format {
@@ -212,11 +212,11 @@ fn of_profile(header: &Header) -> u64 {
     (bytes as u64 * inflation).min(most) * 2 + (1 << 20)
 }
 
-/// A turned copy of pixels, or their PNG: when it comes out longer than the pixels, it is written
-/// a second time without being compressed. Each time, and once more for the file, it goes into a
-/// buffer that doubles; while it does, both the old one and the new one stand.
+/// A turned copy of pixels, or their PNG: if it turns out longer than the pixels, it is written a
+/// second time without compression. Each time, and once more for the file, it goes into a buffer
+/// that doubles; during that, both the old buffer and the new one exist.
 fn making_png(master: Dimensions, channels: u64) -> u64 {
-    /// What defines the codes, written at once.
+    /// The definition of the codes, written at once.
     const CODES: u64 = 53;
     let pixels = master.pixels() * channels;
     let row = u64::from(master.width) * channels;
@@ -226,14 +226,14 @@ fn making_png(master: Dimensions, channels: u64) -> u64 {
     // A code has twelve bits at most.
     let compressed = doubled(CODES, rows * 3 / 2 + CODES);
     let stored = doubled(row + 8, length);
-    // The file is written at once, but for its last checksum.
+    // The file is written at once, except for its last checksum.
     let file = length * 3;
     let packing = (compressed * 3 / 2).max(compressed + stored * 3 / 2);
     let writing = stored.max(doubled(CODES, length)) + file;
     pixels + pixels.max(packing).max(writing)
 }
 
-/// What a buffer that begins with `first` bytes and doubles has when it holds `needed`.
+/// The capacity of a buffer that begins with `first` bytes and doubles, when it holds `needed`.
 fn doubled(first: u64, needed: u64) -> u64 {
     first * needed.div_ceil(first).next_power_of_two()
 }
@@ -246,14 +246,14 @@ fn making_webp(master: Dimensions) -> u64 {
     pixels + (pixels + buffer * 3 / 2).max(buffer + written)
 }
 
-/// Pixels and what they are turned to, or their planes and JPEG.
+/// Pixels and their turned copy, or their planes and JPEG.
 fn making_jpeg(master: Dimensions) -> u64 {
     let pixels = master.pixels() * 3;
     let planes = pixels / 2 + u64::from(master.width + master.height);
     pixels + pixels.max(planes + writing_jpeg(planes))
 }
 
-/// Symbols, and bytes: at the quality of masters no picture has been seen to take more.
+/// Symbols, and bytes: at the quality of masters, no picture has been found that takes more.
 fn writing_jpeg(samples: u64) -> u64 {
     (samples * 4 + (64 << 10)).min(jpeg::MOST_ENCODER_BYTES) + samples * 3 / 2
 }

@@ -1,7 +1,7 @@
-//! From bytes to pixels: limits are checked by the header before anything is allocated, and
+//! From bytes to pixels: the header is checked against the limits before anything is allocated, and
 //! nothing is inflated to read it.
 //!
-//! Animated PNG and WebP give their first frame.
+//! Animated PNG and WebP are decoded to their first frame.
 
 use image::metadata::Orientation;
 
@@ -12,7 +12,7 @@ use crate::png::{self, Chunks};
 use crate::webp::{self, Container};
 use crate::{Dimensions, MAX_PIXELS, MAX_SIDE, MediaType, RenditionError};
 
-/// What a picture's header says.
+/// The properties of a picture in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// Its format.
@@ -24,7 +24,7 @@ pub struct Inspection {
 }
 
 /// Reads a picture's header and checks it against the limits. Costs milliseconds at most, and
-/// next to no memory, whatever the bytes.
+/// hardly any memory, whatever the bytes.
 ///
 /// # Errors
 /// When it is no picture, or larger than allowed.
@@ -45,7 +45,7 @@ pub(crate) struct Header {
     pub(crate) orientation: Orientation,
 }
 
-/// What the header of each format tells.
+/// The parts of the header that depend on the format.
 pub(crate) enum Format {
     Png(Chunks),
     Jpeg(jpeg::Header),
@@ -53,7 +53,7 @@ pub(crate) enum Format {
 }
 
 impl Header {
-    /// Reads and checks it. A damaged EXIF block is no reason to refuse a good picture.
+    /// Reads a header and checks it. A damaged EXIF block is no reason to refuse a good picture.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, RenditionError> {
         let (format, stored, exif) =
             match MediaType::sniff(bytes).ok_or(RenditionError::UnknownFormat)? {
@@ -97,8 +97,8 @@ impl Header {
         Ok(header)
     }
 
-    /// Refuses files that are far too short for their pixels, of the formats in which a pixel has
-    /// to cost something.
+    /// Refuses files that are far too short for their pixels, in formats in which every pixel takes
+    /// some bits.
     fn check_plausible(&self, length: usize) -> Result<(), RenditionError> {
         match &self.format {
             Format::Png(chunks) => chunks.check_plausible(),
@@ -118,7 +118,7 @@ impl Header {
         }
     }
 
-    /// A stored size turned upright, or an upright one turned back: both swap the sides.
+    /// Turns a stored size upright, or an upright one back: both swap the sides.
     pub(crate) fn upright(&self, size: Dimensions) -> Dimensions {
         match self.orientation {
             Orientation::Rotate90

@@ -1,4 +1,4 @@
-//! From pixels to bytes. Nothing but pixels goes in, so no metadata can come out.
+//! From pixels to bytes. The input is only pixels, so the output contains no metadata.
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::codecs::webp::WebPEncoder;
@@ -8,16 +8,16 @@ use crate::jpeg::{self, Subsampling};
 use crate::picture::Picture;
 use crate::{MediaType, RenditionError};
 
-/// What the bytes are for.
+/// The purpose of the encoded bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be rendered from again.
+    /// Renditions are made from it.
     #[cfg_attr(
         not(feature = "ingest"),
         expect(dead_code, reason = "made at ingest only")
     )]
     Master,
-    /// To be looked at.
+    /// Shown to clients.
     Rendition,
 }
 
@@ -30,7 +30,7 @@ impl Purpose {
     }
 }
 
-/// Encodes a picture. JPEG has no transparency: what is behind becomes white.
+/// Encodes a picture. JPEG has no transparency: transparent pixels are laid over white.
 pub(crate) fn encode(
     picture: Picture,
     media_type: MediaType,

@@ -2,7 +2,7 @@
 
 use crate::{MAX_PIXELS, MAX_SIDE, MOST_PARTS};
 
-/// Why bytes are no picture we take. The text is fit for a client.
+/// Why bytes are not an accepted picture. The text is fit for a client.
 #[derive(Debug, thiserror::Error)]
 pub enum RenditionError {
     /// Neither PNG, JPEG nor WebP.
@@ -31,10 +31,10 @@ pub enum RenditionError {
     /// The bytes end too early.
     #[error("is truncated")]
     Truncated,
-    /// The bytes are not what their header promises.
+    /// The bytes do not match their header.
     #[error("cannot be decoded: {0}")]
     Damaged(String),
-    /// A correct picture of a kind we do not decode.
+    /// A correct picture of an unsupported kind.
     #[error("is of an unsupported kind: {0}")]
     Unsupported(String),
     /// The result could not be written.

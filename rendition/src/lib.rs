@@ -2,17 +2,17 @@
 //!
 //! An upload becomes a *master* once ([`make_master`]); every legal size and format is rendered
 //! from the master ([`render`]). Sizes, content negotiation and ETags live here as well, because
-//! origin and edge must answer alike.
+//! the responses of origin and edge must be alike.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `media_type` | PNG, JPEG, WebP: told apart by their bytes |
+//! | `media_type` | PNG, JPEG, WebP: recognised by their bytes |
 //! | `size` | `WxH`: parsed, clamped, fitted |
 //! | `negotiate` | `Accept` with q-values |
 //! | `conditional` | ETags and `If-None-Match` |
 //! | `decode`, `cost` | limits first, then pixels |
 //! | `png`, `webp`, `slices`, `rows` | files read chunk by chunk, pictures row by row |
-//! | `bits`, `prefix` | what lossless WebP and deflate have in common |
+//! | `bits`, `prefix` | the common parts of lossless WebP and deflate |
 //! | `picture` | decoded pixels |
 //! | `master`, `profile` | upload to master: upright, sRGB, no metadata |
 //! | `resize`, `encode` | filter choice; format and quality |
@@ -63,23 +63,23 @@ pub const MAX_PIXELS: u64 = 100_000_000;
 pub const MAX_RENDITION_SIDE: u32 = 2_048;
 /// Most chunks of a PNG or WebP, and most segments of a JPEG.
 pub const MOST_PARTS: usize = 65_536;
-/// A profile or an EXIF block that is larger is passed over, compressed or not.
+/// Larger profiles and EXIF blocks are skipped, compressed or not.
 const MOST_SIDE_BYTES: usize = 4 << 20;
 /// Changes when the same master would give other bytes; part of every ETag and cache key.
 pub const RENDERER_VERSION: u32 = 2;
 
-/// What must be known of a master to choose a size and a format.
+/// The properties of a master that determine a size and a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MasterInfo {
-    /// Its own format.
+    /// The master's format.
     pub media_type: MediaType,
-    /// Its size.
+    /// The master's size.
     pub dimensions: Dimensions,
     /// Whether it has transparency.
     pub has_alpha: bool,
 }
 
-/// What to render.
+/// The rendition to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RenditionSpec {
     /// The effective size: see [`RequestedSize::effective`].
@@ -88,10 +88,10 @@ pub struct RenditionSpec {
     pub media_type: MediaType,
 }
 
-/// Renders a master. A spec that is the master's own size and format gives its own bytes.
+/// Renders a master. If the spec is the master's own size and format, returns the master's bytes.
 ///
 /// # Errors
-/// When the bytes are no master of ours.
+/// When the bytes are not a master made by [`make_master`].
 pub fn render(master: &[u8], spec: &RenditionSpec) -> Result<Vec<u8>, RenditionError> {
     let header = Header::read(master)?;
     if header.media_type() == spec.media_type && header.stored == spec.dimensions {

@@ -6,7 +6,7 @@ use crate::picture::Picture;
 use crate::webp::Coding;
 use crate::{Dimensions, MediaType, RenditionError, profile, resize};
 
-/// The picture every rendition is made from.
+/// The picture from which every rendition is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Master {
     /// Its bytes.
@@ -24,7 +24,7 @@ pub struct Master {
 /// Makes the master of an upload.
 ///
 /// # Errors
-/// When the upload is no whole picture, or larger than allowed.
+/// When the upload is no complete picture, or larger than allowed.
 pub fn make_master(bytes: &[u8]) -> Result<Master, RenditionError> {
     let header = Header::read(bytes)?;
     let original_dimensions = header.upright(header.stored);
@@ -46,8 +46,8 @@ pub fn make_master(bytes: &[u8]) -> Result<Master, RenditionError> {
     })
 }
 
-/// A master keeps its source's format, but for opaque WebP: we write WebP without loss only, so
-/// a lossy one becomes JPEG and a lossless one PNG.
+/// A master keeps its source's format, except for opaque WebP: our WebP encoder is lossless only,
+/// so a lossy one becomes JPEG and a lossless one PNG.
 fn master_type(source: &Format, has_alpha: bool) -> MediaType {
     match source {
         Format::Jpeg(_) => MediaType::Jpeg,

@@ -1,4 +1,4 @@
-//! PNG, JPEG and WebP, told apart by their bytes and never by a name.
+//! PNG, JPEG and WebP, recognised by their bytes and never by a name.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl MediaType {
         }
     }
 
-    /// The usual ending of a file name.
+    /// The usual file name extension.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
@@ -35,14 +35,14 @@ impl MediaType {
         }
     }
 
-    /// Reads what [`Self::as_str`] writes.
+    /// Parses the output of [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|media_type| media_type.as_str() == text)
     }
 
-    /// Which format these bytes begin.
+    /// The format of a file that begins with these bytes.
     pub fn sniff(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
             Some(Self::Png)

@@ -2,11 +2,11 @@
 
 use crate::{MasterInfo, MediaType};
 
-/// The format to serve; `None` when the client accepts none of ours.
+/// The format to serve; `None` if the client accepts no supported format.
 ///
-/// Among formats of equal quality the master's own comes first. A picture with transparency
-/// never becomes JPEG unless nothing else is acceptable, and an opaque one becomes WebP only
-/// then: our WebP is lossless, which for photographs is several times larger than JPEG.
+/// Among formats of equal quality the master's own comes first. A picture with transparency becomes
+/// JPEG only if nothing else is acceptable, and an opaque one becomes WebP only then: our WebP is
+/// lossless, which for photographs is several times larger than JPEG.
 pub fn negotiate(accept: Option<&str>, master: &MasterInfo) -> Option<MediaType> {
     let accept = accept.filter(|text| !text.trim().is_empty());
     let ranges: Vec<Range<'_>> = accept
@@ -36,7 +36,7 @@ fn is_last_resort(media_type: MediaType, master: &MasterInfo) -> bool {
     }
 }
 
-/// Which of two foreign formats suits a picture better when the client does not care.
+/// Which of the two other formats suits a picture better when the client has no preference.
 fn preference(media_type: MediaType, master: &MasterInfo) -> u8 {
     match (media_type, master.has_alpha) {
         (MediaType::WebP, true) | (MediaType::Jpeg, false) => 2,
@@ -68,7 +68,7 @@ fn range(text: &str) -> Option<Range<'_>> {
     })
 }
 
-/// `0.7` is 700. `None` for anything else, whose element is then ignored.
+/// `0.7` is 700. `None` for anything else; the element is then ignored.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! A decoded picture at eight bits a channel: what the resizer and the encoders take.
+//! A decoded picture at eight bits a channel: the input of the resizer and the encoders.
 
 #[cfg(feature = "ingest")]
 use image::metadata::Orientation;
@@ -13,8 +13,8 @@ use crate::jpeg::{Planes, to_rgb};
 
 /// A decoded picture.
 pub(crate) enum Picture {
-    /// As JPEG stores it: grey, or luma with two colour differences, never mixed into RGB on the
-    /// way from JPEG to JPEG.
+    /// As JPEG stores it: grey, or luma with two colour differences, never converted to RGB between
+    /// JPEG and JPEG.
     Planar(Planes),
     /// Without transparency.
     Opaque(RgbImage),
@@ -23,7 +23,7 @@ pub(crate) enum Picture {
 }
 
 impl Picture {
-    /// Planes mixed into RGB; anything else as it is.
+    /// Converts planes to RGB; leaves anything else as it is.
     pub(crate) fn interleaved(self) -> Result<Self, RenditionError> {
         let Self::Planar(planes) = self else {
             return Ok(self);
@@ -36,7 +36,7 @@ impl Picture {
             .ok_or(RenditionError::Truncated)
     }
 
-    /// Turns the picture as its EXIF block says.
+    /// Turns the picture according to its EXIF block.
     #[cfg(feature = "ingest")]
     pub(crate) fn upright(self, orientation: Orientation) -> Self {
         let turn = |mut image: DynamicImage| {

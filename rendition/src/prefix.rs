@@ -1,5 +1,5 @@
-//! Canonical prefix codes, as lossless WebP (RFC 9649, section 3.7.2) and deflate (RFC 1951, section
-//! 3.2.2) have them, made ready for decoding in as little memory as will do, since a small WebP may
+//! Canonical prefix codes, as in lossless WebP (RFC 9649, section 3.7.2) and deflate (RFC 1951,
+//! section 3.2.2), prepared for decoding in as little memory as possible, because a small WebP may
 //! define some 300,000 of them.
 
 use crate::RenditionError;
@@ -9,15 +9,15 @@ use crate::bits::Bits;
 const LONGEST: usize = 15;
 /// A prefix code.
 pub(crate) struct Code {
-    /// For each value of the next `bits` bits: a symbol and, in the lowest four bits, the length
-    /// of its code; 0 where the code is longer. Empty when there is one symbol only.
+    /// For each value of the next `bits` bits: a symbol and, in the lowest four bits, the length of
+    /// its code; 0 where the code is longer. Empty if there is only one symbol.
     lookup: Box<[u16]>,
     bits: u32,
     long: Option<Box<Long>>,
     only: u16,
 }
 
-/// What codes need that are longer than the look-up.
+/// The data for codes that are longer than the look-up.
 struct Long {
     /// How many codes there are of each length.
     counts: [u16; LONGEST + 1],
@@ -44,7 +44,7 @@ impl Code {
                 only: only.ok_or_else(corrupt)? as u16,
             });
         }
-        // Every sequence of bits must mean something.
+        // Every sequence of bits must have a meaning.
         let filled = (1..=LONGEST).map(|length| u32::from(counts[length]) << (LONGEST - length));
         if filled.sum::<u32>() != 1 << LONGEST {
             return Err(corrupt());
@@ -97,12 +97,12 @@ impl Code {
         })
     }
 
-    /// Its symbol, when it has one only and costs no bits.
+    /// Its symbol, if there is only one, which then takes no bits.
     pub(crate) fn only(&self) -> Option<u32> {
         self.lookup.is_empty().then_some(self.only.into())
     }
 
-    /// Bytes that it takes beside itself.
+    /// The bytes of its heap memory.
     pub(crate) fn heap_bytes(&self) -> usize {
         let long = self.long.as_ref();
         self.lookup.len() * 2 + long.map_or(0, |long| size_of::<Long>() + long.symbols.len() * 2)
@@ -121,7 +121,7 @@ impl Code {
         self.next_long(bits)
     }
 
-    /// Bit by bit, as codes are ordered by length and then by symbol.
+    /// Bit by bit, because codes are ordered by length and then by symbol.
     #[inline(never)]
     fn next_long(&self, bits: &mut Bits<'_>) -> u32 {
         let Some(long) = &self.long else {
@@ -145,12 +145,12 @@ impl Code {
     }
 }
 
-/// Which length comes again where the one before is to be repeated.
+/// Which length a repeat code repeats.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// The last that was not 0, as in WebP.
+    /// The last length that was not 0, as in WebP.
     NotZero,
-    /// Whatever it was, as in deflate.
+    /// The last length, whatever it was, as in deflate.
     Any,
 }
 

@@ -1,4 +1,4 @@
-//! The ICC profile of an upload: taken out of its file, inflated within a bound, and applied.
+//! The ICC profile of an upload: extracted from its file, inflated within a bound, and applied.
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
@@ -6,10 +6,10 @@ use crate::decode::{Format, Header};
 use crate::picture::Picture;
 use crate::{MOST_SIDE_BYTES, RenditionError};
 
-/// The longest name of a profile in a PNG, with its end (W3C PNG, section 11.3.2.3).
+/// The longest name of a profile in a PNG, with its terminator (W3C PNG, section 11.3.2.3).
 const LONGEST_NAME: usize = 80;
 
-/// The profile of a picture. One that is larger than any honest one is passed over.
+/// The profile of a picture. One that is larger than any honest profile is skipped.
 pub(crate) fn of_picture(bytes: &[u8], header: &Header) -> Option<Vec<u8>> {
     match &header.format {
         Format::Jpeg(header) => {
@@ -23,13 +23,13 @@ pub(crate) fn of_picture(bytes: &[u8], header: &Header) -> Option<Vec<u8>> {
                 .iter()
                 .take(LONGEST_NAME)
                 .position(|&byte| byte == 0)?;
-            // Behind the name stands the method, of which there is one.
+            // The name is followed by the compression method, of which there is only one.
             fdeflate::decompress_to_vec_bounded(chunk.get(name + 2..)?, MOST_SIDE_BYTES).ok()
         }
     }
 }
 
-/// Applies a profile, when there is one that fits. One that does not is ignored, as browsers do.
+/// Applies a profile if it fits the picture. One that does not is ignored, as in browsers.
 pub(crate) fn to_srgb(
     picture: Picture,
     icc_profile: Option<&[u8]>,

@@ -14,7 +14,7 @@ use crate::jpeg::{Plane, Planes};
 use crate::picture::Picture;
 use crate::{Dimensions, RenditionError};
 
-/// Brings a picture to a size that [`crate::RequestedSize::effective`] gave.
+/// Resizes a picture to a size returned by [`crate::RequestedSize::effective`].
 pub(crate) fn fit(picture: Picture, size: Dimensions) -> Result<Picture, RenditionError> {
     let refused = || RenditionError::Encode("the size does not fit the pixels".to_owned());
     let is_there = |(width, height): (u32, u32)| (width, height) == (size.width, size.height);
@@ -51,7 +51,7 @@ fn fit_planes(planes: Planes, size: Dimensions) -> Result<Planes, RenditionError
         .iter()
         .enumerate()
         .map(|(place, plane)| {
-            // Subsampled planes are rounded up to whole samples; the picture ends before that.
+            // Subsampled planes are rounded up to whole samples; the picture may end before that.
             let exact = |side: usize, whole: usize, luma: usize| {
                 let ratio = (luma as f64 / side as f64).round().max(1.0);
                 (whole as f64 / ratio).min(side as f64)
@@ -78,7 +78,7 @@ fn fit_planes(planes: Planes, size: Dimensions) -> Result<Planes, RenditionError
     })
 }
 
-/// Whether the encoder takes a plane as it is: as large as the picture, or half of it.
+/// Whether the encoder accepts a plane unchanged: as large as the picture, or half of it.
 fn is_encodable(planes: &Planes) -> impl Fn(&Plane) -> bool {
     let (width, height) = (planes.width, planes.height);
     move |plane| {
@@ -87,7 +87,7 @@ fn is_encodable(planes: &Planes) -> impl Fn(&Plane) -> bool {
     }
 }
 
-/// Samples in rows, of which the picture takes the upper left part.
+/// Rows of samples, whose upper left part belongs to the picture.
 pub(crate) struct Source<'a> {
     samples: &'a [u8],
     stride: u32,
@@ -118,8 +118,8 @@ impl<'a> Source<'a> {
 
     /// A plane with one sample for two pixels of a picture, in either direction.
     ///
-    /// At the end of an odd side one pixel is left, and takes its neighbour's sample. Were the
-    /// source spread over that sample too, colours would drift by up to half a pixel.
+    /// At the end of an odd side one pixel is left, and takes its neighbour's sample. If the source
+    /// were spread over that sample too, colours would drift by up to half a pixel.
     fn halved_plane(&self, picture: Dimensions) -> Result<Plane, RenditionError> {
         let pairs = |side: u32| (side / 2).max(1);
         let in_pairs = |side: u32| f64::from(side.min(pairs(side) * 2)) / f64::from(side);
@@ -152,7 +152,7 @@ impl<'a> Source<'a> {
         self.resize_samples::<P>(size, true)
     }
 
-    /// Resizes each sample by itself, alpha too: colours are weighted by it already.
+    /// Resizes each sample separately, alpha too: colours are already weighted by it.
     pub(crate) fn resize_mixed<P: PixelTrait>(
         &self,
         size: Dimensions,
@@ -174,7 +174,7 @@ impl<'a> Source<'a> {
             .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
             .crop(0.0, 0.0, self.width, self.height)
             .use_alpha(use_alpha);
-        // By its type, so that no code is made for the dozen others.
+        // By its concrete type, so that no code is generated for the dozen others.
         if let (Some(source), Some(mut target)) =
             (source.image_view::<P>(), target.image_view_mut::<P>())
         {
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::jpeg::Colour;
 
-    /// How bright a slope is at a part of its length.
+    /// The brightness of a slope at a fraction of its length.
     fn slope(part: f64) -> f64 {
         20.0 + 200.0 * part
     }

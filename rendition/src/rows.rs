@@ -1,5 +1,5 @@
-//! A picture that comes row by row. One that is larger than any master is narrowed as it comes,
-//! a strip of rows at a time, so that it never stands in memory whole.
+//! A picture that arrives row by row. If it is larger than any master, it is narrowed on arrival, a
+//! strip of rows at a time, so that it is never in memory whole.
 
 use fast_image_resize::images::Image;
 use fast_image_resize::pixels::{U8x3, U8x4};
@@ -10,7 +10,7 @@ use crate::picture::Picture;
 use crate::resize::Source;
 use crate::{Dimensions, MAX_RENDITION_SIDE, RenditionError};
 
-/// Rows are narrowed when they have filled this much: each time, the filter is computed anew.
+/// Rows are narrowed when they fill this many bytes: each time, the filter is computed anew.
 const STRIP_BYTES: u64 = 8 << 20;
 
 /// Whether a picture is narrowed while it is read: no master is that large.
@@ -18,7 +18,7 @@ fn is_narrowed(picture: Dimensions) -> bool {
     picture.width.max(picture.height) > MAX_RENDITION_SIDE
 }
 
-/// Bytes of the strip that waits to be narrowed.
+/// Bytes of the strip that is not narrowed yet.
 fn strip_bytes(picture: Dimensions, channels: u64) -> u64 {
     let row = u64::from(picture.width) * channels;
     let all = row * u64::from(picture.height);
@@ -39,19 +39,19 @@ pub(crate) fn bytes(picture: Dimensions, wanted: Dimensions, channels: u64) -> u
 /// Rows of RGB or RGBA, from top to bottom.
 pub(crate) struct Rows {
     size: Dimensions,
-    /// What the picture is brought to, when it is narrowed.
+    /// The final size of the picture, if it is narrowed.
     target: Option<Dimensions>,
     has_alpha: bool,
-    /// Whether every alpha so far was full.
+    /// Whether every alpha so far was opaque.
     is_opaque: bool,
     /// Rows that are not narrowed yet.
     strip: Vec<u8>,
-    /// Rows that need nothing more across.
+    /// Rows that have their final width.
     done: Vec<u8>,
 }
 
 impl Rows {
-    /// A picture of `size`; `wanted` is the size it is to have in the end.
+    /// A picture of `size`; `wanted` is its final size.
     pub(crate) fn new(size: Dimensions, wanted: Dimensions, has_alpha: bool) -> Self {
         let target = is_narrowed(size).then_some(wanted);
         let channels = if has_alpha { 4 } else { 3 };
@@ -74,7 +74,7 @@ impl Rows {
         if self.has_alpha { 4 } else { 3 }
     }
 
-    /// Resizes pixels whose colours are weighted already.
+    /// Resizes pixels whose colours are already weighted.
     fn resized(
         &self,
         pixels: &[u8],
@@ -133,7 +133,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The picture, when all rows came; at the wanted size, when it was narrowed.
+    /// The picture, once all rows have arrived; at the wanted size, if it was narrowed.
     pub(crate) fn finish(mut self) -> Result<Picture, RenditionError> {
         self.narrow_strip()?;
         self.strip = Vec::new();
@@ -207,7 +207,7 @@ mod tests {
         height: 400,
     };
 
-    /// Waves in all channels, from a place and a channel's number.
+    /// Waves in all channels, from a position and a channel's number.
     fn wave(x: u32, y: u32, channel: u32) -> u8 {
         let turns = (x * (channel + 1)) as f64 / 90.0 + y as f64 / 70.0;
         (turns.sin() * 120.0 + 128.0) as u8
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(strips.dimensions(), whole.dimensions());
         for (one, other) in strips.pixels().zip(whole.pixels()) {
             assert!(one.0[3].abs_diff(other.0[3]) <= 2, "{one:?} {other:?}");
-            // What shows of a colour; rounding weighs more where little shows.
+            // The visible part of a colour; rounding weighs more where little is visible.
             for (a, b) in one.0.iter().zip(other.0).take(3) {
                 let shown = |value: u8| u32::from(value) * u32::from(other.0[3]) / 255;
                 assert!(shown(*a).abs_diff(shown(b)) <= 3, "{one:?} {other:?}");

@@ -20,7 +20,7 @@ impl fmt::Display for Dimensions {
     }
 }
 
-/// The box a client asks for. A side of 0 means "by the other side".
+/// The box that a client requests. A side of 0 is determined by the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedSize {
     width: u32,
@@ -28,7 +28,7 @@ pub struct RequestedSize {
 }
 
 impl Default for RequestedSize {
-    /// What a link without a size shows.
+    /// The size that a link without `size` shows.
     fn default() -> Self {
         Self {
             width: 400,
@@ -66,8 +66,8 @@ impl RequestedSize {
         }
     }
 
-    /// The size a picture has inside this box: ratio kept, never enlarged, never cropped.
-    /// There are at most 2,048 outcomes for one picture, and they are what caches key on.
+    /// The size of a picture in this box: ratio kept, never enlarged, never cropped. There are at
+    /// most 2,048 outcomes for one picture, and caches use them as keys.
     pub fn effective(&self, picture: Dimensions) -> Dimensions {
         let unbounded = |side| if side == 0 { MAX_SIDE } else { side };
         let bounds = match (self.width, self.height) {
@@ -78,7 +78,8 @@ impl RequestedSize {
             },
         };
         let fitted = fit(picture, bounds.width, bounds.height);
-        // One free side may still be too long: a strip of 1 x 16384 asked for by its width.
+        // A free side may still be too long: for example a strip of 1 x 16384 requested by its
+        // width.
         fit(fitted, MAX_RENDITION_SIDE, MAX_RENDITION_SIDE)
     }
 }

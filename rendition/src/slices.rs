@@ -1,12 +1,12 @@
-//! Parts of a file, read as if nothing lay between them: so that a decoder is shown what it is
-//! to decode and never the rest, however much of that a hostile file holds.
+//! Parts of a file, read as one contiguous stream, so that a decoder sees only the parts that it is
+//! to decode, however much else a hostile file contains.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 /// A reader over parts in order.
 pub(crate) struct Slices<'a> {
     parts: Vec<&'a [u8]>,
-    /// The part that is being read, and how much of it was.
+    /// The current part, and how much of it has been read.
     part: usize,
     offset: usize,
 }

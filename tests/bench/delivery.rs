@@ -1,5 +1,5 @@
-//! The way of an event to its subscribers: how long it takes, and how many go in a second against
-//! bare publishing to JetStream.
+//! Delivery of events to subscribers: how long it takes, and how many per second against bare
+//! publishing to JetStream.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -82,8 +82,8 @@ pub(crate) async fn measure() -> Vec<Figure> {
     ]
 }
 
-/// From the moment at which the command was decided, just before its commit, to the one at which
-/// a subscriber has it. Two API nodes take the writes, another process relays.
+/// From the moment when the command was decided, just before its commit, until a subscriber has the
+/// event. Two API nodes take the writes, another process relays.
 async fn p99_of_deliveries() -> f64 {
     let scaled = Arc::new(Scaled::durable().await);
     let mut images = Vec::new();
@@ -183,8 +183,8 @@ async fn all_messages(nats: &Nats) -> Vec<jetstream::Message> {
         .await
 }
 
-/// Messages that are ready to be sent, as many at once as the relay has. The headers come with
-/// them, and with them the work of the server that makes each message appear once and in order.
+/// Publishes prepared messages, as many at once as the relay does. They carry the headers too, and
+/// so cost the server the work that makes each message appear once and in order.
 async fn published_per_second(nats: &Nats, messages: Vec<jetstream::Message>) -> f64 {
     let client = async_nats::connect(nats.url()).await.expect("NATS");
     let context = ContextBuilder::new()

@@ -1,5 +1,5 @@
-//! Metadata writes on PostgreSQL after a million events under a foreign snapshot, as a dump holds one,
-//! against the same without: what was replaced since stays in every table and index.
+//! Metadata writes on PostgreSQL after a million events under a foreign snapshot, as a dump holds
+//! one, against the same without it: rows replaced since then stay in every table and index.
 
 use photolog_tests::TestApp;
 use photolog_tests::figure::{Figure, Target, median};
@@ -15,7 +15,7 @@ const ROUNDS: usize = 5;
 const IMAGES: u32 = 128;
 const CLIENTS: u32 = 8;
 
-/// Uploads of somebody else, without their places in the log: the server gives them to them.
+/// Another account's uploads, without positions in the log: the server assigns them.
 const UPLOADS: &str = "
 WITH known AS (
   SELECT event_version, payload::jsonb, metadata FROM events WHERE event_type = 'Uploaded' LIMIT 1

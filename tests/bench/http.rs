@@ -1,5 +1,5 @@
-//! What the way of a request costs: one metadata key over HTTP, against a bare warp handler that
-//! reads the same database, with as many threads.
+//! The cost of a request's path: one metadata key over HTTP, against a bare warp handler that reads
+//! the same database, with as many threads.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use crate::pictures::photograph;
 use crate::wrk::{in_turn, requests_per_second};
 use photolog_tests::figure::{Figure, Target};
 
-/// As many as the server reads with.
+/// As many as the server has.
 const READERS: u32 = 4;
 
 pub(crate) async fn measure() -> Figure {
@@ -44,7 +44,7 @@ pub(crate) async fn measure() -> Figure {
     }
 }
 
-/// The bare handler, on threads of its own.
+/// The bare handler, on its own threads.
 struct Bare {
     address: SocketAddr,
     runtime: Option<Runtime>,

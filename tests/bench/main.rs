@@ -1,8 +1,8 @@
-//! What the release program does in a second, against the bare limit measured in the same run.
+//! What the release build does in a second, against the bare limit measured in the same run.
 //!
-//! `cargo xtask bench` builds the program and starts this; `cargo xtask bench edge` has it measure
-//! the edge instead. The figures are ratios: they mean the same on a slow machine and on a fast
-//! one, and compare what ran minutes apart on the same disk.
+//! `cargo xtask bench` builds the program and starts this; `cargo xtask bench edge` uses it to
+//! measure the edge instead. The figures are ratios: they mean the same on a slow machine and on a
+//! fast one, and compare what ran minutes apart on the same disk.
 
 #![expect(clippy::print_stdout, reason = "the figures belong on standard output")]
 
@@ -25,7 +25,7 @@ const UPLOADERS: u8 = 32;
 
 #[tokio::main]
 async fn main() {
-    // cargo adds `--bench` to what it is given.
+    // cargo adds `--bench` to the arguments.
     let name = std::env::args().skip(1).find(|name| !name.starts_with('-'));
     let figures = match name.as_deref() {
         Some("edge") => {
@@ -38,7 +38,7 @@ async fn main() {
     println!("\n{}", table(&figures));
 }
 
-/// The wanted parts of the service.
+/// Measures the selected parts of the service.
 async fn service(is_wanted: impl Fn(&str) -> bool) -> Vec<Figure> {
     let mut figures = Vec::new();
     if is_wanted("writes") {

@@ -38,8 +38,8 @@ pub(crate) async fn measure() -> Figure {
     }
 }
 
-/// One INSERT after the other, each its own transaction, of an event that the server wrote,
-/// into a table like the server's.
+/// Inserts an event that the server wrote, one transaction after the other, into a table like the
+/// server's.
 async fn inserts_per_second(server_database: &Path) -> f64 {
     let (table, event) = server_event(server_database)
         .await

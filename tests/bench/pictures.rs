@@ -6,12 +6,12 @@ use image::{Rgb, RgbImage};
 
 const LARGEST_UPLOAD_BYTES: usize = 16 << 20;
 
-/// A JPEG as it comes out of a small camera.
+/// A JPEG as from a small camera.
 pub(crate) fn photograph(seed: u32) -> Vec<u8> {
     jpeg(&noisy(1600, 1200, 24, seed), 85)
 }
 
-/// JPEGs of 48 megapixels, just below the largest upload; each has other bytes.
+/// JPEGs of 48 megapixels, just below the largest upload; the bytes of each differ.
 pub(crate) fn large_jpegs(count: u8) -> Vec<Vec<u8>> {
     let picture = noisy(8000, 6000, 36, 1);
     let mut quality = 80;

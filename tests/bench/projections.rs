@@ -1,5 +1,5 @@
-//! Read models at a million events: how fast they are rebuilt, against the same in one statement
-//! of SQL; and how fast a list's first page comes, against that of a small account.
+//! Read models at a million events: how fast they are rebuilt, against the same in one SQL
+//! statement; and how fast a list's first page is, against that of a small account.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ const FEW: i64 = 1_000;
 const ROUNDS: usize = 3;
 const LISTS: usize = 501;
 
-/// What a rebuild makes, of streams of one event each.
+/// The rows of a rebuild, from streams of one event each.
 const BARE: &str = "
 DROP TABLE IF EXISTS bare_view;
 CREATE TABLE bare_view (LIKE image_view INCLUDING ALL);

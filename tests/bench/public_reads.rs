@@ -60,7 +60,7 @@ impl Nginx {
             configuration_text(folder.path(), &address, processes),
         )
         .expect("a file");
-        // Not on every user's search path.
+        // It is not on every user's search path.
         let program = Some("/usr/sbin/nginx").filter(|program| Path::new(program).is_file());
         let process = Command::new(program.unwrap_or("nginx"))
             .arg("-c")
@@ -85,7 +85,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // A kill would leave its workers behind; SIGTERM ends them as well.
+        // SIGKILL would leave its workers behind; SIGTERM ends them too.
         let _ = Command::new("kill")
             .arg(self.process.id().to_string())
             .status();
@@ -93,8 +93,8 @@ impl Drop for Nginx {
     }
 }
 
-/// With `auto`, as many worker processes as cores, which is also how many threads Photolog takes.
-/// Connections stay open for ever, and nothing is written for a request.
+/// With `auto`, there are as many worker processes as cores, which is also Photolog's number of
+/// threads. Connections are kept alive, and requests are not logged.
 fn configuration_text(folder: &Path, address: &str, processes: &str) -> String {
     let folder = folder.display();
     format!(

@@ -6,8 +6,8 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use crate::pictures::photograph;
 
-/// Events like the server's own, with other names in them, and their places in the log. Of all
-/// that the server checks, only the chain of hashes does not hold.
+/// Events like the server's own, under other names, with their positions in the log. They pass
+/// every check of the server but that of the hash chain.
 const UPLOADS: &str = "
 WITH known AS (
   SELECT event_version, payload::jsonb, metadata FROM events WHERE event_type = 'Uploaded' LIMIT 1
@@ -27,7 +27,7 @@ SELECT row_number() OVER () + (SELECT max(global_position) FROM event_log),
        'Image', aggregate_id, 1, $1, sha256('')
 FROM new";
 
-/// A server over a database of its own, with an event to make others from.
+/// A server over a database of its own, with an event to copy.
 pub(crate) async fn server(cluster: &Cluster) -> (TestApp, PgConnection) {
     let url = cluster.new_database().await;
     let app = TestApp::with([("PHOTOLOG_DATABASE_URL", &url)]).await;
@@ -35,13 +35,13 @@ pub(crate) async fn server(cluster: &Cluster) -> (TestApp, PgConnection) {
     let mut database = PgConnection::connect(&url)
         .await
         .expect("the server's database");
-    // What the triggers would do is done by hand.
+    // The work of the triggers is done by hand.
     let set = database.execute("SET session_replication_role = replica");
     set.await.expect("the rights of the owner");
     (app, database)
 }
 
-/// Writes so many uploads to an account.
+/// Writes this many uploads to an account.
 pub(crate) async fn uploads(database: &mut PgConnection, account: &str, count: i64) {
     let insert = sqlx::query(UPLOADS).bind(account).bind(count);
     insert.execute(&mut *database).await.expect("uploads");

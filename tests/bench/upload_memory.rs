@@ -1,4 +1,4 @@
-//! The most memory that the server holds while many clients upload the largest pictures at once.
+//! The server's peak memory while many clients upload the largest pictures at once.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use photolog_tests::figure::{Figure, Target};
 
 const BUDGET_MEGABYTES: f64 = 600.0;
 
-/// Every picture goes over its own connection, all at the same time.
+/// Every picture has its own connection, all at the same time.
 pub(crate) async fn measure(name: &'static str, pictures: Vec<Vec<u8>>) -> Figure {
     let app = Arc::new(TestApp::spawn().await);
     let began = Instant::now();
@@ -30,7 +30,7 @@ pub(crate) async fn measure(name: &'static str, pictures: Vec<Vec<u8>>) -> Figur
     }
 }
 
-/// The most memory that a process ever held, as Linux counts it.
+/// The peak resident memory of a process, as Linux counts it.
 fn peak_memory_bytes(process_id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process_id}/status"));
     let kibibytes: Option<u64> = status

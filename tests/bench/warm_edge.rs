@@ -1,5 +1,5 @@
-//! The warm worker in workerd: how soon it answers, how often in a second, and how soon it shows
-//! a picture that was replaced.
+//! The warm worker in workerd: its latency, its requests per second, and how soon it shows a
+//! replaced picture.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use photolog_tests::figure::{Figure, Target, median};
 const ANSWERS: usize = 2_001;
 const COLD_STARTS: usize = 5;
 const REPLACES: u32 = 200;
-/// Where each waits for most of a second, so many images are replaced side by side.
+/// Each replacement waits for most of a second, so several images are replaced side by side.
 const SIDE_BY_SIDE: u32 = 8;
 
 pub(crate) async fn measure() -> Vec<Figure> {
@@ -53,7 +53,7 @@ pub(crate) async fn measure() -> Vec<Figure> {
     figures
 }
 
-/// From the moment at which the worker listens to the first whole picture.
+/// From the moment when the worker listens until the first whole picture.
 async fn cold_start(edge: &mut Edge, path: &str) -> Figure {
     let mut measured = Vec::new();
     for _ in 0..COLD_STARTS {
@@ -128,7 +128,7 @@ async fn against_nginx(edge: &Edge, path: &str) -> Figure {
     }
 }
 
-/// From the answer to a replace to the first answer of the edge that shows it.
+/// From the response to a replace until the edge's first response that shows it.
 async fn p99_until_shown(edge: &Edge, images: u32) -> f64 {
     let replaced = (0..images).map(|number| async move {
         let image = edge.app.uploaded(photograph(1_000 * (number + 1))).await;
@@ -153,7 +153,7 @@ async fn p99_until_shown(edge: &Edge, images: u32) -> f64 {
 }
 
 async fn etag(edge: &Edge, path: &str) -> HeaderValue {
-    // Pixels would only take time from the measurement.
+    // Transferring pixels would distort the measurement.
     let answer = edge.client.head(format!("{}{path}", edge.url)).send().await;
     answer.expect("an answer").headers()["etag"].clone()
 }

@@ -1,4 +1,4 @@
-//! The load: `wrk` with one thread.
+//! The load generator: `wrk` with one thread.
 
 use std::process::{Command, Stdio};
 
@@ -8,13 +8,13 @@ use photolog_tests::raw::authorization;
 
 const ROUNDS: usize = 3;
 
-/// What `wrk` measures with 32 connections.
+/// The rate that `wrk` measures with 32 connections.
 pub(crate) fn requests_per_second(url: &str, headers: &[&str]) -> f64 {
     let headers = headers.iter().flat_map(|header| ["-H", header]);
     rate(wrk(32).arg(url).args(headers))
 }
 
-/// What `wrk` measures of so many clients that write to these images.
+/// The rate that `wrk` measures with this many clients writing to these images.
 pub(crate) fn writes_per_second(app: &TestApp, images: &[String], clients: u32) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = folder.path().join("metadata_writes.lua");
@@ -35,7 +35,7 @@ fn wrk(connections: u32) -> Command {
     wrk
 }
 
-/// Answers that are no success spoil the measurement.
+/// Responses other than success invalidate the measurement.
 fn rate(wrk: &mut Command) -> f64 {
     let output = wrk
         .stdin(Stdio::null())
@@ -52,7 +52,7 @@ fn rate(wrk: &mut Command) -> f64 {
         .unwrap_or_else(|| panic!("wrk does not tell the rate:\n{report}"))
 }
 
-/// The medians of two rates that take turns, since the machine is not equally fast at all times.
+/// The medians of two rates measured in turn, since the machine is not equally fast at all times.
 pub(crate) fn in_turn(ours: impl Fn() -> f64, theirs: impl Fn() -> f64) -> (f64, f64) {
     let (mut measured, mut limit) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

@@ -1,4 +1,5 @@
-//! What each dialect must answer: the model's outcome in the vendor's statuses and bodies.
+//! The response that each dialect must give: the model's outcome in the vendor's statuses and
+//! bodies.
 
 use reqwest::Response;
 use serde_json::{Map, Value, json};
@@ -7,8 +8,8 @@ use super::model::{Image, Model, Refusal};
 use super::step::{Action, Asker, Entries, IfMatch, Moov, OpenStack, Uploadcare};
 
 impl Model {
-    /// The status that this action must get, after it has changed the model. `place` is an image
-    /// of the asker's own.
+    /// The status that this action must get, after it has changed the model. `place` is one of the
+    /// requester's own images.
     pub(crate) fn answer(
         &mut self,
         place: Option<usize>,
@@ -17,7 +18,8 @@ impl Model {
         action: &Action,
     ) -> u16 {
         if let Some(status) = malformed(action) {
-            // Moov's dialect knows the account, and what is replaced, before it reads the body.
+            // Moov's dialect checks the account, and the image to replace, before it reads the
+            // body.
             let is_replace = matches!(action, Action::Moov(Moov::Replace { .. }));
             let is_moov = matches!(action, Action::Moov(_));
             return match place {
@@ -104,7 +106,7 @@ impl Model {
     }
 }
 
-/// The status of a body or path that breaks the dialect's own rules, whatever image it is for.
+/// The status of a body or path that breaks the dialect's own rules, whichever image it is for.
 fn malformed(action: &Action) -> Option<u16> {
     let (is_wrong, status) = match action {
         Action::Moov(Moov::SetAltText(Some(text))) => (is_no_alt_text(text), 422),
@@ -169,7 +171,7 @@ fn refused(action: &Action, refusal: Refusal) -> u16 {
     }
 }
 
-/// Compares an answer with the status the model wants and the image as the model has it.
+/// Compares a response with the model's status and the model's image.
 pub(crate) async fn compare(answer: Response, status: u16, action: &Action, image: Option<&Image>) {
     let found = answer.status().as_u16();
     let etag = answer.headers().get("etag").cloned();
@@ -190,7 +192,7 @@ pub(crate) async fn compare(answer: Response, status: u16, action: &Action, imag
     }
 }
 
-/// The members of an answer that the model knows.
+/// The members of a response that the model covers.
 fn picked(action: &Action, body: &Value) -> Value {
     match action {
         Action::Moov(_) => json!([
@@ -243,7 +245,7 @@ pub(crate) fn uploadcare_metadata(metadata: &Entries) -> Value {
     members.collect::<Map<_, _>>().into()
 }
 
-/// Whether a body is a failure in the dialect's own words.
+/// Whether a body is a failure in the dialect's own format.
 fn is_failure(action: &Action, text: &str, status: u16) -> bool {
     let body: Value = serde_json::from_str(text).unwrap();
     match action {

@@ -1,4 +1,4 @@
-//! How a step goes over each dialect's wire.
+//! How a step is sent over each dialect's wire format.
 
 use photolog_tests::{TestApp, pictures};
 use reqwest::multipart::{Form, Part};
@@ -11,7 +11,7 @@ use super::step::{Action, Asker, IfMatch, Moov, OpenStack, Prefix, Step, Uploadc
 
 const NO_IMAGE: &str = "00000000-0000-4000-8000-000000000000";
 
-/// The account of a history, and a stranger.
+/// The account of a history, and another account.
 pub(crate) struct Tenants<'a> {
     app: &'a TestApp,
     owner: Tenant,
@@ -42,7 +42,7 @@ impl<'a> Tenants<'a> {
         }
     }
 
-    /// Sends a step, and compares its answer with the model's.
+    /// Sends a step, and compares the response with the model's.
     pub(crate) async fn take(&self, step: &Step, model: &mut Model) {
         match step {
             Step::Upload { picture, alt_text } => {
@@ -114,7 +114,7 @@ impl<'a> Tenants<'a> {
         }
     }
 
-    /// Below the owner's images, by Moov's wire.
+    /// Below the owner's images, in Moov's dialect.
     pub(crate) fn moov(&self, asker: Asker, method: Method, path: &str) -> RequestBuilder {
         let tenant = self.tenant(asker);
         let url = format!(
@@ -142,7 +142,7 @@ impl<'a> Tenants<'a> {
         request.basic_auth(key, Some(secret))
     }
 
-    /// Below `/files`, by Uploadcare's wire.
+    /// Below `/files`, in Uploadcare's dialect.
     pub(crate) fn uploadcare(&self, asker: Asker, method: Method, path: &str) -> RequestBuilder {
         let Tenant { key, secret, .. } = self.tenant(asker);
         let url = format!("{}/files{path}", self.app.url);
@@ -150,7 +150,7 @@ impl<'a> Tenants<'a> {
         request.header("authorization", format!("Uploadcare.Simple {key}:{secret}"))
     }
 
-    /// Below the images, by OpenStack's wire.
+    /// Below the images, in OpenStack's dialect.
     pub(crate) fn openstack(
         &self,
         asker: Asker,
@@ -164,7 +164,8 @@ impl<'a> Tenants<'a> {
             secret,
         } = self.tenant(asker);
         let prefix = match prefix {
-            // Image details stand only under a version: without one it is Moov's public picture.
+            // Image details exist only under a version: without one, the path is Moov's public
+            // picture.
             Prefix::Bare if !path.contains("/metadata") => "/v2".to_owned(),
             Prefix::Bare => String::new(),
             Prefix::V2 => "/v2".to_owned(),

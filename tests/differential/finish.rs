@@ -1,5 +1,5 @@
-//! What must agree when a history is over: the model, every dialect's lists and single reads, the
-//! events that the history shows and their fold, the account's feed and its fold, and JetStream.
+//! What must agree at the end of a history: the model, every dialect's lists and single reads, the
+//! history's events and their fold, the account's feed and its fold, and JetStream.
 
 use std::collections::HashMap;
 
@@ -75,7 +75,7 @@ async fn single_reads_agree(tenants: &Tenants<'_>, image: &Image) {
     );
 }
 
-/// Every event of the account in the order of the log, and what a fold of it makes.
+/// Every event of the account in the order of the log, and their fold.
 async fn feed_agrees(tenants: &Tenants<'_>, model: &Model) -> Vec<Value> {
     let mut feed: Vec<Value> = Vec::new();
     let mut next = Some("0".to_owned());

@@ -3,11 +3,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | runs histories of steps, shrinks one that fails |
-//! | [`step`] | what may be asked, and how it is generated |
-//! | [`model`] | what must come of it: the rules once more, in a hundred lines |
-//! | [`dialects`] | how a step goes over each dialect's wire |
-//! | [`answer`] | what each dialect must answer |
-//! | [`finish`] | what must agree when a history is over |
+//! | [`step`] | the possible requests, and how they are generated |
+//! | [`model`] | the expected outcome: the rules once more, in a hundred lines |
+//! | [`dialects`] | how a step is sent over each dialect's wire format |
+//! | [`answer`] | the response that each dialect must give |
+//! | [`finish`] | what must agree at the end of a history |
 
 mod answer;
 mod dialects;
@@ -45,7 +45,7 @@ fn every_dialect_follows_the_same_rules_over_postgres() {
     });
 }
 
-/// Runs histories against a server, whatever it keeps its events in.
+/// Runs histories against a server, whatever its event store.
 fn follow_random_histories(start: impl AsyncFnOnce(&str) -> TestApp) {
     let runtime = Runtime::new().unwrap();
     let nats = Nats::start();
@@ -73,7 +73,8 @@ fn follow_random_histories(start: impl AsyncFnOnce(&str) -> TestApp) {
     assert!(verified.status.success(), "{verified:?}");
 }
 
-/// One history in an account of its own. Panics at the first answer the model does not expect.
+/// Runs one history in an account of its own. Panics at the first response that the model does not
+/// expect.
 async fn follow(app: &TestApp, nats: &Nats, steps: &[Step]) {
     let tenants = Tenants::open(app);
     let mut model = Model::default();

@@ -1,4 +1,4 @@
-//! What must come of a step: the rules of `docs/dialects.md` once more, written for reading.
+//! The expected outcome of a step: the rules of `docs/dialects.md` once more, written for reading.
 
 use super::step::{Entries, IfMatch};
 
@@ -21,7 +21,7 @@ pub(crate) struct Image {
     pub(crate) events: Vec<(&'static str, &'static str)>,
 }
 
-/// Why a command is refused, in the order in which the reasons are looked for.
+/// Why a command is refused, in the order in which the reasons are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NotFound,
@@ -66,7 +66,7 @@ impl Image {
         self.metadata.get(ALT_TEXT)
     }
 
-    /// What every change is checked for first.
+    /// The checks that precede every change.
     pub(crate) fn admit(&self, if_match: IfMatch) -> Result<(), Refusal> {
         match if_match {
             IfMatch::Stale => Err(Refusal::Stale),
@@ -127,7 +127,7 @@ impl Image {
         }
     }
 
-    /// A second time is no failure, and no event.
+    /// Disabling twice is no failure, and no event.
     pub(crate) fn disable(
         &mut self,
         dialect: &'static str,

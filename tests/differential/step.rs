@@ -1,4 +1,4 @@
-//! What may be asked, and how it is generated: mostly what is allowed, sometimes what is not.
+//! The possible requests, and how they are generated: mostly valid, sometimes invalid.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(crate) enum Step {
         picture: u32,
         alt_text: Option<String>,
     },
-    /// Something with an image there is; the number is taken round by round.
+    /// An operation on an existing image; `number` is taken modulo the number of images.
     With {
         image: usize,
         asker: Asker,
@@ -25,7 +25,7 @@ pub(crate) enum Step {
     },
 }
 
-/// Whose key is used.
+/// Whose key the request uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asker {
     Owner,
@@ -33,7 +33,7 @@ pub(crate) enum Asker {
     Stranger,
 }
 
-/// What a write demands.
+/// The precondition of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
     Nothing,
@@ -41,7 +41,7 @@ pub(crate) enum IfMatch {
     Stale,
 }
 
-/// What is asked, by dialect.
+/// The operations of each dialect.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Moov(Moov),
@@ -82,7 +82,7 @@ pub(crate) enum OpenStack {
     Delete(String),
 }
 
-/// Where the same operations stand.
+/// The path prefixes under which the same operations are served.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Prefix {
     Bare,
@@ -160,7 +160,7 @@ fn openstack() -> impl Strategy<Value = OpenStack> {
     ]
 }
 
-/// A few entries, or so many that a limit is near.
+/// A few entries, or enough to approach a limit.
 fn entries() -> impl Strategy<Value = Entries> {
     let few = proptest::collection::btree_map(key(), value(), 0..4);
     let many = select(vec![47usize, 50, 51, 125, 128, 129]).prop_map(|count| {

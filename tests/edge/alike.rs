@@ -1,4 +1,4 @@
-//! Edge and origin are asked the same and answer the same.
+//! Edge and origin get the same requests and must give the same responses.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use image::ImageFormat;
 use photolog_tests::edge::Edge;
 use reqwest::Method;
 
-/// These differ from answer to answer. The origin tells request ids, for which the edge has no log.
+/// Headers that differ between responses. The origin sends request ids, for which the edge has no
+/// log.
 const OF_THE_MOMENT: &[&str] = &[
     "connection",
     "date",
@@ -16,7 +17,7 @@ const OF_THE_MOMENT: &[&str] = &[
     "x-uploadcare-request-id",
 ];
 
-/// All of an answer that must be alike.
+/// Everything about a response that must be alike.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -24,7 +25,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// A question.
+/// A request.
 #[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
     pub(crate) method: &'a Method,
@@ -41,7 +42,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// What the server at `base` answers.
+    /// The response of the server at `base`.
     pub(crate) async fn ask(&self, edge: &Edge, base: &str) -> Answer {
         let url = format!("{base}{}", self.path);
         let mut request = edge.client.request(self.method.clone(), url);
@@ -59,7 +60,7 @@ impl<'a> Question<'a> {
         let status = answer.status().as_u16();
         let body = answer.bytes().await.unwrap();
         if self.method == Method::GET && status == 200 {
-            // Compared with its own body, for the two need not have the same bytes.
+            // Compared with its own body, because the bytes of the two bodies may differ.
             let length = headers.remove("content-length");
             assert_eq!(length, Some(body.len().to_string()));
         }
@@ -70,7 +71,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// What both answer.
+    /// The response of both.
     pub(crate) async fn ask_both(&self, edge: &Edge) -> Answer {
         let at_edge = self.ask(edge, &edge.url).await;
         let at_origin = self.ask(edge, &edge.app.url).await;
@@ -83,8 +84,8 @@ impl<'a> Question<'a> {
 }
 
 /// PNG and JPEG have the same bytes. So has nearly every WebP; for some, the encoder finds two
-/// codes that are equally good, and its sorting prefers the one natively and the other in WASM.
-/// Their pixels are the same, for our WebP is without loss.
+/// equally good codes, and its sort prefers one natively and the other in WASM. Their pixels are
+/// the same, because our WebP is lossless.
 fn assert_same_picture(at_edge: &Answer, at_origin: &Answer, what: &str) {
     if at_edge.body == at_origin.body {
         return;
@@ -101,7 +102,7 @@ fn assert_same_picture(at_edge: &Answer, at_origin: &Answer, what: &str) {
     assert!(decoded[0] == decoded[1], "{what}: not the same pixels");
 }
 
-/// `GET` with headers, of both.
+/// `GET` with headers, at both.
 pub(crate) async fn both(edge: &Edge, path: &str, headers: &[(&str, &str)]) -> Answer {
     Question::get(path, headers).ask_both(edge).await
 }

@@ -1,4 +1,5 @@
-//! What the edge answers beside pictures, as the origin would, and what it does not ask it for.
+//! The edge's responses beside pictures, which must match the origin's, and the requests that it
+//! does not forward.
 
 use std::time::Instant;
 
@@ -63,7 +64,7 @@ async fn an_unknown_link_is_one_question_a_second() {
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
     let seen = edge.gate.take_seen();
     assert!((1..=seconds).contains(&seen.len()), "{seen:?}");
-    // What the origin never makes is not even a question.
+    // A link that the origin never creates is not requested from it.
     for link in ["nobody", "abcdefghij_-ABCDEFGH12", "abcdefghij.-ABCDEFGH1"] {
         assert_eq!(edge.get(&format!("/images/{link}")).await.status(), 404);
     }
@@ -102,7 +103,7 @@ async fn head_tells_the_length_and_other_parameters_change_nothing() {
 async fn a_known_etag_is_answered_without_bytes() {
     let edge = Edge::start().await;
     let link = format!("/images/{}", edge.link(png_of(64, 43, 1)).await);
-    // Nobody has made this size yet, and nobody has to.
+    // This size has not been rendered yet, and does not have to be.
     let path = format!("{link}?size=51x51");
     let etag = edge
         .app
@@ -190,7 +191,7 @@ async fn the_origins_endpoints_for_edges_want_the_secret() {
     assert_eq!(unknown.unwrap().status(), 404);
 }
 
-/// A JPEG that says where it was taken (EXIF, APP1): 48° 51' N.
+/// A JPEG whose EXIF block (APP1) contains its location: 48° 51' N.
 fn jpeg_with_place() -> Vec<u8> {
     let degrees = [(48u32, 1u32), (51, 1), (0, 1)];
     let mut tiff = b"MM\0\x2a\0\0\0\x08".to_vec();

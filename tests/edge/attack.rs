@@ -1,5 +1,6 @@
-//! Clients that want the edge's memory: distinct sizes of huge pictures by many at once, and answers
-//! that nobody reads. The program stays small, nobody else is refused, and all is given back.
+//! Clients that attack the edge's memory: many request distinct sizes of huge pictures at once, and
+//! do not read the responses. The program stays small, no other client is refused, and all memory
+//! is freed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,18 +18,18 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::hostile::Master;
 use super::memory::noise;
 
-/// Most of workerd's memory, the cache's share included.
+/// The limit of workerd's memory, the cache's share included.
 const CEILING_BYTES: u64 = 300 << 20;
 const CLIENTS: u32 = 24;
 const REQUESTS: u32 = 10;
 const PICTURES: u32 = 6;
 const SIDE: u32 = 2_048;
-/// Until a client that reads nothing has been refused by the queue (5 s), or served and cut off
-/// (8 s for a piece, after those that went into the kernel's buffers).
+/// The time in which a client that reads nothing has been refused by the queue (5 s), or served and
+/// cut off (8 s for a piece, after those that fitted into the kernel's buffers).
 const DECIDED: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Pictures of which nothing can be compressed, at `/images/{link(seed)}`.
+/// Incompressible pictures, at `/images/{link(seed)}`.
 fn show_noise(edge: &Edge) {
     let masters = (0..PICTURES).map(|seed| {
         let pixels = DynamicImage::from(noise(SIDE, SIDE, seed)).into_rgb8();
@@ -50,7 +51,7 @@ fn link(seed: u32) -> String {
     format!("abcdefghij_-ABCDEFGH{seed}")
 }
 
-/// Reads a picture that the edge keeps, again and again until `ended`; how often.
+/// Reads a picture from the edge's cache repeatedly until `ended`; returns how often.
 async fn read_kept(edge: &Edge, path: &str, ended: impl Future<Output = ()>) -> u32 {
     let reads = AtomicU32::new(0);
     let reading = async {
@@ -106,12 +107,12 @@ async fn distinct_sizes_of_huge_pictures_take_no_more_memory_than_there_is() {
     assert!(reads > 0 && shown.load(Ordering::Relaxed) > 0);
     assert!(peak <= CEILING_BYTES, "{} MiB", peak >> 20);
     assert!(!edge.log().contains("trap:"), "{}", edge.log());
-    // All that was taken is given back.
+    // Everything that was taken has been given back.
     let fresh = format!("/images/{}?size=1500x1500", link(0));
     assert_eq!(edge.get(&fresh).await.status(), StatusCode::OK);
 }
 
-/// What a client does not read must not fit into its own kernel's buffer.
+/// Data that the client does not read must not fit into its own kernel's buffer.
 async fn connection_that_takes_little(address: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -147,7 +148,7 @@ async fn clients_that_read_nothing_are_cut_off() {
     assert!(read_kept(&edge, &kept, large_is_shown).await > 0);
     let peak = edge.peak_memory();
     assert!(peak <= CEILING_BYTES, "{} MiB", peak >> 20);
-    // Not one of them was served in full. To read earlier would be to read in time.
+    // None of them was served in full. Reading earlier would be reading in time.
     tokio::time::sleep(DECIDED.saturating_sub(began.elapsed())).await;
     for mut connection in silent {
         let mut answer = Vec::new();

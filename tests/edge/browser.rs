@@ -10,7 +10,7 @@ use photolog_tests::gate::{Gate, Verdict};
 use photolog_tests::pictures::{encoded, pixels, png_of, png_with_alpha};
 use serde_json::{Value, json};
 
-/// A site that has this page at every path.
+/// A site that serves this page at every path.
 async fn site(body: String) -> (Gate, String) {
     let site = Gate::open_before("http://nobody.invalid").await;
     let url = format!(
@@ -25,7 +25,7 @@ async fn site(body: String) -> (Gate, String) {
     (site, url)
 }
 
-/// What the pictures of a page are: natural size, what was chosen, and the file's type and width.
+/// The pictures of a page: natural size, chosen source, and the file's type and width.
 const LOOK: &str = "
     const looks = [];
     for (const image of document.images) {
@@ -101,7 +101,7 @@ async fn a_browser_that_reloads_shows_the_replaced_picture() {
     assert_eq!(browser.run(sides).await, json!([90, 60]));
     edge.replace(image["imageID"].as_str().unwrap(), png_with_alpha(70, 80))
         .await;
-    // The second for which the edge uses what it knows.
+    // The edge uses its pointer for a second.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     browser.reload().await;
     assert_eq!(browser.run(sides).await, json!([70, 80]));

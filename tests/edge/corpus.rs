@@ -1,4 +1,4 @@
-//! Pictures of every kind that is taken in, small but for a few, and some that are not taken.
+//! Pictures of every accepted kind, all but a few of them small, and some that are refused.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use moxcms::ColorProfile;
 use photolog_tests::pictures::{encoded, pixels};
 use png::{BitDepth, ColorType as PngColour};
 
-/// A picture and what it is.
+/// A picture and its description.
 pub(crate) struct Sample {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
@@ -22,7 +22,7 @@ fn sample(name: impl Into<String>, bytes: Vec<u8>) -> Sample {
     Sample { name, bytes }
 }
 
-/// All that is taken in.
+/// All accepted pictures.
 pub(crate) fn pictures() -> Vec<Sample> {
     let mut all = fixtures();
     all.extend(of_odd_sizes());
@@ -33,7 +33,7 @@ pub(crate) fn pictures() -> Vec<Sample> {
     all
 }
 
-/// Pictures that were cut off, which the origin refuses.
+/// Truncated pictures, which the origin refuses.
 pub(crate) fn truncated() -> Vec<Sample> {
     let whole = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
     let cut = whole.map(|format| {
@@ -46,13 +46,13 @@ pub(crate) fn truncated() -> Vec<Sample> {
     cut.into()
 }
 
-/// Correct, but of a kind that is refused: these are among the renderer's tests.
+/// Correct, but of a refused kind: these are among the renderer's tests.
 const NOT_SHOWN: [&str; 2] = [
     "sequential_420_arithmetic.jpg",
     "progressive_chroma_larger.jpg",
 ];
 
-/// The renderer's own: orientations, CMYK, palettes, animations, all kinds of JPEG scans.
+/// The renderer's own fixtures: orientations, CMYK, palettes, animations, all kinds of JPEG scans.
 fn fixtures() -> Vec<Sample> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rendition/fixtures");
     let files = [fixtures.clone(), fixtures.join("jpeg")]
@@ -89,7 +89,7 @@ fn of_odd_sizes() -> Vec<Sample> {
     let mut all = Vec::new();
     for (seed, (width, height)) in (0u32..).zip(sizes) {
         for format in formats {
-            // WebP ends at 16,383 pixels a side.
+            // WebP allows at most 16,383 pixels a side.
             if format == ImageFormat::WebP && width.max(height) > 16_383 {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! An origin that is down, slow or talks nonsense: what was served goes on being served, what was
-//! not is refused in time, and nothing of it is remembered.
+//! An origin that is down, slow or sends nonsense: what was served before is still served,
+//! everything else is refused in time, and no faulty response is cached.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use tokio::time::sleep;
 
 use super::alike::both;
 
-/// How long a pointer is fresh, and a little.
+/// Slightly longer than a pointer is fresh.
 const POINTER_IS_OLD: Duration = Duration::from_millis(1_050);
-/// The longest that anybody may wait for a refusal; the worker gives up sooner.
+/// The longest time until a refusal; the worker gives up sooner.
 const NO_HANG: Duration = Duration::from_secs(15);
 
 fn answer(status: u16, body: impl Into<Bytes>) -> Verdict {
@@ -26,7 +26,7 @@ fn answer(status: u16, body: impl Into<Bytes>) -> Verdict {
 
 type Fault = fn(&str) -> Verdict;
 
-/// What an origin may do to a pointer.
+/// What an origin may send instead of a pointer.
 const FAULTS: [(&str, Fault); 8] = [
     ("is shut", |_| Verdict::HangUp),
     ("is silent", |_| Verdict::Silence),
@@ -62,7 +62,7 @@ async fn what_was_served_goes_on_being_served() {
             before,
             "an origin that {fault}"
         );
-        // The master is kept as well, so a size that nobody has asked for yet can be made.
+        // The master is cached as well, so a size that was never requested can be rendered.
         let other = edge.get(&format!("{seen}?size={size}x{size}")).await;
         assert_eq!(other.status(), 200, "an origin that {fault}");
         let unknown = edge.get(&unseen).await;
@@ -91,7 +91,7 @@ async fn a_link_that_was_missing_is_asked_for_again_after_a_second() {
 #[tokio::test]
 async fn a_master_with_other_bytes_is_neither_shown_nor_kept() {
     let edge = Edge::start().await;
-    // Its own size is the master itself; the other one would be rendered from it.
+    // The picture's own size is the master itself; the other one would be rendered from it.
     for (seed, size) in [(1, "0x0"), (2, "80x80")] {
         let link = format!("/images/{}", edge.link(jpeg_of(300, 200, seed)).await);
         let path = format!("{link}?size={size}");
@@ -117,7 +117,7 @@ async fn without_a_master_the_origins_rendition_is_shown() {
         ("80x80", |_| answer(500, "")),
         ("81x81", |_| Verdict::HangUp),
         ("82x82", |_| Verdict::Spoil),
-        // A good picture of the right size and format, but another one.
+        // A valid picture of the right size and format, but a different one.
         ("83x83", |_| answer(200, png_of(300, 200, 99))),
         ("300x200", |_| answer(200, png_of(300, 200, 99))),
     ]) {

@@ -1,6 +1,6 @@
-//! A replaced picture shows at the edge: within a second by asking again, at once when told.
+//! A replaced picture shows at the edge: within a second by revalidation, at once when notified.
 //!
-//! How soon is measured by `cargo xtask bench`; here the bounds are those of a busy machine.
+//! `cargo xtask bench` measures how soon; the bounds here are those of a busy machine.
 
 use std::time::{Duration, Instant};
 
@@ -45,14 +45,14 @@ async fn a_replaced_picture_shows_after_a_second() {
     }
 }
 
-/// The edge knows the link from before, but not the master, which the origin no longer gives.
+/// The edge has the link from before, but not the master, which the origin no longer serves.
 #[tokio::test]
 async fn a_picture_that_was_replaced_a_moment_ago_shows_as_the_new_one() {
     let edge = Edge::start().await;
     for seed in 1..4 {
         let image = edge.app.uploaded(png_of(64, 43, 10 + seed)).await;
         let (image, link) = names(&image);
-        // Answered without a byte of the picture.
+        // The response contains no byte of the picture.
         let url = format!("{}{link}", edge.url);
         let known = edge.client.get(&url).header("if-none-match", "*");
         assert_eq!(known.send().await.unwrap().status(), 304);
@@ -61,8 +61,8 @@ async fn a_picture_that_was_replaced_a_moment_ago_shows_as_the_new_one() {
     }
 }
 
-/// An edge that the origin tells of changes, and a picture. What it is told passes a gate, so that the
-/// story knows when it was said.
+/// An edge that the origin notifies of changes, and a picture. The notifications pass through a
+/// gate, so that the story can see when they were sent.
 async fn told_edge() -> (Edge, Gate, Value) {
     let port = free_port();
     let messages = Gate::open_before(&format!("http://127.0.0.1:{port}")).await;
@@ -70,7 +70,7 @@ async fn told_edge() -> (Edge, Gate, Value) {
     let settings = [("PHOTOLOG_EDGE_SECRET", SECRET), ("PHOTOLOG_EDGES", &edges)];
     let edge = Edge::before(TestApp::with(settings).await, port).await;
     let image = edge.app.uploaded(png_of(64, 43, 0)).await;
-    // The origin has tried by now whether the edge is there.
+    // By now the origin has checked whether the edge is up.
     messages.take_seen();
     (edge, messages, image)
 }
@@ -91,19 +91,19 @@ async fn an_edge_that_is_told_shows_a_replaced_picture_at_once() {
         let old = etag(&edge, &link).await;
         edge.replace(image, png_of(64, 43, seed)).await;
         wait_until_told(&messages).await;
-        // Without the message it would be the old one, for the second has hardly begun.
+        // Without the message it would be the old one, because the second has hardly begun.
         assert_ne!(etag(&edge, &link).await, old);
         both(&edge, &link, &[]).await;
     }
 }
 
-/// Long before the second is over for which the edge would use what it knows.
+/// Long before the end of the second for which the edge would use its pointer.
 #[tokio::test]
 async fn an_edge_that_is_told_shows_no_picture_of_a_closed_account() {
     let (edge, messages, image) = told_edge().await;
     let (_, link) = names(&image);
     for (command, status) in [("close", 404), ("reopen", 200), ("close", 404)] {
-        // What it knows now it uses for a second.
+        // The edge uses this pointer for a second.
         edge.get(&link).await;
         let command = ["account", command, &edge.app.account];
         assert!(edge.app.command(&command).status.success());
@@ -120,7 +120,7 @@ async fn only_the_origin_may_tell_the_edge() {
     edge.gate.take_seen();
     let url = format!("{}/edge/changed", edge.url);
     let links = json!([link.trim_start_matches("/images/")]);
-    // The secret itself is what edges show to the origin, not the other way round.
+    // The secret itself is what edges send to the origin, not the other way round.
     for token in ["", "nonsense", SECRET] {
         let refused = edge
             .client

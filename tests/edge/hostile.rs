@@ -1,4 +1,4 @@
-//! A compromised origin: its pointers name whatever bytes it likes, by their true digest.
+//! A compromised origin: its pointers name arbitrary bytes, by their true digest.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::alike::both;
 use super::memory::noise;
 
-/// A render takes milliseconds; what takes longer than this hangs.
+/// A render takes milliseconds; anything longer is a hang.
 const NO_HANG: Duration = Duration::from_secs(15);
 
 /// A master that the origin names.
@@ -38,7 +38,7 @@ impl Master {
         }
     }
 
-    /// What the origin answers to a request for a pointer or a master.
+    /// The origin's response to a request for a pointer or a master.
     pub(crate) fn answer(&self, path: &str) -> Verdict {
         let body = if path.starts_with("/edge/pointers/") {
             let pointer = json!({
@@ -53,8 +53,8 @@ impl Master {
     }
 }
 
-/// Lies that no browser is to be told, and lies that are pictures by their header, of which a
-/// browser can make nothing else.
+/// Lies that must not reach a browser, and lies whose header is a picture's, which a browser cannot
+/// take for anything else.
 fn lies() -> [(&'static str, bool, Master); 13] {
     let png = png_of(100, 100, 1);
     let jpeg = jpeg_of(100, 100, 1);
@@ -95,7 +95,7 @@ async fn hostile_bytes_are_refused_in_time_and_spoil_nothing() {
     for (seed, (name, is_picture, master)) in (100..).zip(lies()) {
         let media_type = master.media_type;
         edge.gate.judge(move |path| master.answer(path));
-        // Its own size in its own format, where the master would be shown as it is, and others.
+        // Its own size and format, for which the master would be shown as it is, and others.
         for size in ["0x0", "50x50", "99x99"] {
             for accept in [media_type, "image/jpeg", "image/webp"] {
                 let url = format!("{}/images/abcdefghij_-ABCDEF{seed}?size={size}", edge.url);
@@ -124,7 +124,7 @@ async fn hostile_bytes_are_refused_in_time_and_spoil_nothing() {
 #[tokio::test]
 async fn a_trap_is_the_origins_work_and_leaves_a_fresh_module() {
     let edge = Edge::start().await;
-    // Large enough not to fit beside what the trap left behind.
+    // Too large to fit beside what the trap left behind.
     let link = format!("/images/{}", edge.link(png_of(2_000, 1_500, 1)).await);
     let etag = edge.get(&link).await.headers()["etag"].clone();
     let version = etag
@@ -134,9 +134,9 @@ async fn a_trap_is_the_origins_work_and_leaves_a_fresh_module() {
         .next()
         .unwrap()
         .to_owned();
-    // A good picture of 17 MB with 15 MB of noise behind it: with its pixels and the smaller pixels
-    // that is more than the module can have. By its pointer, which knows nothing of transparency, it
-    // would fit.
+    // A valid picture of 17 MB followed by 15 MB of noise: together with its pixels and the resized
+    // pixels, that exceeds the module's memory. According to its pointer, which declares no
+    // transparency, it would fit.
     let mut bytes = encoded(noise(2_048, 2_048, 1), ImageFormat::Png);
     bytes.extend((0..15_000_000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8));
     let master = Master::new(bytes, "image/png", 2_048);

@@ -1,4 +1,4 @@
-//! The module has a ceiling, and what does not fit below it is the origin's work.
+//! The module has a memory limit; what does not fit below it is rendered by the origin.
 
 use image::{ImageFormat, Rgba, RgbaImage};
 use photolog_tests::edge::{Edge, worker_folder};
@@ -9,7 +9,7 @@ use super::alike::both;
 const CEILING_BYTES: u64 = 64 << 20;
 const PAGE_BYTES: u64 = 65_536;
 
-/// Pixels of which nothing can be compressed.
+/// Incompressible pixels.
 pub(crate) fn noise(width: u32, height: u32, seed: u32) -> RgbaImage {
     let mut state = seed;
     RgbaImage::from_fn(width, height, |_, _| {
@@ -22,7 +22,7 @@ pub(crate) fn noise(width: u32, height: u32, seed: u32) -> RgbaImage {
 #[tokio::test]
 async fn the_heaviest_pictures_look_as_at_the_origin() {
     let edge = Edge::start().await;
-    // Hardly below the largest upload, and as large as a master can be.
+    // Just below the largest upload, and as large as a master can be.
     for format in [ImageFormat::WebP, ImageFormat::Png] {
         let link = edge.link(encoded(noise(2_048, 2_020, 1), format)).await;
         for size in ["2048x2048", "2047x2047", "500x500"] {
@@ -35,7 +35,7 @@ async fn the_heaviest_pictures_look_as_at_the_origin() {
     }
 }
 
-/// The engine holds the module to this: there is no instruction that grows memory beyond it.
+/// The engine enforces the limit: no instruction grows memory beyond it.
 #[test]
 fn the_module_cannot_have_more_than_its_ceiling() {
     let module = std::fs::read(worker_folder().join("module_bg.wasm")).unwrap();

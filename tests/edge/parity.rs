@@ -1,5 +1,5 @@
-//! Every kind of picture at every size for every kind of client: as at the origin, byte by byte
-//! in PNG and JPEG, pixel by pixel in WebP.
+//! Every kind of picture at every size for every kind of client: the same as at the origin, byte by
+//! byte in PNG and JPEG, pixel by pixel in WebP.
 
 use futures::StreamExt;
 use photolog_tests::edge::Edge;
@@ -23,17 +23,17 @@ const SIZES: [&str; 12] = [
     "?size=99999x99999",
 ];
 
-/// A browser, the Moov SDK, and a client that insists.
+/// A browser, the Moov SDK, and a client that accepts one format only.
 const ACCEPTS: [&str; 3] = [
     "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
     "image/jpeg;q=1, image/png;q=0.7, image/webp;q=0",
     "image/webp",
 ];
 
-/// The issue asks for at least these.
+/// The least number of pictures for the comparison to mean something.
 const FEWEST_PICTURES: usize = 60;
 
-/// As many as there are processor cores on a small machine: rendering is what takes time here.
+/// As many as the processor cores of a small machine: rendering dominates here.
 const AT_ONCE: usize = 2;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn every_picture_size_and_accept_looks_as_at_the_origin() {
         .map(|picture| compare(&edge, picture))
         .buffer_unordered(AT_ONCE);
     compared.collect::<Vec<()>>().await;
-    // The module made all of them: the origin's own renditions were never asked for.
+    // The module made all of them: the origin's own renditions were never requested.
     let seen = edge.gate.take_seen();
     let fallen_back: Vec<_> = seen
         .iter()

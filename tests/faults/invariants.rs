@@ -1,4 +1,4 @@
-//! What must hold when a round is over.
+//! What must hold at the end of a round.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::load::{Answer, Load, Nodes, picture};
 use crate::subscriber::Subscriber;
 
-/// Checks everything; a word about how much that was.
+/// Checks everything and returns a summary of how much that was.
 pub(super) async fn check(scaled: &Scaled, load: &Load) -> String {
     let nodes = Nodes::of(scaled);
     heal_open_uploads(&nodes, load).await;
@@ -24,7 +24,7 @@ pub(super) async fn check(scaled: &Scaled, load: &Load) -> String {
     format!("{} events, {}", log.len(), findings.trim())
 }
 
-/// Whatever an unanswered upload left, the same picture can be uploaded now, or is there.
+/// Whatever an unanswered upload left, the same picture can be uploaded now, or already exists.
 async fn heal_open_uploads(nodes: &Nodes, load: &Load) {
     let open = std::mem::take(&mut load.ledger.lock().unwrap().open_uploads);
     for seed in open {
@@ -39,7 +39,7 @@ async fn heal_open_uploads(nodes: &Nodes, load: &Load) {
     }
 }
 
-/// Every event of the account, from its feed. Waits until the writes so far are sequenced.
+/// Every event of the account, from its feed. Waits until all writes so far are sequenced.
 async fn whole_log(nodes: &Nodes) -> Vec<Value> {
     let mut events: Vec<Value> = Vec::new();
     let mut cursor = "0".to_owned();
@@ -55,7 +55,7 @@ async fn whole_log(nodes: &Nodes) -> Vec<Value> {
     }
 }
 
-/// What was acknowledged is in the log once, in its order; what was not is there once or never.
+/// Acknowledged writes are in the log once, in their order; others are there once or never.
 fn every_answer_was_true(log: &[Value], load: &Load) {
     let mut written: HashMap<&str, Vec<&str>> = HashMap::new();
     for event in log {

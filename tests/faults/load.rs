@@ -1,4 +1,4 @@
-//! Clients that write all the time, each to images of its own, and remember every answer.
+//! Clients that write all the time, each to images of its own, and record every response.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,22 +13,22 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
-/// Texts written to an image before the next one is uploaded.
+/// The number of texts written to an image before the next one is uploaded.
 const TEXTS_OF_AN_IMAGE: u32 = 15;
 
-/// How an answer is remembered: given, or nobody knows.
+/// How a request ended: with a response, or with an unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Acknowledged,
     Unknown,
 }
 
-/// What was asked for and what was answered.
+/// The requests and their responses.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Texts by image, in the order in which they were written.
     pub(super) texts: BTreeMap<String, Vec<(String, Answer)>>,
-    /// Pictures whose upload was not answered, by their seed.
+    /// The seeds of pictures whose upload got no response.
     pub(super) open_uploads: Vec<u32>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Load {
     pub(super) ledger: Mutex<Ledger>,
     acknowledged: AtomicU64,
     stopped: AtomicBool,
-    /// Held by each request; taken as a whole, nothing is in flight.
+    /// Read-locked by each request; under the write lock, nothing is in flight.
     gate: RwLock<()>,
 }
 
@@ -65,7 +65,7 @@ impl Nodes {
         }
     }
 
-    /// A request to one of the nodes, another one each time.
+    /// A request to one of the nodes, in turn.
     pub(super) fn request(&self, turn: u32, method: Method, path: &str) -> RequestBuilder {
         let url = &self.urls[turn as usize % self.urls.len()];
         let request = self.client.request(method, format!("{url}{path}"));
@@ -153,18 +153,18 @@ impl Load {
         }
     }
 
-    /// Lets the requests in flight end, and no others begin.
+    /// Waits for the requests in flight, and starts no others.
     pub(super) async fn pause(&self) -> RwLockWriteGuard<'_, ()> {
         self.gate.write().await
     }
 
-    /// Ends the writers.
+    /// Stops the writers.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 }
 
-/// The answer, when the node took the request and said what became of it.
+/// The response, if the node took the request and reported its outcome.
 async fn answered(request: RequestBuilder) -> Option<Response> {
     let answer = request.send().await.ok()?;
     (!answer.status().is_server_error()).then_some(answer)

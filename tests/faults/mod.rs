@@ -1,11 +1,11 @@
-//! Under constant load, something dies again and again, loudly or without a word; nothing acknowledged is
-//! lost, nothing is done twice, and everything derived from the log agrees with it.
+//! Under constant load, components fail again and again, loudly or silently; nothing acknowledged
+//! is lost, nothing is done twice, and everything derived from the log agrees with it.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | this one | the rounds: what dies, and for how long |
-//! | [`load`] | clients that write all the time and remember every answer |
-//! | [`invariants`] | what must hold when a round is over |
+//! | this one | the rounds: what fails, and for how long |
+//! | [`load`] | clients that write all the time and record every response |
+//! | [`invariants`] | what must hold at the end of a round |
 
 mod invariants;
 mod load;
@@ -28,19 +28,19 @@ const WRITERS: u32 = 4;
 /// How many kinds of faults there are.
 const KINDS: u32 = 15;
 
-/// Until lists show again what is written: what was promised for silent faults.
+/// The longest time until lists show new writes again: the promised bound for silent faults.
 const OVERCOME: Duration = Duration::from_secs(10);
 
-/// How long a silent fault lasts: longer than it takes to overcome it.
+/// How long a silent fault lasts: longer than recovery from it takes.
 const SILENCE: Duration = Duration::from_secs(8);
 
-/// `cargo xtask soak` asks for many.
+/// `cargo xtask soak` requests many.
 fn rounds() -> u32 {
     let wanted = std::env::var("PHOTOLOG_SOAK_ROUNDS").ok();
     wanted.and_then(|text| text.parse().ok()).unwrap_or(KINDS)
 }
 
-/// What dies in a round.
+/// What fails in a round.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     ApiNode(usize),
@@ -61,14 +61,14 @@ enum Fault {
 }
 
 impl Fault {
-    /// Whichever node or server it is.
+    /// The kind of a fault, without the number of its node or server.
     fn kind(self) -> String {
         let name = format!("{self:?}");
         name.split('(').next().unwrap_or_default().to_owned()
     }
 }
 
-/// One after the other, so that a short run meets each of them.
+/// In turn, so that a short run meets each of them.
 fn fault_of(round: u32) -> Fault {
     let turn = (round / KINDS) as usize;
     match round % KINDS {
@@ -99,7 +99,7 @@ async fn whatever_dies_under_load_nothing_is_lost_or_done_twice() {
         .collect();
     let mut recoveries: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
     for round in 0..rounds() {
-        // Another moment every round.
+        // A different moment every round.
         tokio::time::sleep(Duration::from_millis(200 + u64::from(round * 7_919 % 300))).await;
         let fault = fault_of(round);
         let began = Instant::now();
@@ -133,7 +133,7 @@ async fn whatever_dies_under_load_nothing_is_lost_or_done_twice() {
     }
 }
 
-/// Lets lists show what was written after this moment: how long that takes.
+/// Waits until lists show what was written after this moment, and returns how long that took.
 async fn overcome(scaled: &Scaled) -> Duration {
     let began = Instant::now();
     let mut operator = scaled.postgres.connect(&scaled.database).await;
@@ -160,7 +160,7 @@ async fn silent(scaled: &Scaled, begin: impl FnOnce(), end: impl FnOnce()) -> Op
     Some(overcome)
 }
 
-/// Kills, waits, and starts again; of what goes silent, how long it took until all went on.
+/// Kills, waits, and starts again; for silent faults, returns how long recovery took.
 async fn strike(scaled: &mut Scaled, fault: Fault, pause: Duration) -> Option<Duration> {
     let links = || scaled.node_links.iter().chain(&scaled.projector_links);
     match fault {

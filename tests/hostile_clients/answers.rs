@@ -1,4 +1,4 @@
-//! Attacks with answers that nobody reads, or that cost much to make.
+//! Attacks with responses that are not read, or that are expensive to produce.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::net::TcpStream;
 use super::connections::hold_many;
 use super::siege::Attacker;
 
-/// Connections of those who do not read.
+/// The number of connections that do not read.
 const CONNECTIONS: usize = 60;
 
-/// The target of a rendition that hardly anybody has asked for: some megabytes.
+/// The target of a rendition that is unlikely to be cached: some megabytes.
 fn large_rendition(attacker: &Attacker) -> String {
     let side = 1_600 + attacker.next_number() % 400;
     format!("/images/{}?size={side}x{side}", attacker.target.large)
@@ -28,13 +28,13 @@ async fn connect(attacker: &Attacker) -> std::io::Result<TcpStream> {
     connect_without_buffer(attacker.address(), attacker.target.server).await
 }
 
-/// Requests one after the other on each connection, none of whose answers is read.
+/// Pipelined requests on each connection, none of whose responses is read.
 pub(super) async fn unread_pipelines(attacker: Attacker) {
     const REQUESTS: usize = 20;
     unread(attacker, REQUESTS).await;
 }
 
-/// One request on each connection, whose answer is not read.
+/// One request on each connection, whose response is not read.
 pub(super) async fn unread_answers(attacker: Attacker) {
     unread(attacker, 1).await;
 }
@@ -52,13 +52,13 @@ async fn unread(attacker: Attacker, requests: usize) {
     .await;
 }
 
-/// Waits, without reading, until the other side gives the connection up.
+/// Waits, without reading, until the other side drops the connection.
 async fn until_reset(stream: &TcpStream) {
-    // Neither way an end comes is an error here.
+    // Either kind of end is fine here.
     let _ = stream.ready(tokio::io::Interest::ERROR).await;
 }
 
-/// Answers that are read all the time, and far more slowly than they are made.
+/// Responses that are read all the time, but far more slowly than they are produced.
 pub(super) async fn slow_readers(attacker: Attacker) {
     const PIECE: usize = 48 << 10;
     hold_many(attacker.share(CONNECTIONS), || async {
@@ -115,7 +115,7 @@ async fn write_all_metadata(attacker: &Attacker, number: usize) {
     let _ = attacker.exchange(request.as_bytes()).await;
 }
 
-/// Answers on all streams of a connection, into a window of no bytes. Pings are answered.
+/// Responses on all streams of a connection, into a window of no bytes. Pings are acknowledged.
 pub(super) async fn closed_windows(attacker: Attacker) {
     const STREAMS: usize = 100;
     hold_many(attacker.share(32), || async {
@@ -131,7 +131,7 @@ pub(super) async fn closed_windows(attacker: Attacker) {
     .await;
 }
 
-/// Renditions in sizes that nobody has asked for, by strangers.
+/// Renditions in sizes that were never requested, by clients without credentials.
 pub(super) async fn distinct_sizes(attacker: Attacker) {
     loop {
         let number = attacker.next_number();
@@ -142,7 +142,7 @@ pub(super) async fn distinct_sizes(attacker: Attacker) {
              Connection: close\r\n\r\n",
             attacker.target.large
         );
-        // Being refused is what an attacker must expect.
+        // Refusals are expected.
         let _ = attacker.exchange(request.as_bytes()).await;
         tokio::time::sleep(super::FLOOD_PAUSE).await;
     }
@@ -168,7 +168,7 @@ pub(super) async fn feeds(attacker: Attacker) {
     .await;
 }
 
-/// Live feeds that nobody reads, of an account where much happens.
+/// Live feeds that are not read, of an account with many events.
 pub(super) async fn unread_feeds(attacker: Attacker) {
     let listen = hold_many(attacker.share(256), || async {
         let mut stream = connect(&attacker).await?;
@@ -184,7 +184,7 @@ pub(super) async fn unread_feeds(attacker: Attacker) {
     tokio::join!(listen, write);
 }
 
-/// An event of some size.
+/// Writes an event of some size.
 async fn write(attacker: &Attacker) {
     let body = format!("{{\"altText\": \"{}\"}}", attacker.next_number());
     let request = format!(

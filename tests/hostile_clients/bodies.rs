@@ -1,4 +1,4 @@
-//! Attacks with bodies that come slowly: one byte every nine seconds keeps any limit on pauses happy.
+//! Attacks with slow bodies: one byte every nine seconds satisfies any limit on pauses.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::siege::Attacker;
 
 const CONNECTIONS: usize = 1_024;
 const PAUSE: Duration = Duration::from_secs(9);
-/// An image that nobody has.
+/// An image that does not exist.
 const NOBODYS: &str = "00000000-0000-4000-8000-000000000000";
 
 /// Requests with this head, whose bodies trickle in.
@@ -49,20 +49,20 @@ fn upload(attacker: &Attacker, authorization: &str) -> String {
     )
 }
 
-/// Uploads by nobody.
+/// Uploads without valid credentials.
 pub(super) async fn uploads_by_strangers(attacker: Attacker) {
     let request = upload(&attacker, "");
     trickle(attacker, request).await;
 }
 
-/// Uploads with good credentials.
+/// Uploads with valid credentials.
 pub(super) async fn uploads(attacker: Attacker) {
     let authorization = format!("Authorization: {}\r\n", attacker.target.authorization);
     let request = upload(&attacker, &authorization);
     trickle(attacker, request).await;
 }
 
-/// Writes signed by a key that does not exist: the body is part of what is signed.
+/// Writes signed with a key that does not exist: the body is part of what is signed.
 pub(super) async fn signed_by_unknown_key(attacker: Attacker) {
     let now = time::OffsetDateTime::now_utc();
     let date = now.format(&time::format_description::well_known::Rfc2822);
@@ -99,7 +99,7 @@ pub(super) async fn streams(attacker: Attacker) {
             }
             let until = tokio::time::Instant::now() + PAUSE;
             while let Ok(frame) = tokio::time::timeout_at(until, connection.next_frame()).await {
-                // What was ended is opened again.
+                // Streams that ended are opened again.
                 let frame = frame?;
                 let ended = streams.iter().position(|stream| *stream == frame.stream);
                 if let Some(ended) = ended.filter(|_| frame.is_an_end()) {

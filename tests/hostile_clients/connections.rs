@@ -9,17 +9,17 @@ use tokio::io::AsyncWriteExt;
 
 use super::siege::Attacker;
 
-/// Until a connection that was ended is opened again.
+/// The pause before a closed connection is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// As many at once as are asked for, each opened again when it ends.
+/// Holds `count` connections, each opened again when it ends.
 pub(super) async fn hold_many<F>(count: usize, open: impl Fn() -> F)
 where
     F: Future<Output = std::io::Result<()>>,
 {
     let again = || async {
         loop {
-            // Being refused is what an attacker must expect.
+            // Refusals are expected.
             let _ = open().await;
             tokio::time::sleep(PAUSE).await;
         }
@@ -48,7 +48,7 @@ pub(super) async fn one_byte(attacker: Attacker) {
     hold(attacker, b"P").await;
 }
 
-/// Connections that say HTTP/2 and nothing more.
+/// Connections that send the HTTP/2 preface and nothing more.
 pub(super) async fn preface(attacker: Attacker) {
     hold(attacker, PREFACE).await;
 }
@@ -64,7 +64,7 @@ pub(super) async fn idle_http2(attacker: Attacker) {
     .await;
 }
 
-/// Heads that come byte by byte.
+/// Heads that arrive byte by byte.
 pub(super) async fn slow_head(attacker: Attacker) {
     hold_many(attacker.share(1_024), || async {
         let mut stream = attacker.connect().await?;
@@ -77,7 +77,7 @@ pub(super) async fn slow_head(attacker: Attacker) {
     .await;
 }
 
-/// Connections that are opened to be closed, some thousands a second.
+/// Connections that are opened and closed at once, some thousands a second.
 pub(super) async fn churn(attacker: Attacker) {
     let one_after_another = || async {
         loop {

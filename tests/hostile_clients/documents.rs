@@ -1,4 +1,4 @@
-//! Attacks with JSON and forms that cost more to read than to send.
+//! Attacks with JSON and forms that are more expensive to read than to send.
 
 use tokio::io::AsyncWriteExt;
 
@@ -7,7 +7,7 @@ use photolog_tests::peer::until_closed;
 use super::connections::hold_many;
 use super::siege::Attacker;
 
-/// Most bytes of a document that any endpoint takes.
+/// The largest document that any endpoint accepts, in bytes.
 const DOCUMENT_BYTES: usize = 1_000_000;
 
 /// Documents of every bad shape, to every endpoint that reads JSON.
@@ -49,7 +49,7 @@ pub(super) async fn json(attacker: Attacker) {
                     attacker.target.token,
                     document.len()
                 );
-                // Being refused is what an attacker must expect.
+                // Refusals are expected.
                 let _ = attacker
                     .exchange([head, document.clone()].concat().as_bytes())
                     .await;
@@ -115,7 +115,7 @@ pub(super) async fn parts(attacker: Attacker) {
     loop {
         for body in &bodies {
             let request = form(&attacker, body.len()) + body;
-            // Being refused is what an attacker must expect.
+            // Refusals are expected.
             let _ = attacker.exchange(request.as_bytes()).await;
         }
         tokio::time::sleep(super::FLOOD_PAUSE).await;

@@ -1,18 +1,19 @@
-//! Attackers: what one client, or 32 of them, may try, while honest clients of another tenant go on
-//! as if nothing happened, memory stays below its ceiling, and nothing is left behind.
+//! Attacks by one client, or by 32: honest clients of another tenant must not be affected, memory
+//! stays below its ceiling, and nothing is left behind.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | the list of attacks; each alone, all of them mixed, and at full size |
-//! | [`siege`] | one server under attack, and what it came to |
+//! | [`siege`] | one server under attack, and the outcome |
 //! | [`connections`] | connections that do nothing |
-//! | [`bodies`] | bodies and heads that come slowly |
-//! | [`answers`] | answers that are not read, or cost much |
+//! | [`bodies`] | slow bodies and heads |
+//! | [`answers`] | responses that are not read, or are expensive |
 //! | [`documents`] | JSON and forms |
 //! | [`uploads`] | pictures |
 //! | [`protocol`] | strange requests and frames, wrong credentials, unknown links |
 //!
-//! What a server ends or refuses without an attack is in `deadlines.rs` and `caps.rs` beside this folder.
+//! Deadlines and limits without an attack are tested in `deadlines.rs` and `caps.rs` beside this
+//! folder.
 
 mod answers;
 mod bodies;
@@ -30,17 +31,17 @@ use siege::Database::{Postgres, Sqlite};
 use siege::Pictures::{Large, Small};
 use siege::{Outcome, Pictures, Run, Scale, endure};
 
-/// Between two requests of an attacker that sends as many as it can: the attackers take processor
-/// time from the server that they attack here, as they would not on a machine of their own.
+/// The pause between two requests of a flooding attacker: here attackers share the processor with
+/// the server that they attack, as they would not from another machine.
 const FLOOD_PAUSE: Duration = Duration::from_millis(10);
 
-/// An attack under which something was slow is repeated in the soak, so often in all. It does the same
-/// thousands of times, so what is slow by itself is slow again; what the kernel, or the machine below,
-/// took the processor from is not.
+/// In the soak, an attack during which something was slow is repeated, up to this many runs in all.
+/// The attack does the same thousands of times, so slowness of its own recurs; a moment in which
+/// the kernel or the hypervisor took the processor away does not.
 const REPETITIONS: usize = 3;
 
-/// An attack, and what eight seconds of it cost before there was a defence: the most memory, the
-/// 99th percentile of honest reads, and the honest requests that failed.
+/// An attack, and what eight seconds of it cost before there was a defence: the peak memory, the
+/// 99th percentile of honest reads, and the number of failed honest requests.
 struct Attack {
     name: &'static str,
     run: Run,
@@ -126,7 +127,7 @@ fn assert_held(outcome: &Outcome) {
     assert_eq!(outcome.faults(), Vec::<String>::new(), "{outcome}");
 }
 
-/// `cargo xtask soak hostile`: prints the table of `docs/security.md`, and judges at the end.
+/// `cargo xtask soak hostile`: prints the table of `docs/security.md`, and asserts at the end.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half an hour, and means something with the release build only"]
 async fn soak() {

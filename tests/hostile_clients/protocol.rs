@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use super::connections::hold_many;
 use super::siege::Attacker;
 
-/// Requests that are well-formed enough to be answered, and those that hardly are.
+/// Requests that are just well-formed enough for a response, and some that are not.
 pub(super) async fn strange_requests(attacker: Attacker) {
     let server = attacker.target.server;
     let parameters: String = (0..5_000).map(|number| format!("p{number}=&")).collect();
@@ -33,15 +33,15 @@ pub(super) async fn strange_requests(attacker: Attacker) {
     loop {
         for target in &targets {
             let request = format!("{target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-            // Being refused is what an attacker must expect.
+            // Refusals are expected.
             let _ = attacker.exchange(request.as_bytes()).await;
             tokio::time::sleep(super::FLOOD_PAUSE).await;
         }
     }
 }
 
-/// Sends bytes again and again on a connection whose answers it reads, until it is ended; then on
-/// the next. `bytes` gets the turn on the connection.
+/// Sends bytes repeatedly on a connection whose responses it reads, until it is closed; then on the
+/// next one. `bytes` gets the number of the round on the connection.
 async fn flood(attacker: Attacker, bytes: impl Fn(u32) -> Vec<u8>) {
     loop {
         let once = async {
@@ -71,7 +71,7 @@ async fn flood(attacker: Attacker, bytes: impl Fn(u32) -> Vec<u8>) {
     }
 }
 
-/// Requests that are taken back at once (CVE-2023-44487).
+/// Requests that are cancelled at once (CVE-2023-44487).
 pub(super) async fn rapid_reset(attacker: Attacker) {
     const CANCEL: [u8; 4] = 8_u32.to_be_bytes();
     let target = format!("/images/{}?size=1999x1999", attacker.target.large);
@@ -89,7 +89,7 @@ pub(super) async fn rapid_reset(attacker: Attacker) {
     .await;
 }
 
-/// A head that goes on and on (CVE-2024-27316).
+/// A head that never ends (CVE-2024-27316).
 pub(super) async fn continuations(attacker: Attacker) {
     let begin = head("GET", "/", &[]);
     let more = head("GET", "/", &[("x-more", &"x".repeat(1_000))]);
@@ -108,7 +108,8 @@ pub(super) async fn continuations(attacker: Attacker) {
     .await;
 }
 
-/// Frames that must be answered, as fast as they are taken, with answers that are not read.
+/// Frames that the server must acknowledge, as fast as it takes them; the acknowledgements are not
+/// read.
 pub(super) async fn settings_and_pings(attacker: Attacker) {
     let pair = [
         frame(Kind::Settings, 0, 0, &[]),
@@ -129,7 +130,7 @@ pub(super) async fn settings_and_pings(attacker: Attacker) {
     }
 }
 
-/// Log-ins and reads with credentials that are wrong in every way.
+/// Log-ins and reads with every kind of wrong credentials.
 pub(super) async fn wrong_credentials(attacker: Attacker) {
     let account = attacker.target.account.clone();
     let wrong =
@@ -156,14 +157,14 @@ pub(super) async fn wrong_credentials(attacker: Attacker) {
                 ""
             };
             let request = format!("{request}Host: x\r\nConnection: close\r\n\r\n{body}");
-            // Being refused is what an attacker must expect.
+            // Refusals are expected.
             let _ = attacker.exchange(request.as_bytes()).await;
         }
         tokio::time::sleep(super::FLOOD_PAUSE).await;
     }
 }
 
-/// Log-ins with a good key, as fast as they are answered: each is a write.
+/// Log-ins with a valid key, as fast as they are answered: each is a write.
 pub(super) async fn log_ins(attacker: Attacker) {
     let body = "{\"grant_type\": \"client_credentials\"}";
     let request = format!(
@@ -175,14 +176,14 @@ pub(super) async fn log_ins(attacker: Attacker) {
     hold_many(8, || async { attacker.exchange(request.as_bytes()).await }).await;
 }
 
-/// Public links that nobody gave out.
+/// Public links that do not exist.
 pub(super) async fn unknown_links(attacker: Attacker) {
     loop {
         let number = attacker.next_number();
         let request = format!(
             "GET /images/unknown{number:015} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         );
-        // Being refused is what an attacker must expect.
+        // Refusals are expected.
         let _ = attacker.exchange(request.as_bytes()).await;
         tokio::time::sleep(super::FLOOD_PAUSE).await;
     }

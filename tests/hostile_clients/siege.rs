@@ -1,4 +1,4 @@
-//! One server under one attack, with honest clients of another tenant beside it: what both saw.
+//! One server under one attack, beside honest clients of another tenant, and what both observed.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,11 +21,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-/// Attackers at a time, each at an address of its own.
+/// The number of concurrent attackers, each at an address of its own.
 pub(super) const ATTACKERS: usize = 32;
 /// The documented ceiling of resident memory, under any attack.
 const MEMORY_CEILING_BYTES: u64 = 600_000_000;
-/// What counts things that a client holds: all must be 0 when the clients have gone.
+/// Gauges of what clients hold: all must be 0 when the clients have gone.
 const HELD: [&str; 4] = [
     "photolog_connections",
     "photolog_requests_in_flight",
@@ -33,34 +33,34 @@ const HELD: [&str; 4] = [
     "photolog_feeds",
 ];
 
-/// One attack at a time: memory and failures must have one cause. Before it a server starts, and after
-/// it deadlines pass; others may attack theirs meanwhile.
+/// Only one attack at a time, so that memory and failures have one cause. Starting a server before,
+/// and waiting for deadlines after, may overlap with other attacks.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// How much of everything.
+/// The scale of an attack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
     /// How long an attack lasts.
     pub(super) duration: Duration,
     /// Connections that are only held open.
     pub(super) connections: usize,
-    /// What the profile of a small PNG inflates to.
+    /// The size to which the profile of a small PNG inflates.
     pub(super) profile_bytes: u64,
-    /// Until nothing of the attack may be left in the server.
+    /// The time after which nothing of the attack may be left in the server.
     settling: Duration,
 }
 
 impl Scale {
-    /// For every change: long enough for each attack to do today's damage.
+    /// For every change: long enough for each attack to do the damage it did without defences.
     pub(super) const SHORT: Self = Self {
         duration: Duration::from_secs(3),
         connections: 4_096,
         profile_bytes: 64 << 20,
-        // Twice what is promised, because a debug build decodes slowly what is in the queue.
+        // Twice the documented time, because a debug build decodes the queued pictures slowly.
         settling: Duration::from_secs(60),
     };
 
-    /// For the table of `docs/security.md`: past every deadline's default.
+    /// For the table of `docs/security.md`: longer than every deadline's default.
     pub(super) fn full() -> Self {
         let seconds = std::env::var("PHOTOLOG_ATTACK_SECONDS").ok();
         let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(20);
@@ -73,13 +73,13 @@ impl Scale {
     }
 }
 
-/// What attackers know of the server: an account of their own, with pictures.
+/// What attackers have: the server's address, and an account of their own with pictures.
 pub(super) struct Target {
     pub(super) server: SocketAddr,
     pub(super) account: String,
-    /// The header's value.
+    /// The value of the `Authorization` header.
     pub(super) authorization: String,
-    /// Key and secret with a colon between them, as the other dialects want them.
+    /// Key and secret with a colon between them, as the other dialects require.
     pub(super) token: String,
     /// The image's id.
     pub(super) image: String,
@@ -89,33 +89,33 @@ pub(super) struct Target {
     numbers: AtomicU32,
 }
 
-/// One of those who attack together.
+/// One of several concurrent attackers.
 #[derive(Clone)]
 pub(super) struct Attacker {
     pub(super) target: Arc<Target>,
-    /// Among all.
+    /// Its number among all attackers.
     seat: u8,
-    /// Among those who attack in the same way.
+    /// Its number among those who attack in the same way.
     number: usize,
 }
 
 impl Attacker {
-    /// Where it sits.
+    /// Its address.
     pub(super) fn address(&self) -> Ipv4Addr {
         Ipv4Addr::new(127, 0, 1, 1 + self.seat)
     }
 
-    /// Its share of what all have together when all attack in the same way.
+    /// Its share of a total that all attackers of the same kind divide among them.
     pub(super) fn share(&self, total: usize) -> usize {
         total / ATTACKERS + usize::from(self.number < total % ATTACKERS)
     }
 
-    /// Whether it is the one that does what is to be done once.
+    /// Whether it is the one that does one-time work.
     pub(super) fn is_first(&self) -> bool {
         self.number == 0
     }
 
-    /// A number that no attacker has had before.
+    /// A number that no attacker has used before.
     pub(super) fn next_number(&self) -> u32 {
         self.target.numbers.fetch_add(1, Ordering::Relaxed)
     }
@@ -125,7 +125,7 @@ impl Attacker {
         photolog_tests::peer::connect(self.address(), self.target.server).await
     }
 
-    /// Sends a request on a connection of its own; the answer is of no interest.
+    /// Sends a request on a new connection and ignores the response.
     pub(super) async fn exchange(&self, request: &[u8]) -> std::io::Result<()> {
         let answer = photolog_tests::peer::exchange(self.address(), self.target.server, request);
         answer.await.map(drop)
@@ -135,7 +135,7 @@ impl Attacker {
 /// An attack that goes on until it is dropped.
 pub(super) type Run = fn(Attacker) -> BoxFuture<'static, ()>;
 
-/// Which pictures the attackers have uploaded before.
+/// Which pictures the attackers uploaded beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pictures {
     /// A small one.
@@ -144,14 +144,14 @@ pub(super) enum Pictures {
     Large,
 }
 
-/// What the attacked server keeps its events in.
+/// The event store of the attacked server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Database {
     Sqlite,
     Postgres,
 }
 
-/// What an attack came to.
+/// The outcome of an attack.
 pub(super) struct Outcome {
     pub(super) name: &'static str,
     honest: Vec<Record>,
@@ -160,13 +160,13 @@ pub(super) struct Outcome {
     /// Which counters were above zero at the end.
     left: Vec<String>,
     longest_poll: Option<Duration>,
-    /// What one connection of a program without a server was charged at most meanwhile.
+    /// The most time that one connection of a program without a server was charged meanwhile.
     foreign: Duration,
     log: String,
     serves: bool,
 }
 
-/// Starts a server, lets all attack it at once, each in its way, and looks what it did.
+/// Starts a server, runs the attacks on it at the same time, and returns the outcome.
 pub(super) async fn endure(
     name: &'static str,
     runs: &[Run],
@@ -188,7 +188,7 @@ pub(super) async fn endure(
     let target = Arc::new(prepare(&app, pictures, scale).await);
     let alone = ALONE.lock().await;
     let honest = HonestLoad::begin(&app).await;
-    // So that no idle connection of ours is counted at the end.
+    // No idle connection of this test must be counted at the end.
     app.client = photolog_tests::client();
 
     let memory = Watch::memory(app.process_id());
@@ -261,13 +261,13 @@ async fn prepare(app: &TestApp, pictures: Pictures, scale: Scale) -> Target {
     }
 }
 
-/// Four megapixels of which nothing can be compressed; made once.
+/// Four incompressible megapixels; made once.
 pub(super) fn noisy_picture() -> &'static [u8] {
     static PICTURE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
     PICTURE.get_or_init(|| noise(2_048, 2_020, 1))
 }
 
-/// Waits until the server holds nothing of its clients; says what it still holds at the end.
+/// Waits until the server holds nothing for its clients; returns what it still holds at the end.
 async fn until_settled(client: &reqwest::Client, metrics: &str, time: Duration) -> Vec<String> {
     let began = Instant::now();
     loop {
@@ -290,7 +290,7 @@ async fn until_settled(client: &reqwest::Client, metrics: &str, time: Duration) 
 }
 
 impl Outcome {
-    /// What must hold whatever the machine: counts, memory, and that nothing is left behind.
+    /// What must hold on any machine: counts, memory, and that nothing is left behind.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.failed() > 0 {
@@ -314,7 +314,7 @@ impl Outcome {
         faults
     }
 
-    /// What must hold as well with the release build, on a machine that does nothing else.
+    /// What must also hold for the release build, on a machine that is otherwise idle.
     pub(super) fn slowness(&self) -> Vec<String> {
         const READ: Duration = Duration::from_millis(250);
         const UPLOAD: Duration = Duration::from_secs(2);
@@ -343,7 +343,7 @@ impl Outcome {
         self.honest.iter().filter(failed).count()
     }
 
-    /// Reads and metadata, read or written.
+    /// The latency of all requests but uploads.
     fn reads(&self, share: f64) -> Duration {
         self.percentile(share, |deed| deed != Deed::Upload)
     }

@@ -1,4 +1,4 @@
-//! Attacks with pictures that cost more to decode than to send, all by one tenant.
+//! Attacks with pictures that are more expensive to decode than to send, all by one tenant.
 
 use std::sync::OnceLock;
 
@@ -9,15 +9,15 @@ use photolog_tests::pictures::png_bomb;
 
 use super::siege::{Attacker, noisy_picture};
 
-/// A side of 100 megapixels.
+/// The side of a square of 100 megapixels.
 const SIDE: u32 = 10_000;
 
-/// WebP files of fifty bytes that say a hundred megapixels, and mean it.
+/// WebP files of fifty bytes that really hold a hundred megapixels.
 pub(super) async fn webp_of_100_megapixels(attacker: Attacker) {
     upload_all(attacker, |_, seed| webp_of_one_colour(SIDE, SIDE, seed)).await;
 }
 
-/// Rows that deflate to a thousandth, with and without what they announce.
+/// Rows that deflate to a thousandth, complete and truncated.
 pub(super) async fn png_bombs(attacker: Attacker) {
     upload_all(attacker, |_, seed| {
         if seed.is_multiple_of(2) {
@@ -49,7 +49,7 @@ pub(super) async fn worst_pictures(attacker: Attacker) {
     .await;
 }
 
-/// The same picture again and again: the first is there already.
+/// The same picture again and again: after the first upload it already exists.
 pub(super) async fn duplicates(attacker: Attacker) {
     upload_all(attacker, |_, _| noisy_picture().to_vec()).await;
 }
@@ -58,9 +58,9 @@ async fn upload_all(attacker: Attacker, picture: fn(&Attacker, u32) -> Vec<u8>) 
     loop {
         let making = attacker.clone();
         let make = move || form(&making, &picture(&making, making.next_number()));
-        // Some take seconds to make, which must not keep the other attackers from attacking.
+        // Some take seconds to make, which must not block the other attackers.
         let request = tokio::task::spawn_blocking(make).await.unwrap();
-        // Being refused is what an attacker must expect.
+        // Refusals are expected.
         let _ = attacker.exchange(&request).await;
         tokio::time::sleep(super::FLOOD_PAUSE).await;
     }
@@ -96,7 +96,7 @@ fn profile_png(attacker: &Attacker) -> &'static [u8] {
     PICTURE.get_or_init(|| png_with_profile_of(attacker.target.scale.profile_bytes))
 }
 
-/// Nine megapixels in scans: each scan goes over all of them.
+/// Nine megapixels in many scans, each of which covers all of them.
 fn progressive_jpeg(seed: u32) -> Vec<u8> {
     const SIDE: u16 = 3_000;
     static PICTURE: OnceLock<Vec<u8>> = OnceLock::new();
@@ -113,7 +113,7 @@ fn progressive_jpeg(seed: u32) -> Vec<u8> {
             bytes
         })
         .clone();
-    // Bytes after the end are no part of the picture, but of the file.
+    // Trailing bytes change the file, not the picture.
     picture.extend_from_slice(&seed.to_be_bytes());
     picture
 }

@@ -1,5 +1,5 @@
-//! Chromium without a window, driven over WebDriver (W3C). Five of its commands are all that the
-//! stories need; the ready clients bring dozens of crates for the others.
+//! Headless Chromium, driven over WebDriver (W3C). The stories need only five of its commands;
+//! existing clients bring dozens of crates for the others.
 
 use std::io::{Read, Write};
 use std::time::Instant;
@@ -20,7 +20,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one.
+    /// Starts a browser.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
@@ -66,7 +66,7 @@ impl Browser {
         self.command(Method::POST, "/refresh", &json!({})).await;
     }
 
-    /// What the body of an asynchronous function returns.
+    /// Runs the body of an asynchronous function and returns its result.
     pub async fn run(&self, body: &str) -> Value {
         let script = format!(
             "const done = arguments[arguments.length - 1];
@@ -88,8 +88,8 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// The driver alone, when it is killed, would leave its browser behind. By hand, because
-    /// nothing can be awaited here; a driver that does not answer has no browser either.
+    /// Killing only the driver would leave its browser running. The request is written by hand
+    /// because `drop` cannot await; if the driver does not respond, there is no browser either.
     fn drop(&mut self) {
         let address = self.session.trim_start_matches("http://");
         let Some((address, path)) = address.split_once('/') else {
@@ -102,7 +102,7 @@ impl Drop for Browser {
         let head =
             format!("DELETE /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         if connection.write_all(head.as_bytes()).is_ok() {
-            // It answers when the browser has ended, and keeps the connection open.
+            // The driver responds when the browser has ended, and keeps the connection open.
             let _ = connection.read(&mut [0; 64]);
         }
     }

@@ -1,4 +1,4 @@
-//! The edge in workerd, before an origin of its own, with a gate in between.
+//! The edge in workerd, in front of its own origin, with a gate in between.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use crate::TestApp;
 use crate::gate::Gate;
 use crate::process::{PATIENCE, Process, free_port, installed, target};
 
-/// What origin and edge share.
+/// The secret that origin and edge share.
 pub const SECRET: &str = "a secret for tests only";
 
 /// An edge and its origin. Gone when dropped.
 pub struct Edge {
     /// The origin.
     pub app: TestApp,
-    /// What the edge sees of the origin.
+    /// The gate through which the edge reaches the origin.
     pub gate: Gate,
     /// `http://host:port`
     pub url: String,
@@ -39,7 +39,7 @@ impl Edge {
         .await
     }
 
-    /// Starts an edge at a port, before this origin.
+    /// Starts an edge on a port, in front of this origin.
     pub async fn before(app: TestApp, port: u16) -> Self {
         let gate = Gate::open_before(&app.url).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -80,7 +80,7 @@ impl Edge {
         }
     }
 
-    /// Ends the worker and starts it again: all that it knew is gone.
+    /// Stops the worker and starts it again, with empty memory.
     pub async fn restart(&mut self) {
         self.workerd.kill();
         self.workerd.start_again();
@@ -102,13 +102,13 @@ impl Edge {
         assert_eq!(answer.status(), StatusCode::OK);
     }
 
-    /// Uploads a picture; its public id.
+    /// Uploads a picture and returns its public id.
     pub async fn link(&self, picture: Vec<u8>) -> String {
         let image = self.app.uploaded(picture).await;
         image["publicID"].as_str().expect("a public id").to_owned()
     }
 
-    /// The most memory that the worker's program has had, in bytes.
+    /// The peak memory of the worker's process, in bytes.
     pub fn peak_memory(&self) -> u64 {
         self.workerd.peak_memory()
     }

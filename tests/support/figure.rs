@@ -4,24 +4,24 @@
 pub struct Figure {
     /// What was measured : what it is measured against.
     pub name: &'static str,
-    /// Of both.
+    /// The unit of both values.
     pub unit: &'static str,
-    /// What we do.
+    /// Our value.
     pub measured: f64,
-    /// The bare limit, measured in the same run; for memory and times, what may be taken.
+    /// The bare limit, measured in the same run; for memory and times, the allowed maximum.
     pub limit: f64,
-    /// What the ratio of the two should be.
+    /// The target for the ratio of the two.
     pub target: Target,
 }
 
-/// What the ratio of measured to limit should be.
+/// A target for the ratio of measured to limit.
 #[derive(Clone, Copy)]
 pub enum Target {
     /// More is better.
     AtLeast(f64),
     /// Less is better.
     AtMost(f64),
-    /// It is only told.
+    /// Reported only.
     None,
 }
 
@@ -52,7 +52,7 @@ impl Figure {
     }
 }
 
-/// Three digits of small values, all of large ones.
+/// Three significant digits of small values, all digits of large ones.
 fn digits(value: f64) -> String {
     match value {
         small if small < 10.0 => format!("{small:.2}"),
@@ -77,7 +77,7 @@ pub fn table(figures: &[Figure]) -> String {
     lines.join("\n")
 }
 
-/// The middle one of an odd number of measurements: a neighbour's burst of work moves it least.
+/// The median of an odd number of measurements: it is least affected by bursts of other load.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -1,5 +1,5 @@
-//! What stands between edge and origin: it passes questions on and counts them, until a story
-//! tells it to do otherwise.
+//! A gate between edge and origin: it forwards requests and counts them until a story sets another
+//! verdict.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,17 +15,17 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What becomes of a question.
+/// What happens to a request.
 pub enum Verdict {
-    /// The origin answers it.
+    /// The origin's response is passed on.
     Pass,
-    /// The origin answers it, and every byte of the body is changed.
+    /// The origin's response is passed on with every byte of the body changed.
     Spoil,
-    /// This is the answer.
+    /// The gate responds with this.
     Answer(Response<Full<Bytes>>),
-    /// Nobody ever answers.
+    /// No response ever comes.
     Silence,
-    /// The connection ends.
+    /// The connection is closed.
     HangUp,
 }
 
@@ -38,7 +38,7 @@ struct Shared {
     seen: Mutex<Vec<String>>,
 }
 
-/// A proxy with a will of its own. Gone when dropped.
+/// A proxy that a story controls. Gone when dropped.
 pub struct Gate {
     /// `host:port`
     pub address: String,
@@ -47,7 +47,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Opens a gate before an origin at `http://host:port`.
+    /// Opens a gate in front of an origin at `http://host:port`.
     pub async fn open_before(origin: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -65,7 +65,7 @@ impl Gate {
         }
     }
 
-    /// From now on, `judge` decides by path and query what becomes of a question.
+    /// From now on `judge` decides, by path and query, what happens to a request.
     pub fn judge(&self, judge: impl Fn(&str) -> Verdict + Send + Sync + 'static) {
         *lock(&self.shared.judge) = Arc::new(judge);
     }
@@ -75,7 +75,7 @@ impl Gate {
         self.judge(|_| Verdict::Pass);
     }
 
-    /// The paths, with their queries, of the questions that were answered since the last call.
+    /// The paths, with their queries, of the requests answered since the last call.
     pub fn take_seen(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.shared.seen))
     }

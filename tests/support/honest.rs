@@ -1,5 +1,5 @@
-//! Clients of a tenant that do what clients do, from addresses of their own, and remember how each
-//! request went: what an attack must not change.
+//! Honest clients of one tenant, from addresses of their own, that record how each request went: an
+//! attack must not change that.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 
 use crate::{TestApp, pictures};
 
-/// Every second client opens a connection for each request, as visitors do; the others keep
-/// theirs, as programs do.
+/// Every second client opens a connection for each request, as browsers do; the others keep theirs,
+/// as programs do.
 const CLIENTS: u8 = 4;
-/// Where they sit: 127.0.2.1 and following.
+/// Their addresses: 127.0.2.1 and following.
 const NETWORK: [u8; 3] = [127, 0, 2];
 /// A request that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What they do, in this order, again and again.
+/// What they do, in this order, repeatedly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Deed {
@@ -50,16 +50,16 @@ impl Deed {
 /// How a request went.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// What was asked for.
+    /// What was requested.
     pub deed: Deed,
-    /// Until the whole answer was there.
+    /// Time until the whole response was read.
     pub took: Duration,
     /// Why it failed.
     pub failure: Option<String>,
 }
 
-/// The clients at work, on a thread of their own: what attackers do in the same process must not
-/// look like a slow server.
+/// The running clients, on a thread of their own: attackers in the same process must not look like
+/// a slow server.
 pub struct HonestLoad {
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
@@ -77,8 +77,8 @@ struct Shared {
 }
 
 impl HonestLoad {
-    /// Uploads a picture for them as the demo account, and sets them to work. Returns once
-    /// each kind of request has been answered well, so that what fails later has another cause.
+    /// Uploads a picture for them as the demo account and starts them. Returns once each kind of
+    /// request has succeeded, so that later failures have another cause.
     pub async fn begin(app: &TestApp) -> Self {
         let image = app.uploaded(pictures::jpeg_of(300, 200, 0)).await;
         let member = |name: &str| image[name].as_str().expect("a text").to_owned();
@@ -111,8 +111,8 @@ impl HonestLoad {
         Self { shared, thread }
     }
 
-    /// Lets each client finish its round, so that every kind of request was made, and returns how
-    /// all went.
+    /// Lets each client finish its round, so that every kind of request was made, and returns all
+    /// records.
     pub async fn end(self) -> Vec<Record> {
         self.shared.stopped.store(true, Ordering::Relaxed);
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
@@ -136,7 +136,7 @@ impl Shared {
     async fn work(&self, number: u8) {
         let client = self.client(number);
         while !self.stopped.load(Ordering::Relaxed) {
-            // Not all begin with the same.
+            // Each client starts with a different request.
             let round = Deed::ALL.iter().cycle().skip(usize::from(number));
             for deed in round.take(Deed::ALL.len()) {
                 let record = self.perform(&client, *deed).await;

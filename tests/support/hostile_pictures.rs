@@ -1,5 +1,5 @@
-//! Small files that cost a decoder much. [`with_note`] makes new bytes of a PNG, so that the next
-//! upload is no duplicate.
+//! Small files that are expensive to decode. [`with_note`] changes the bytes of a PNG, so that the
+//! next upload is no duplicate.
 
 use std::io::Write;
 
@@ -24,7 +24,7 @@ pub fn webp_of_one_colour(width: u32, height: u32, seed: u32) -> Vec<u8> {
     bits.push(0, 1 + 3 + 1 + 1 + 1);
     let [_, red, green, blue] = seed.to_be_bytes();
     for symbol in [green, red, blue, 0xff, 0] {
-        // A simple code, of one symbol, which has 8 bits.
+        // A simple code with one symbol of 8 bits.
         bits.push(0b101, 3);
         bits.push(u32::from(symbol), 8);
     }
@@ -42,7 +42,7 @@ pub fn webp_of_one_colour(width: u32, height: u32, seed: u32) -> Vec<u8> {
     .concat()
 }
 
-/// Bits, the lowest first, as WebP has them.
+/// A bit writer, lowest bit first, as WebP requires.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,
@@ -69,7 +69,7 @@ pub fn png_of_one_shade(side: u32) -> Vec<u8> {
     png(side, GREY, &[png_chunk(b"IDAT", &pixels)])
 }
 
-/// A tiny PNG whose colour profile inflates to so many bytes.
+/// A tiny PNG whose colour profile inflates to this many bytes.
 pub fn png_with_profile_of(inflated_bytes: u64) -> Vec<u8> {
     const SIDE: u32 = 8;
     let profile = [b"x\0\0", deflated_zeros(inflated_bytes).as_slice()].concat();
@@ -78,7 +78,7 @@ pub fn png_with_profile_of(inflated_bytes: u64) -> Vec<u8> {
     png(SIDE, TRUE_COLOUR, &chunks)
 }
 
-/// A PNG of this size of which nothing can be compressed.
+/// An incompressible PNG of this size.
 pub fn noise(width: u32, height: u32, seed: u32) -> Vec<u8> {
     let mut state = seed;
     let pixels = RgbaImage::from_fn(width, height, |_, _| {
@@ -93,7 +93,7 @@ pub fn noise(width: u32, height: u32, seed: u32) -> Vec<u8> {
     )
 }
 
-/// A PNG with a text chunk more, so that its bytes are new and its pixels are not.
+/// The PNG with one more text chunk, so that its bytes are new and its pixels are not.
 pub fn with_note(png: &[u8], seed: u32) -> Vec<u8> {
     const END_OF_IHDR: usize = 33;
     let (head, rest) = png.split_at(END_OF_IHDR);

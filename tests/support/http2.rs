@@ -1,4 +1,4 @@
-//! HTTP/2 frame by frame (RFC 9113), for what no client library would send.
+//! HTTP/2 frame by frame (RFC 9113), for requests that no client library would send.
 
 use std::io;
 
@@ -26,9 +26,9 @@ pub enum Kind {
 pub const END_STREAM: u8 = 1;
 /// Flag of `HEADERS` and `CONTINUATION`: the head is whole.
 pub const END_HEADERS: u8 = 4;
-/// Flag of `SETTINGS` and `PING`: an answer to the other side's.
+/// Flag of `SETTINGS` and `PING`: acknowledges the peer's frame.
 const ACKNOWLEDGEMENT: u8 = 1;
-/// The setting that says how many bytes of an answer may come unasked.
+/// The setting for how many bytes of a response may arrive before a window update.
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
 /// A frame as bytes.
@@ -80,7 +80,7 @@ fn push_length(block: &mut Vec<u8>, length: usize) {
     block.push(rest as u8);
 }
 
-/// A frame that came in.
+/// A received frame.
 #[derive(Debug)]
 pub struct Frame {
     kind: u8,
@@ -88,12 +88,12 @@ pub struct Frame {
     pub flags: u8,
     /// Its stream.
     pub stream: u32,
-    /// What it carries.
+    /// Its payload.
     pub payload: Vec<u8>,
 }
 
 impl Frame {
-    /// Whether it is of this type.
+    /// Whether it has this type.
     pub fn is(&self, kind: Kind) -> bool {
         self.kind == kind as u8
     }
@@ -107,14 +107,15 @@ impl Frame {
     }
 }
 
-/// A client's side of a connection.
+/// The client side of a connection.
 pub struct Http2 {
     stream: TcpStream,
     next_stream: u32,
 }
 
 impl Http2 {
-    /// Says hello on a new connection; each answer may have at most so many bytes unasked.
+    /// Performs the handshake on a new connection; each response may have at most `window` bytes
+    /// before a window update.
     ///
     /// # Errors
     /// When the connection ends.
@@ -150,7 +151,7 @@ impl Http2 {
         Ok(stream)
     }
 
-    /// The next frame. `SETTINGS` and `PING` are answered as every client does.
+    /// The next frame. `SETTINGS` and `PING` are acknowledged, as by any client.
     ///
     /// # Errors
     /// When the connection ends.

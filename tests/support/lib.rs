@@ -10,20 +10,20 @@
 //! | [`browser`] | Chromium without a window |
 //! | [`edge`] | the edge in workerd before an origin |
 //! | [`figure`] | what benchmarks measure, and their table |
-//! | [`gate`] | what stands between edge and origin, and may be shut or spoil answers |
-//! | [`honest`] | clients of a tenant that an attack on others must not hinder |
-//! | [`hostile_pictures`] | small files that cost a decoder much |
+//! | [`gate`] | a proxy between edge and origin that can block or corrupt responses |
+//! | [`honest`] | clients of a tenant that attacks by others must not affect |
+//! | [`hostile_pictures`] | small files that are expensive to decode |
 //! | [`http2`] | HTTP/2 frame by frame |
 //! | [`link`] | a TCP link that can be held, slowed, forgotten, half closed and reset |
-//! | [`peer`] | clients at addresses of their own choice |
-//! | [`pgbench`] | the limit of writes on PostgreSQL |
+//! | [`peer`] | clients at chosen addresses |
+//! | [`pgbench`] | the write limit of PostgreSQL |
 //! | [`pictures`] | small valid pictures, and hostile ones |
 //! | [`probe`] | what a running program costs, and its metrics |
 //! | [`postgres`] | a PostgreSQL cluster that can be stopped and started |
 //! | [`s3`] | an S3 server with one bucket |
 //! | [`small_disk`] | a disk that can be filled up |
-//! | [`story_folder`] | where a story keeps its files, also after it failed |
-//! | [`raw`] | requests byte by byte, for what no client would send |
+//! | [`story_folder`] | where a story keeps its files, even after it fails |
+//! | [`raw`] | requests byte by byte, for requests that no client would send |
 
 pub mod browser;
 pub mod edge;
@@ -61,7 +61,7 @@ use story_folder::StoryFolder;
 
 /// A running `photolog` with its own data folder. Killed when dropped.
 pub struct TestApp {
-    // Before its folder, so that it has ended when that is removed.
+    // Declared before its folder, so that the process ends before the folder is removed.
     process: Process,
     folder: StoryFolder,
     disk: Option<SmallDisk>,
@@ -77,17 +77,17 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// Starts it with default settings.
+    /// Starts the program with default settings.
     pub async fn spawn() -> Self {
         Self::with([]).await
     }
 
-    /// Starts it with more settings, by their environment names.
+    /// Starts the program with more settings, by their environment names.
     pub async fn with<const N: usize>(settings: [(&'static str, &str); N]) -> Self {
         Self::start(None, settings).await
     }
 
-    /// Starts it with everything that it keeps on this disk.
+    /// Starts the program with all its data on this disk.
     pub async fn on(disk: SmallDisk) -> Self {
         Self::start(Some(disk), []).await
     }
@@ -124,9 +124,9 @@ impl TestApp {
         app
     }
 
-    /// Starts it again on the same folder, after [`Self::kill`] or a clean end.
+    /// Starts the program again on the same folder, after [`Self::kill`] or a clean end.
     pub async fn restart(&mut self) {
-        // So that the last run's address is not taken for this one's.
+        // The last run's address must not be taken for this one's.
         let stale = self.data_dir().join("address");
         std::fs::remove_file(stale).expect("an address file of the last run");
         self.process.start_again();
@@ -165,7 +165,7 @@ impl TestApp {
         self.key = (member("keyID"), member("keySecret"));
     }
 
-    /// Where it keeps everything.
+    /// The program's data folder.
     pub fn data_dir(&self) -> PathBuf {
         let place = self
             .disk
@@ -174,12 +174,12 @@ impl TestApp {
         place.join("data")
     }
 
-    /// The disk that it was started on.
+    /// The disk on which the program was started.
     pub fn disk(&self) -> &SmallDisk {
         self.disk.as_ref().expect("a disk")
     }
 
-    /// A setting that it was started with.
+    /// A setting with which the program was started.
     pub fn setting(&self, name: &str) -> String {
         let found = self.settings.iter().find(|(known, _)| *known == name);
         found.expect("a setting").1.clone()
@@ -190,22 +190,22 @@ impl TestApp {
         self.process.id()
     }
 
-    /// What it wrote to standard error.
+    /// What the program wrote to standard error.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Ends it without a warning.
+    /// Kills the program (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Asks it to stop (SIGTERM).
+    /// Requests a clean stop (SIGTERM).
     pub fn ask_to_stop(&self) {
         process::signal(self.process.id(), "TERM");
     }
 
-    /// Waits until it has ended.
+    /// Waits until the program has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
@@ -229,7 +229,7 @@ impl TestApp {
             .expect("photolog runs")
     }
 
-    /// Opens another account: its id, key id and secret.
+    /// Opens another account and returns its id, key id and secret.
     pub fn open_account(&self) -> (String, (String, String)) {
         let output = self.command(&["account", "create", "another"]);
         assert!(output.status.success(), "{output:?}");
@@ -279,7 +279,7 @@ impl TestApp {
             .expect("an answer")
     }
 
-    /// Uploads a picture that is taken: the image as Moov shows it.
+    /// Uploads a picture successfully and returns the image as Moov shows it.
     pub async fn uploaded(&self, picture: Vec<u8>) -> Value {
         let answer = self.upload(picture).await;
         assert_eq!(answer.status(), StatusCode::CREATED);
@@ -317,14 +317,15 @@ impl TestApp {
     }
 }
 
-/// A client with no connections yet. It speaks no TLS to us, but wants to know by whose hand it would.
+/// A client with no connections yet. reqwest panics without a default crypto provider, even for
+/// plain HTTP.
 pub fn client() -> Client {
-    // Another test of this process may have chosen it already.
+    // Another test of this process may have installed one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::new()
 }
 
-/// The program with its data folder, which is on the disk if there is one, and these settings.
+/// The program with its data folder, on the disk if there is one, and these settings.
 fn photolog(
     folder: &Path,
     disk: Option<&SmallDisk>,

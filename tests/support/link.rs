@@ -1,4 +1,4 @@
-//! A TCP link between two programs that a story can disturb in every way in which networks fail.
+//! A TCP link between two programs. A story can disturb it in every way in which networks fail.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,14 +11,15 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// How a link is.
+/// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
     /// Everything passes.
     Fair,
-    /// Everything passes, so much later.
+    /// Everything passes, with this delay.
     Slow(Duration),
-    /// Nothing passes and nobody is told: a black hole. What was sent arrives when it is fair again.
+    /// Nothing passes and no side is notified: a black hole. Data sent meanwhile arrives once the
+    /// link is fair again.
     Held,
 }
 
@@ -31,21 +32,21 @@ pub enum Target {
     Unix(PathBuf),
 }
 
-/// What a link is told.
+/// A link's current orders.
 #[derive(Clone, Copy, Debug)]
 struct Orders {
     weather: Weather,
-    /// Connections of an older generation have met their fate.
+    /// Connections of an older generation get `fate`.
     generation: u64,
     fate: Fate,
 }
 
-/// What becomes of the connections that there are.
+/// What happens to the existing connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Nothing passes any more, and neither side is told.
+    /// Nothing passes any more; neither side is notified.
     Forgotten,
-    /// The server's side is closed; the client is not told.
+    /// The server's side is closed; the client is not notified.
     HalfOpen,
     /// Both sides get an RST.
     Reset,
@@ -76,24 +77,22 @@ impl Link {
         }
     }
 
-    /// From now on, for all connections.
+    /// Sets the weather for all connections from now on.
     pub fn becomes(&self, weather: Weather) {
         self.orders.send_modify(|orders| orders.weather = weather);
     }
 
-    /// As when a firewall forgets: the connections that there are go on without passing anything, new
-    /// ones are fine.
+    /// Existing connections stop passing data, as when a firewall forgets them; new ones work.
     pub fn forget(&self) {
         self.doom(Fate::Forgotten);
     }
 
-    /// The server closes the connections that there are, and the client never hears of it; new ones
-    /// are fine.
+    /// The server closes the existing connections, and the client never notices; new ones work.
     pub fn half_open(&self) {
         self.doom(Fate::HalfOpen);
     }
 
-    /// The connections that there are end, and both sides know; new ones are fine.
+    /// The existing connections end for both sides; new ones work.
     pub fn reset(&self) {
         self.doom(Fate::Reset);
     }
@@ -116,7 +115,7 @@ async fn keep(listener: TcpListener, target: Arc<Target>, orders: watch::Receive
     // All connections end with the link.
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        // A connection that fails is a client's business.
+        // Failed connections are for the client to handle.
         connections.spawn(connect(client, target.clone(), orders.clone()));
     }
 }
@@ -128,7 +127,7 @@ async fn connect(
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
     let generation = orders.borrow().generation;
-    // In a black hole the client's side seems connected: its packets are taken.
+    // In a black hole the client's side seems connected: its packets are accepted.
     if orders
         .wait_for(|now| now.weather != Weather::Held)
         .await
@@ -160,7 +159,7 @@ async fn carry(
         let (mut from_server, mut to_server) = tokio::io::split(&mut server);
         let (there, back) = (orders.clone(), orders.clone());
         tokio::select! {
-            // What one side loses, the other hears of.
+            // When one side closes, the other is notified.
             passed = async {
                 tokio::try_join!(
                     pass(&mut from_client, &mut to_server, there),

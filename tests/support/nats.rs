@@ -21,7 +21,7 @@ impl Nats {
         Self::with(&[])
     }
 
-    /// Starts a server that lets in clients that know this.
+    /// Starts a server that requires this user and password.
     pub fn with_login(user: &str, password: &str) -> Self {
         Self::with(&["--user", user, "--pass", password])
     }
@@ -64,7 +64,7 @@ impl Nats {
         nats
     }
 
-    /// Starts three servers that keep streams together.
+    /// Starts three servers that replicate streams.
     pub fn cluster() -> [Self; 3] {
         let ports = [free_port(), free_port(), free_port()];
         let routes = ports
@@ -87,12 +87,12 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Ends it without a warning.
+    /// Kills the server (SIGKILL).
     pub fn kill(&mut self) {
         self.server.kill();
     }
 
-    /// Starts it after [`Nats::kill`].
+    /// Starts the server again after [`Nats::kill`].
     pub fn start_again(&mut self) {
         self.server.start_again();
         self.wait_until_it_listens();
@@ -108,7 +108,7 @@ impl Nats {
 }
 
 /// The relay's stream on these servers (URLs separated by commas), from its first message on;
-/// `None` while there is no such stream.
+/// `None` if the stream does not exist.
 pub async fn messages(urls: &str, subjects: &str) -> Option<pull::Stream> {
     let servers: Vec<_> = urls.split(',').collect();
     let jetstream = jetstream::new(async_nats::connect(servers).await.ok()?);

@@ -1,4 +1,4 @@
-//! Events as only a newer version of the program writes them, with the database's own tools.
+//! Events that only a newer version of the program writes, inserted with the database's own tools.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
 
-/// An event that no program of this version writes. Its metadata is that of the event before, with an
-/// id of its own and a dialect of a newer version.
+/// An event that this version of the program never writes. Its metadata is that of the previous
+/// event, with an id of its own and a dialect of a newer version.
 #[derive(Clone, Copy, Debug)]
 pub struct NewerEvent<'a> {
     /// `Image` or `Account`.
     pub aggregate_type: &'a str,
-    /// The stream, which has an event already.
+    /// The stream, which must have an event already.
     pub stream: &'a str,
     /// The stored name.
     pub event_type: &'a str,
@@ -25,7 +25,7 @@ pub struct NewerEvent<'a> {
 }
 
 impl NewerEvent<'_> {
-    /// Writes it behind its stream; the leading process gives it its place in the log.
+    /// Appends it to its stream; the leading process assigns its position in the log.
     pub async fn write_to_postgres(&self, url: &str) {
         let mut connection = PgConnection::connect(url).await.expect("a connection");
         let query = sqlx::query(
@@ -46,7 +46,7 @@ impl NewerEvent<'_> {
         assert_eq!(written.rows_affected(), 1);
     }
 
-    /// Writes it behind its stream, with its place in the log and its hash.
+    /// Appends it to its stream, with its position in the log and its hash.
     pub async fn write_to_sqlite(&self, database: &Path) {
         let options = SqliteConnectOptions::new().filename(database);
         let options = options.busy_timeout(Duration::from_secs(20));
@@ -86,7 +86,7 @@ impl NewerEvent<'_> {
         connection.close().await.expect("a connection to close");
     }
 
-    /// The link of the chain, as the store's `chain` describes it.
+    /// Its hash in the chain, as the store's `chain` defines it.
     fn hash(&self, before: &[u8], sequence: i64, metadata: &str) -> Vec<u8> {
         let mut hash = Sha256::new_with_prefix(before);
         for field in [

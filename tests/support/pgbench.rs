@@ -1,5 +1,5 @@
-//! The limit of writes on PostgreSQL: `pgbench` doing the SELECT and the INSERT of a command in one
-//! transaction, by the extended protocol.
+//! The write limit of PostgreSQL: `pgbench` runs the SELECT and the INSERT of a command in one
+//! transaction, over the extended protocol.
 
 use sqlx::Executor;
 
@@ -22,7 +22,7 @@ SELECT 'Image', 'stream-' || stream, sequence, 'MetadataSet', '1',
 FROM generate_series(0, 3199) AS stream, generate_series(1, 5) AS sequence;
 ANALYZE events;";
 
-/// Every client has streams of its own, so that none meets another's sequence.
+/// Every client has streams of its own, so that sequences never conflict.
 const WRITE: &str = "
 \\set stream :client_id * 100 + random(0, 99)
 BEGIN;
@@ -35,7 +35,7 @@ FROM events WHERE aggregate_type = 'Image' AND aggregate_id = 'stream-' || :stre
 COMMIT;
 ";
 
-/// Such transactions per second of up to 32 clients, on streams that were made for it.
+/// The number of such transactions per second with up to 32 clients, on streams created for it.
 pub async fn transactions_per_second(cluster: &Cluster, clients: u32) -> f64 {
     let mut connection = cluster.connect(DATABASE).await;
     connection.execute(STREAMS).await.expect("streams");

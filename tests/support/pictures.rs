@@ -54,7 +54,7 @@ pub fn webp(seed: u32) -> Vec<u8> {
     encoded(pixels(8, 6, seed), ImageFormat::WebP)
 }
 
-/// A PNG that says it is this large, with hardly a byte of pixels behind it.
+/// A PNG that declares this size, with hardly any pixel data.
 pub fn png_bomb(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = png(1);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());

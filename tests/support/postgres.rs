@@ -1,7 +1,7 @@
 //! A PostgreSQL cluster of our own, in a temporary folder, reached by a Unix socket.
 //!
-//! A shell owns the server and waits for the end of its standard input, which we hold: however this
-//! process ends, the pipe closes and the server stops at once.
+//! A shell owns the server and waits for the end of its standard input, which this process holds:
+//! however this process ends, the pipe closes and the server stops at once.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sqlx::{Connection, Executor, PgConnection};
 
-/// Where packages put the programs, newest first.
+/// Where packages install the programs, newest version first.
 const PLACES: [&str; 4] = [
     "/usr/lib/postgresql/18/bin",
     "/usr/lib/postgresql/17/bin",
@@ -48,20 +48,19 @@ struct Server {
     lifeline: ChildStdin,
 }
 
-/// A URL of a new, empty database in a cluster that this whole process shares.
+/// The URL of a new, empty database in a cluster that the whole process shares.
 pub async fn new_database() -> String {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(Cluster::start).new_database().await
 }
 
 impl Cluster {
-    /// Makes one and starts it. Without fsync: what survives a power cut is not what the tests
-    /// are about.
+    /// Creates and starts a cluster without fsync: surviving a power cut is not under test.
     pub fn start() -> Self {
         Self::make("off")
     }
 
-    /// Makes one that is as durable, and so as slow, as in production.
+    /// Creates and starts a cluster as durable, and so as slow, as in production.
     pub fn start_durable() -> Self {
         Self::make("on")
     }
@@ -99,7 +98,7 @@ impl Cluster {
         self.server = Some(Server { shell, lifeline });
     }
 
-    /// Stops the server as a crash would: without a checkpoint, cutting every connection.
+    /// Stops the server as a crash would: no checkpoint, every connection cut.
     pub fn stop_at_once(&mut self) {
         if let Some(Server {
             mut shell,
@@ -123,7 +122,7 @@ impl Cluster {
 
     /// The URL of a database, as its owner.
     pub fn url(&self, database: &str) -> String {
-        // The URL's own host is there for form's sake.
+        // The host in the URL is only there because a URL needs one.
         let folder = self.folder.display();
         format!("postgres://photolog@localhost/{database}?host={folder}")
     }
@@ -133,7 +132,7 @@ impl Cluster {
         self.folder.join(".s.PGSQL.5432")
     }
 
-    /// Makes a new, empty database: its URL. Waits for the server to start.
+    /// Creates a new, empty database and returns its URL. Waits for the server to start.
     pub async fn new_database(&self) -> String {
         let mut connection = self.connect("postgres").await;
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
@@ -162,13 +161,13 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.stop_at_once();
-        // A temporary folder that stays is no reason to fail.
+        // A temporary folder left behind is no reason to fail.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-/// A shell with PostgreSQL's programs on its path, as a user other than root: the server refuses
-/// to be that.
+/// A shell with PostgreSQL's programs on its path, run by a user other than root: the server
+/// refuses to run as root.
 fn shell(script: &str, arguments: &[&str]) -> Command {
     let user = Command::new("id").arg("-u").output().expect("id");
     let mut shell = if user.stdout == b"0\n" {
@@ -191,7 +190,7 @@ fn shell(script: &str, arguments: &[&str]) -> Command {
     shell
 }
 
-/// The usual one, with PostgreSQL's programs before it.
+/// The usual search path, preceded by PostgreSQL's programs.
 fn search_path() -> String {
     let programs = PLACES
         .iter()

@@ -1,4 +1,4 @@
-//! What a running program costs, as Linux counts it, and what it says of itself in its metrics.
+//! What a running program costs, as Linux counts it, and the metrics that it reports.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -48,7 +48,8 @@ pub fn sockets(process_id: u32) -> usize {
         .count()
 }
 
-/// Lets this process open as many descriptors as it may: thousands of connections need them.
+/// Raises this process's limit of open descriptors to its maximum: thousands of connections need
+/// them.
 pub fn raise_descriptor_limit() {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -64,7 +65,7 @@ pub fn raise_descriptor_limit() {
     assert_eq!(raised, 0, "the limit of open files cannot be raised");
 }
 
-/// Samples something until it is dropped, and keeps the largest sample.
+/// Samples a value until dropped, and keeps the largest sample.
 pub struct Watch {
     stopped: Arc<AtomicBool>,
     largest: Arc<AtomicU64>,
@@ -80,8 +81,8 @@ impl Watch {
     /// The most processor time that one connection of a program without a server is charged, in
     /// nanoseconds: opened, written to, read from and closed on the loopback interface.
     ///
-    /// Linux handles the packets of all connections in whatever system call happens to be made, and
-    /// charges its caller; what the machine below takes away for a while counts as well.
+    /// Linux handles the packets of all connections in whichever system call is running, and
+    /// charges its caller; time that the hypervisor takes away counts as well.
     pub fn foreign_time() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
@@ -91,7 +92,7 @@ impl Watch {
             let mut longest = 0;
             while began.elapsed() < BURST {
                 let before = thread_nanoseconds();
-                // A machine without a free port for the moment has nothing to say.
+                // If no port is free, there is no sample.
                 let _ = one_connection(&listener, address);
                 longest = longest.max(thread_nanoseconds() - before);
             }
@@ -99,7 +100,7 @@ impl Watch {
         })
     }
 
-    /// A thread of its own samples on time also when the tests' runtime is busy.
+    /// A separate thread samples on time even when the tests' runtime is busy.
     fn begin(sample: impl Fn() -> u64 + Send + 'static) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
         let largest = Arc::new(AtomicU64::new(0));
@@ -155,11 +156,11 @@ impl Drop for Watch {
     }
 }
 
-/// The metrics of one moment, as Prometheus reads them.
+/// The metrics at one moment, in Prometheus' format.
 pub struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
-    /// Reads them; `None` when the endpoint does not answer.
+    /// Reads the metrics; `None` when the endpoint does not respond.
     pub async fn read(client: &reqwest::Client, address: &str) -> Option<Self> {
         let answer = client.get(format!("http://{address}/metrics")).send().await;
         let text = answer.ok()?.text().await.ok()?;

@@ -9,7 +9,7 @@ use crate::story_folder::wants_logs;
 /// How long a program may take to start or end, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How much of a log is shown, of its end.
+/// How many bytes of the end of a log are shown.
 const SHOWN_BYTES: usize = 20_000;
 
 /// A program, how it is started and where its log goes. Killed when dropped.
@@ -42,7 +42,7 @@ impl Process {
         Self::start_command(command, log)
     }
 
-    /// Starts what a command says.
+    /// Starts a command.
     pub fn start_command(mut command: Command, log: PathBuf) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = Self {
@@ -54,7 +54,7 @@ impl Process {
         process
     }
 
-    /// Starts it after it has ended.
+    /// Starts the program again after it has ended.
     pub fn start_again(&mut self) {
         let log = std::fs::OpenOptions::new()
             .create(true)
@@ -65,7 +65,7 @@ impl Process {
         self.child = Some(child.expect("a program: build it first"));
     }
 
-    /// Ends it without a warning.
+    /// Kills the program (SIGKILL).
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may have ended by itself.
@@ -74,22 +74,22 @@ impl Process {
         }
     }
 
-    /// Its number.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.as_ref().expect("a running program").id()
     }
 
-    /// Stops it where it is (SIGSTOP); it does not notice.
+    /// Suspends it (SIGSTOP); it does not notice.
     pub fn freeze(&self) {
         signal(self.id(), "STOP");
     }
 
-    /// Lets it go on.
+    /// Resumes it (SIGCONT).
     pub fn thaw(&self) {
         signal(self.id(), "CONT");
     }
 
-    /// How it has ended by itself, once it has.
+    /// The exit status, if it has ended by itself.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         let child = self.child.as_mut().expect("a program that was started");
         child.try_wait().expect("a child to ask")
@@ -111,7 +111,7 @@ impl Process {
         }
     }
 
-    /// The most memory it has had in this life, in bytes.
+    /// The peak memory since its last start, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
         let status = status.expect("the status of a running program");
@@ -122,7 +122,7 @@ impl Process {
         kibibytes * 1024
     }
 
-    /// What it wrote to standard error, in all its lives.
+    /// What it wrote to standard error since its first start.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -140,7 +140,7 @@ impl Drop for Process {
     }
 }
 
-/// Sends a signal to a process, also to one of another user.
+/// Sends a signal to a process, also to another user's.
 pub fn signal(process: u32, name: &str) {
     let sent = Command::new("kill")
         .args(["-s", name, &process.to_string()])
@@ -155,7 +155,7 @@ pub fn master_key(folder: &Path) -> PathBuf {
     path
 }
 
-/// A program of ours beside the tests: `cargo xtask test` builds them first.
+/// One of our programs, from the folder of the test binary: `cargo xtask test` builds them first.
 pub fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("our own path");
     let profile = tests.ancestors().nth(2).expect("target/<profile>/deps");
@@ -172,7 +172,7 @@ pub fn python_program(name: &str) -> PathBuf {
     installed(&format!("tools/venv/bin/{name}"))
 }
 
-/// A program below `target/` that `cargo xtask setup` brings.
+/// A program below `target/` that `cargo xtask setup` installs.
 pub(crate) fn installed(path: &str) -> PathBuf {
     let program = target().join(path);
     assert!(

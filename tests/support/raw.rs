@@ -1,4 +1,4 @@
-//! Requests byte by byte, for what no client would send.
+//! Requests byte by byte, for requests that no client would send.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::TestApp;
 
-/// How long an answer may take.
+/// The timeout of a response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection to the program.
@@ -20,22 +20,22 @@ impl Raw {
         Self(TcpStream::connect(address).await.expect("a connection"))
     }
 
-    /// Sends bytes; a connection that the other side has closed takes none.
+    /// Sends bytes; returns `false` when the other side has closed the connection.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).await.is_ok()
     }
 
-    /// Says that no more will be sent.
+    /// Closes the sending side.
     pub async fn finish_sending(&mut self) {
         self.0.shutdown().await.expect("a half-closed connection");
     }
 
-    /// Reads until an answer with its whole body is there, or the connection ends.
+    /// Reads until the whole response has arrived or the connection ends.
     pub async fn answer(&mut self) -> String {
         self.read_until(is_whole).await
     }
 
-    /// Reads an answer that has no body and is not the last one, such as `100 Continue`.
+    /// Reads a response without a body that another one follows, such as `100 Continue`.
     pub async fn interim_answer(&mut self) -> String {
         self.read_until(|read| read.ends_with(b"\r\n\r\n")).await
     }

@@ -19,7 +19,7 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// The bucket that is there.
+    /// The name of the existing bucket.
     pub const BUCKET: &str = "pictures";
 
     /// Starts a server.
@@ -43,18 +43,18 @@ impl S3 {
         s3
     }
 
-    /// Ends it without a warning.
+    /// Kills the server (SIGKILL).
     pub fn kill(&mut self) {
         self.server.kill();
     }
 
-    /// Starts it again after [`Self::kill`].
+    /// Starts the server again after [`Self::kill`].
     pub fn restart(&mut self) {
         self.server.start_again();
         self.wait_until_it_listens();
     }
 
-    /// The environment of a client that may use it.
+    /// The environment that gives a client access.
     pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ACCESS_KEY_ID", KEY_ID.to_owned()),
@@ -64,7 +64,7 @@ impl S3 {
         ]
     }
 
-    /// Where an object of the bucket is a file.
+    /// The file in which an object of the bucket is stored.
     pub fn object(&self, key: &str) -> PathBuf {
         self.folder
             .path()

@@ -29,11 +29,11 @@ pub struct Node {
 pub struct Scaled {
     /// The database.
     pub postgres: Cluster,
-    /// The servers of the messages, one or three.
+    /// The NATS servers, one or three.
     pub nats: Vec<Nats>,
     /// The API nodes.
     pub nodes: Vec<Node>,
-    /// The projectors, of which one works.
+    /// The projectors, of which one is active.
     pub projectors: Vec<Process>,
     /// How each node reaches the database.
     pub node_links: Vec<Link>,
@@ -45,7 +45,7 @@ pub struct Scaled {
     pub key: (String, String),
     /// A client with no state but its connections.
     pub client: Client,
-    /// Where the pictures are.
+    /// The disk that holds the pictures.
     pub pictures: SmallDisk,
     /// The database's name.
     pub database: String,
@@ -59,12 +59,12 @@ impl Scaled {
         Self::over(Cluster::start(), vec![Nats::start()]).await
     }
 
-    /// The same on a database that is as slow as in production.
+    /// Like [`Self::start`], with a database as slow as in production.
     pub async fn durable() -> Self {
         Self::over(Cluster::start_durable(), vec![Nats::start()]).await
     }
 
-    /// The same with these NATS servers, all of which keep the stream.
+    /// Like [`Self::start`], with these NATS servers, all of which keep the stream.
     pub async fn with_nats(nats: Vec<Nats>) -> Self {
         Self::over(Cluster::start(), nats).await
     }
@@ -117,12 +117,12 @@ impl Scaled {
         scaled
     }
 
-    /// Where its NATS servers are.
+    /// The URLs of its NATS servers.
     pub fn nats_url(&self) -> String {
         nats_urls(&self.nats)
     }
 
-    /// The settings with another way to the database: over a link of its own.
+    /// The settings with the database behind a link of its own.
     async fn linked(&self) -> (Link, Vec<(String, String)>) {
         let link = Link::to(Target::Unix(self.postgres.socket())).await;
         let mut settings = self.settings.clone();
@@ -173,7 +173,7 @@ impl Scaled {
         self.key = (next(), next());
     }
 
-    /// The server's process behind the connection by which events are sequenced, when it is at rest.
+    /// The PostgreSQL backend process of the connection that sequences events, when it is idle.
     pub async fn sequencing_process(&self) -> u32 {
         let mut operator = self.postgres.connect("postgres").await;
         let query = "SELECT pid FROM pg_stat_activity
@@ -190,7 +190,7 @@ impl Scaled {
         }
     }
 
-    /// Runs a command of the operator.
+    /// Runs an operator's command.
     pub fn command(&self, arguments: &[&str]) -> Output {
         Command::new(program("photolog"))
             .args(arguments)
@@ -200,7 +200,7 @@ impl Scaled {
             .expect("photolog runs")
     }
 
-    /// Waits until every node says that it is ready.
+    /// Waits until every node reports that it is ready.
     pub async fn wait_until_ready(&self) {
         for node in &self.nodes {
             let began = Instant::now();

@@ -1,7 +1,7 @@
 //! A disk of a few megabytes that a story can fill up.
 //!
-//! It is memory, mounted where only one process of ours sees it, which needs no rights. The others
-//! reach it through `/proc`, for as long as that process lives.
+//! It is a tmpfs, mounted in the namespace of one process of ours, which needs no privileges. Other
+//! processes reach it through `/proc` while that process lives.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,10 +10,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Mounts, says so, and waits for the end of its standard input, which we hold.
+/// Mounts, reports it, and waits for the end of its standard input, which this process holds.
 const KEEP: &str = r#"mount -t tmpfs -o size="$1" none "$2" && echo mounted && cat >/dev/null"#;
 
-/// A file that takes all space that is left.
+/// A file that takes all remaining space.
 const FILLER: &str = "filler";
 
 /// The disk. Gone when dropped.
@@ -25,7 +25,7 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Makes an empty one.
+    /// Creates an empty disk.
     pub fn of_megabytes(size: u32) -> Self {
         let mount_point = tempfile::tempdir().expect("a temporary folder");
         let mut keeper = Command::new("unshare")
@@ -53,13 +53,13 @@ impl SmallDisk {
         }
     }
 
-    /// Where every process of this user finds it.
+    /// The path at which every process of this user finds it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A program that sees the disk as any other: SQLite wants the real names of its files, which only
-    /// the process that mounted it has.
+    /// A program that sees the disk under its mount point: SQLite needs the real names of its
+    /// files, which exist only for the process that mounted it.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("nsenter");
         command
@@ -69,12 +69,12 @@ impl SmallDisk {
         command
     }
 
-    /// Its name for such a program.
+    /// The disk's path for such a program.
     pub(crate) fn mount_point(&self) -> &Path {
         self.mount_point.path()
     }
 
-    /// Leaves no space.
+    /// Fills the disk.
     pub fn fill(&self) {
         let mut filler = fs::File::create(self.path.join(FILLER)).expect("a file");
         let block = [0; 1 << 16];
@@ -86,7 +86,7 @@ impl SmallDisk {
         assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
     }
 
-    /// Gives the space back.
+    /// Frees the space again.
     pub fn empty(&self) {
         fs::remove_file(self.path.join(FILLER)).expect("a filler to remove");
     }

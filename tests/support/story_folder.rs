@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-/// Set to anything, it makes every story print what its programs logged.
+/// If set, every story prints what its programs logged.
 pub const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
 
 /// A temporary folder that outlives a failure.
@@ -12,13 +12,13 @@ pub const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
 pub struct StoryFolder(TempDir);
 
 impl StoryFolder {
-    /// An empty one.
+    /// Creates an empty folder.
     #[expect(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -33,7 +33,7 @@ impl Drop for StoryFolder {
     }
 }
 
-/// Whether what the programs of a story logged is of interest when they end.
+/// Whether the logs of a story's programs are printed when they end.
 pub fn wants_logs() -> bool {
     std::thread::panicking() || std::env::var_os(SHOW_LOGS).is_some()
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: build the release program and let the measuring
-//! program of `tests/bench/` compare it with what it is measured against.
+//! `cargo xtask bench`: build the release program and run `tests/bench/`, which compares it with
+//! its limits.
 
 use anyhow::Result;
 
@@ -31,7 +31,7 @@ pub(crate) fn run_command_benchmarks() -> Result<()> {
         .args(["--bench", "commands"]))
 }
 
-/// Pictures that are meant to cost much, decoded in one process.
+/// Pictures designed to be expensive, decoded in one process.
 pub(crate) fn run_hostile_benchmarks() -> Result<()> {
     run(&mut cargo(&[
         "bench",

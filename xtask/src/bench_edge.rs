@@ -1,5 +1,6 @@
-//! `cargo xtask bench edge`: the edge's module and the native ingest against their peers. All that
-//! is brought in for it, peers, photographs and the judge of quality, stays in `target/bench-edge`.
+//! `cargo xtask bench edge`: the edge's module and the native ingest against their peers.
+//! Everything installed for it, peers, photographs and the quality meter, stays in
+//! `target/bench-edge`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::workspace::{cargo, root, target};
 const NPM_LIMIT: Duration = Duration::from_secs(300);
 /// Debian's package with the photographs of the corpus.
 const PHOTOGRAPHS: &str = "plasma-workspace-wallpapers";
-/// sharp compiled to WASM. It refuses to be installed where the native one fits.
+/// sharp compiled to WASM. npm refuses to install it where the native build fits.
 const SHARP_WASM: &str = "@img/sharp-wasm32";
 
 /// Measure, and print the table of ratios.
@@ -52,8 +53,8 @@ fn native_renderer() -> Result<()> {
     ]))
 }
 
-/// The peers, by the names and versions of `package.json`, and sharp alone once more: where its
-/// native build is found, the WASM one is not used.
+/// The peers, by the names and versions of `package.json`, and sharp once more in a folder of its
+/// own: next to its native build, the WASM one is not used.
 fn peers() -> Result<()> {
     let source = fs::read_to_string(sources().join("package.json")).context("package.json")?;
     let sharp = version(&source, "sharp")?;
@@ -122,7 +123,7 @@ fn corpus() -> Result<()> {
     Ok(())
 }
 
-/// Debian's package, unpacked and not installed.
+/// Debian's package, unpacked but not installed.
 fn photographs() -> Result<PathBuf> {
     let scratch = folder().join("download");
     let unpacked = folder().join("photographs");
@@ -134,7 +135,7 @@ fn photographs() -> Result<PathBuf> {
     }
     fs::create_dir_all(&scratch)?;
     run(&mut setup::apt_get(&["update", "-qq"]))?;
-    // As ourselves: a download is no installation.
+    // As the current user: a download is no installation.
     run(Command::new("apt-get")
         .args(["download", "-qq", PHOTOGRAPHS])
         .current_dir(&scratch))

@@ -53,7 +53,7 @@ pub(crate) fn suite(what: &str, name: Option<&str>) -> Result<()> {
     }
     setup::for_tests()?;
     if what == "edge" {
-        // Before the build, which takes minutes.
+        // Runs before the build, which takes minutes.
         worker::check()?;
     }
     build()?;
@@ -76,7 +76,7 @@ pub(crate) fn suite(what: &str, name: Option<&str>) -> Result<()> {
     }
 }
 
-/// Everything that starts no other program: the crates by themselves, and the shape of the source.
+/// Every test that starts no other program: the crates by themselves, and the shape of the source.
 fn unit_tests(name: Option<&str>) -> Result<()> {
     let mut tests = cargo(&["test", "--workspace", "--locked", "--lib", "--bins"]);
     tests.args(["--test", "architecture", "--"]).args(name);
@@ -105,11 +105,11 @@ fn stories<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
 /// Makes the stories print what their programs logged.
 const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
 
-/// Attacks run by themselves.
+/// Attacks run separately.
 const NOT_ATTACKS: [&str; 2] = ["--skip", ATTACKS];
 
-/// Without other stories: what an attack costs must not be their memory or time. While one attacks, the
-/// servers of the next start, and those of the last wait for their deadlines.
+/// Runs attacks without other stories, whose memory or time must not count as theirs. While one
+/// attacks, the servers of the next start, and those of the last wait for their deadlines.
 fn attacks(times: &mut TestTimes) -> Result<()> {
     times.run(cargo(STORIES).arg(ATTACKS), ATTACKS_AT_ONCE)
 }
@@ -148,7 +148,7 @@ pub(crate) fn soak(rounds: u32) -> Result<()> {
     run(&mut soak)
 }
 
-/// The stories; what follows are arguments of their binary.
+/// Arguments that run the stories; any further ones go to their binary.
 const STORIES: &[&str] = &[
     "test",
     "--workspace",
@@ -161,11 +161,11 @@ const STORIES: &[&str] = &[
 /// Tests wait for programs and deadlines more than they compute.
 const TESTS_AT_ONCE: usize = 2;
 
-/// Enough to replay what is kept and to notice what breaks at once.
+/// Enough to replay the stored inputs and to notice what breaks at once.
 const FUZZ_SECONDS: u64 = 5;
 
-/// `cargo xtask fuzz`: with the profile of the tests, in which overflows are findings. What the tests
-/// need is built, for anything less has other features and would be built anew.
+/// `cargo xtask fuzz`: with the test profile, in which overflows are findings. It builds everything
+/// that the tests need, because a smaller selection has other features and would be built anew.
 pub(crate) fn fuzz(seconds: u64, targets: &[String]) -> Result<()> {
     build()?;
     let mut fuzz = Command::new(target().join("debug/photolog-fuzz"));
@@ -173,7 +173,7 @@ pub(crate) fn fuzz(seconds: u64, targets: &[String]) -> Result<()> {
     run(fuzz.args(targets))
 }
 
-/// The stories of attackers, by the beginning of their names.
+/// The stories of attackers, by the prefix of their names.
 const ATTACKS: &str = "hostile_clients::";
 
 /// `cargo xtask deny`
@@ -210,8 +210,8 @@ fn documentation() -> Result<()> {
     run(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// The stories start the real program, so it is built with the same features as the tests. Benchmarks are
-/// for [`lints`] to judge.
+/// The stories start the real program, so it is built with the same features as the tests.
+/// [`lints`] checks the benchmarks.
 fn build() -> Result<()> {
     run(&mut cargo(&[
         "build",
@@ -224,8 +224,8 @@ fn build() -> Result<()> {
     ]))
 }
 
-/// `deny.toml` says what is allowed; nothing may be declared and not used. Advisories are checked
-/// where their database is at hand: it does not come from a package registry.
+/// `deny.toml` lists what is allowed; every declared dependency must be used. Advisories are
+/// checked if their database is present, because it does not come from a package registry.
 fn dependency_policy() -> Result<()> {
     run(checker("deny")?.args(["--workspace", "check", "bans", "licenses", "sources"]))?;
     if has_advisories()? {

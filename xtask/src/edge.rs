@@ -14,9 +14,9 @@ use crate::step::{Steps, run};
 use crate::workspace::{cargo, root, target};
 
 const TRIPLE: &str = "wasm32-unknown-unknown";
-/// The most memory an instance may ever have: half of what an isolate gets at a hoster.
+/// The most memory of an instance: half of what hosters give an isolate.
 const MEMORY_LIMIT: u32 = 64 << 20;
-/// The most bytes the module may have when compressed: hosters limit it, and cold starts feel it.
+/// The most bytes of the compressed module: hosters limit it, and it determines cold starts.
 const COMPRESSED_LIMIT: usize = 900_000;
 
 /// `cargo xtask edge`
@@ -29,20 +29,20 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
-/// Build the worker's folder as steps of a longer task, which has brought the compile target.
+/// Build the worker's folder as steps of a longer task, which has installed the compile target.
 pub(crate) fn build_within(steps: &mut Steps) -> Result<()> {
     let build = Build::here();
     steps.take("edge: module", || build.module())?;
     steps.take("edge: worker", || build.worker())
 }
 
-/// Where the deployable worker is.
+/// The folder of the deployable worker.
 pub(crate) fn folder() -> PathBuf {
     Build::here().folder()
 }
 
-/// Build it here and a copy of the source at another place: the same source gives the same worker. Both at
-/// once, because each spends most of its time in the linker, on one processor.
+/// Build it here and in a copy of the source elsewhere: the same source gives the same worker. Both
+/// at once, because each spends most of its time in the linker, on one processor.
 pub(crate) fn build_twice() -> Result<()> {
     let (here, elsewhere) = (Build::here(), Build::elsewhere()?);
     thread::scope(|scope| {
@@ -81,7 +81,7 @@ impl Build {
         }
     }
 
-    /// A copy of the source, to be built by itself.
+    /// A copy of the source, to be built separately.
     fn elsewhere() -> Result<Self> {
         let place = target().join("elsewhere");
         let source = place.join("source");
@@ -125,7 +125,7 @@ impl Build {
         run(&mut command)
     }
 
-    /// SIMD, the memory limit, and no trace of where on this machine the source lies.
+    /// SIMD, the memory limit, and no trace of the path of the source.
     fn flags(&self) -> String {
         let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(
             || std::env::home_dir().unwrap_or_default().join(".cargo"),
@@ -155,8 +155,8 @@ impl Build {
         Ok(())
     }
 
-    /// The glue's maker is a workspace of its own, so that nobody else waits for it. It runs for a
-    /// second, so it is not optimised.
+    /// The program that makes the glue is a workspace of its own, so that no other build waits for
+    /// it. It runs for a second, so it is not optimised.
     fn glue(&self) -> Result<()> {
         let module = Path::new(TRIPLE).join("release/photolog_edge_wasm.wasm");
         let mut command = cargo(&["run", "--locked", "--quiet", "--manifest-path"]);
@@ -198,7 +198,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Copies the workspace without what cargo, npm or Photolog itself put there.
+/// Copies the workspace without the files that cargo, npm or Photolog itself made.
 fn copy_source(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| to.display().to_string())?;
     for path in files(from)? {

@@ -1,8 +1,8 @@
-//! The commands of developers: `cargo xtask --help`.
+//! The developers' commands: `cargo xtask --help`.
 //!
-//! Everything that is done to this workspace beside plain `cargo build` is a
-//! subcommand here, so that the desk and CI do the same thing. It depends on
-//! next to nothing, because every command waits until it is compiled.
+//! Everything that is done to this workspace beside plain `cargo build` is a subcommand here, so
+//! that developers and CI do the same thing. It has few dependencies, because every command waits
+//! until it is compiled.
 
 #![expect(
     clippy::print_stdout,
@@ -32,12 +32,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what tests and benchmarks need; quick when all is there
+    /// Install what tests and benchmarks need; quick when everything is installed
     Setup,
-    /// What to run before each commit, in under a minute once built: format, lints, unit tests, layers, the
+    /// Run before each commit, in under a minute once built: format, lints, unit tests, layers, the
     /// edge's worker
     Check,
-    /// Everything that CI checks; or one suite, or the end-to-end stories of a name, with their logs
+    /// Everything that CI checks; or one suite, or the matching end-to-end stories, with their logs
     Test {
         /// `unit`, `store` (with PostgreSQL), `stories`, `edge`, `hostile` (attacks, one by one), or part
         /// of a story's name, such as `moov::upload`
@@ -49,37 +49,37 @@ enum Task {
     Deny,
     /// Build the edge's worker in `target/edge`, for workerd and for `wrangler deploy`
     Edge {
-        /// Also build a copy of the source at another place, and compare the bytes
+        /// Also build a copy of the source elsewhere, and compare the bytes
         #[arg(long)]
         twice: bool,
     },
-    /// Test at length
+    /// Run long tests
     Soak {
-        /// What to do; faults unless said
+        /// Which test; by default faults
         #[arg(default_value = "faults")]
         what: Soak,
         /// How many faults
         #[arg(long, default_value_t = 100)]
         rounds: u32,
     },
-    /// Feed parsers with bytes that nobody would send; a finding goes to `fuzz/regressions`
+    /// Feed parsers with bytes that no client would send; findings go to `fuzz/regressions`
     Fuzz {
-        /// How long, for each target
+        /// How many minutes for each target
         #[arg(long, default_value_t = 1)]
         minutes: u64,
-        /// Which ones; all unless said
+        /// Which targets; by default all
         targets: Vec<String>,
     },
     /// Measure the release build against its targets
     Bench {
-        /// What to measure; the whole service unless said
+        /// What to measure; by default the whole service
         what: Option<Benchmark>,
     },
     /// Format all code
     Fmt,
 }
 
-/// What `cargo xtask soak` can do.
+/// The tests of `cargo xtask soak`.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Soak {
     /// Kill parts of a scaled-out installation under load, again and again
@@ -88,7 +88,7 @@ enum Soak {
     Hostile,
 }
 
-/// What `cargo xtask bench` can measure: the edge, and the parts of the service.
+/// The benchmarks of `cargo xtask bench`: the edge, and the parts of the service.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Benchmark {
     /// The renderer against other image libraries, as WASM and natively, and the worker in workerd
@@ -111,7 +111,7 @@ enum Benchmark {
     Public,
     /// The memory of uploads
     Memory,
-    /// A search for the pictures that cost most
+    /// A search for the most expensive pictures
     Hostile,
 }
 

@@ -1,5 +1,5 @@
-//! Bring in what tests and benchmarks need beside Rust. Every part first looks
-//! whether its work is done, so a second run takes no time.
+//! Install what tests and benchmarks need beside Rust. Every part first checks whether its work is
+//! done, so a second run takes no time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use anyhow::{Context, Result, bail};
 use crate::step::{Steps, output_of, run, run_within};
 use crate::workspace::{python_environment, root, runtimes_folder};
 
-/// A program we call and the Debian package that brings it.
+/// A program and the Debian package that contains it.
 pub(crate) struct Program {
     name: &'static str,
     package: &'static str,
 }
 
-/// What `cargo xtask bench` compares with.
+/// The programs with which `cargo xtask bench` compares.
 pub(crate) const BENCHMARK_PROGRAMS: &[Program] = &[
     Program {
         name: "wrk",
@@ -29,13 +29,13 @@ pub(crate) const BENCHMARK_PROGRAMS: &[Program] = &[
     },
 ];
 
-/// What judges `docker-compose.yml`; it needs no engine for that.
+/// The checker of `docker-compose.yml`; it needs no engine for that.
 const COMPOSE: &[Program] = &[Program {
     name: "docker-compose",
     package: "docker-compose",
 }];
 
-/// What the stories about the edge look through.
+/// The browser of the stories about the edge.
 const BROWSER: &[Program] = &[
     Program {
         name: "chromium",
@@ -55,7 +55,7 @@ const REQUIREMENTS: &[&str] = &[
     "xtask/requirements.txt",
 ];
 
-/// Where Debian keeps PostgreSQL's server, which is on nobody's search path.
+/// Where Debian installs PostgreSQL's server, which is not on the search path.
 const POSTGRES: &str = "/usr/lib/postgresql";
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -73,7 +73,7 @@ pub(crate) fn everything() -> Result<()> {
     Ok(())
 }
 
-/// What `cargo xtask test` needs.
+/// Everything that `cargo xtask test` needs.
 pub(crate) fn for_tests() -> Result<()> {
     python()?;
     if !on_search_path("postgres") && !Path::new(POSTGRES).exists() {
@@ -116,7 +116,7 @@ fn install(packages: &[&str]) -> Result<()> {
     run(&mut apt_get(&arguments)).context(by_hand)
 }
 
-/// apt-get as root, by `sudo` without a password question when we are somebody else.
+/// apt-get as root, by `sudo` without a password prompt for other users.
 pub(crate) fn apt_get(arguments: &[&str]) -> Command {
     let is_root = output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
     let mut command = if is_root {
@@ -180,8 +180,7 @@ pub(crate) fn wasm_target() -> Result<()> {
     run_within(WASM_LIMIT, &mut add)
 }
 
-/// The program that the edge runs in, and what checks the worker's types, exactly as the lock file
-/// names them.
+/// The edge's runtime and the worker's type checker, exactly as in the lock file.
 pub(crate) fn runtimes() -> Result<()> {
     let folder = runtimes_folder();
     let stamp = folder.join("installed-lock");
@@ -205,7 +204,7 @@ pub(crate) fn runtimes() -> Result<()> {
 }
 
 fn on_search_path(program: &str) -> bool {
-    // nginx lives in /usr/sbin, which is not on every user's path.
+    // nginx is installed in /usr/sbin, which is not on every user's path.
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin")])

@@ -30,7 +30,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Say what was done and how long each part took.
+    /// Print what was done and how long each part took.
     pub(crate) fn summarize(&self) {
         println!();
         for (name, duration) in &self.taken {
@@ -74,7 +74,7 @@ pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
     }
 }
 
-/// What a program prints on its standard output; nothing when it fails or does not exist.
+/// A program's standard output; nothing when it fails or does not exist.
 pub(crate) fn output_of(command: &mut Command) -> Option<String> {
     let output = command
         .stdin(Stdio::null())
@@ -85,7 +85,7 @@ pub(crate) fn output_of(command: &mut Command) -> Option<String> {
     String::from_utf8(output.stdout).ok()
 }
 
-/// The command as somebody would type it.
+/// The command as typed in a shell.
 fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name();
     let words: Vec<_> = program

@@ -1,5 +1,5 @@
-//! How long each test takes. libtest reports times to nightly compilers alone, so they are derived from
-//! the order in which it begins tests and the moments at which it says that they have ended.
+//! How long each test takes. libtest reports times only to nightly compilers, so they are derived
+//! from the order in which it starts tests and the moments at which it reports their end.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How many tests a summary names.
+/// How many tests a summary lists.
 const NAMED: usize = 10;
 
-/// A test, by its name, and its time.
+/// A test's name and its time.
 type Test = (String, Duration);
 
 /// The tests of several runs.
@@ -20,7 +20,7 @@ pub(crate) struct TestTimes {
 }
 
 impl TestTimes {
-    /// Run `cargo test` with so many tests at a time, and show its output as it comes.
+    /// Run `cargo test` with this many tests at a time, and print its output as it comes.
     pub(crate) fn run(&mut self, tests: &mut Command, threads: usize) -> Result<()> {
         let mut child = tests
             .args(["--test-threads", &threads.to_string()])
@@ -49,7 +49,7 @@ impl TestTimes {
         Ok(())
     }
 
-    /// Say which tests took longest.
+    /// Print which tests took longest.
     pub(crate) fn summarize(mut self) {
         self.tests.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
         println!("\nthe slowest tests:");
@@ -65,8 +65,8 @@ fn ended_test(line: &str) -> Option<&str> {
     Some(name.trim_end_matches(" - should panic"))
 }
 
-/// The times of the tests of one binary, from the moments of their ends. The first ones begin at once, in
-/// the order of names, and each other one when one more has ended.
+/// The times of the tests of one binary, from the moments of their ends. The first ones start at
+/// once, in the order of their names, and each other one when another has ended.
 fn durations(ended: &[Test], threads: usize) -> Vec<Test> {
     let mut in_order: Vec<_> = ended.iter().collect();
     in_order.sort_by_key(|(name, _)| name);

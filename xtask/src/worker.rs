@@ -11,7 +11,7 @@ use crate::setup;
 use crate::step::run;
 use crate::workspace::{root, runtimes_folder};
 
-/// Both, after installing what they need.
+/// Check both, after installing what they need.
 pub(crate) fn check() -> Result<()> {
     setup::runtimes()?;
     types()?;
@@ -32,7 +32,7 @@ fn tests() -> Result<()> {
     run(node.current_dir(root().join("edge-wasm")))
 }
 
-/// By name: what `--test` makes of a folder differs between versions of node.
+/// By name, because versions of node differ in what `--test` does with a folder.
 fn test_files() -> Result<Vec<PathBuf>> {
     let folder = root().join("edge-wasm/tests");
     let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;

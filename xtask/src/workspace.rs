@@ -1,4 +1,4 @@
-//! Where things are: the workspace's own folders and the tools kept in `target/`.
+//! Paths: the workspace's own folders and the tools stored in `target/`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +9,7 @@ pub(crate) fn root() -> PathBuf {
     here.parent().map_or(here.clone(), PathBuf::from)
 }
 
-/// Where cargo builds to; our tools live there too, so that `cargo clean` removes them.
+/// Cargo's target folder; our tools are stored there too, so that `cargo clean` removes them.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
@@ -19,13 +19,13 @@ pub(crate) fn python_environment() -> PathBuf {
     target().join("tools/venv")
 }
 
-/// The npm packages: the program that the edge runs in, and what checks the worker's types.
+/// The npm packages: the edge's runtime and the worker's type checker.
 pub(crate) fn runtimes_folder() -> PathBuf {
     target().join("tools/node")
 }
 
-/// The programs and what measures them. Cargo unites the features of the packages that it is given,
-/// so a command that names all three uses the dependencies that the programs were built with. With
+/// The programs and their tests. Cargo unites the features of the packages that it builds together,
+/// so a command that names them all uses the dependencies that the programs were built with. With
 /// `photolog-tests` alone it would compile a hundred crates a second time.
 pub(crate) const PROGRAMS_AND_TESTS: [&str; 6] = [
     "--package",
@@ -36,7 +36,7 @@ pub(crate) const PROGRAMS_AND_TESTS: [&str; 6] = [
     "photolog-tests",
 ];
 
-/// The cargo that runs us, called at the workspace's root.
+/// The cargo that runs this program, called at the workspace's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

@@ -1,4 +1,4 @@
-//! Puts `glue.js` in the place of wasm-bindgen's glue, which only a build of the edge makes.
+//! Replaces wasm-bindgen's glue, which only a build of the edge makes, with `glue.js`.
 
 const GLUE = new URL("glue.js", import.meta.url).href;
 

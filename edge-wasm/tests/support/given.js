@@ -1,4 +1,4 @@
-//! What many tests need: a pointer, a plan, a context, and a promise that is kept later.
+//! Shared test data: a pointer, a plan, a context, and a promise that is resolved later.
 
 export const PUBLIC_ID = "abcdefghijklmnopqrstu";
 
@@ -28,14 +28,14 @@ export function context() {
   return { waitUntil: (work) => rest.push(work), rest: () => Promise.allSettled(rest) };
 }
 
-/** A promise, and what keeps or breaks it. */
+/** A promise, with its resolve and reject functions. */
 export function promised() {
   const all = {};
   all.promise = new Promise((resolve, reject) => Object.assign(all, { resolve, reject }));
   return all;
 }
 
-/** Lets everything go on that waits for nothing else. */
+/** Runs all pending microtasks. */
 export async function settle() {
   for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
 }

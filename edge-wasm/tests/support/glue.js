@@ -1,4 +1,4 @@
-//! A renderer's double: it notes what it is asked for, and answers what a test wants.
+//! A double of the renderer: it records its calls, and returns what a test sets.
 
 /** What the module does next; a test changes it. */
 export const module = {

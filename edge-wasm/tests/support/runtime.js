@@ -1,4 +1,5 @@
-//! What workerd has and node has not, and the renderer's double. Loaded before the tests, by `--import`.
+//! What workerd has and node lacks, and the double of the renderer. Loaded before the tests, by
+//! `--import`.
 
 import { timingSafeEqual } from "node:crypto";
 import { register } from "node:module";
@@ -7,7 +8,7 @@ register("./double.js", import.meta.url);
 
 crypto.subtle.timingSafeEqual = timingSafeEqual;
 
-/** A body of exactly so many bytes; as in workerd, a write ends when somebody has read it. */
+/** A body of exactly this many bytes; as in workerd, a write ends when it has been read. */
 globalThis.FixedLengthStream = class extends TransformStream {
   constructor(length) {
     let left = length;

@@ -1,4 +1,4 @@
-//! What workerd and wrangler add beside `@cloudflare/workers-types`.
+//! What workerd and wrangler add to `@cloudflare/workers-types`.
 
 /** V8's garbage collector, where `--expose-gc` is set. */
 declare var gc: (() => void) | undefined;

@@ -1,4 +1,4 @@
-//! One program for each target: they differ by name alone.
+//! One program for each target; they differ only in name.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! What stands in the log: times, events of every version, what subscribers and auditors get.
+//! The contents of the log: times, events of every version, and the formats for subscribers and
+//! auditors.
 
 use photolog_api::fuzz;
 use photolog_domain::event::{NamedEvent, decode_text};
@@ -119,7 +120,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// What can be read can be written, and reads the same again.
+/// An event that can be read can be written, and reads the same again.
 fn upcast(bytes: &[u8]) -> u64 {
     let Some(Stored {
         name,
@@ -168,7 +169,7 @@ fn event_seeds() -> Vec<Vec<u8>> {
     texts.collect()
 }
 
-/// An event as subscribers get it is JSON with the payload as it was stored.
+/// An event for subscribers is JSON with the payload as it was stored.
 fn cloud_event(bytes: &[u8]) -> u64 {
     let Some(Stored {
         name,
@@ -210,7 +211,7 @@ fn metadata(reason: Option<String>) -> EventMetadata {
     }
 }
 
-/// A reason on each line, and a stream in which every event has one.
+/// A reason on each line, for a stream in which every event has one.
 fn csv(bytes: &[u8]) -> u64 {
     let Some(events) = stream() else {
         panic!("the golden events are of today's version");

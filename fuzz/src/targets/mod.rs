@@ -3,8 +3,8 @@
 //! | file | what it feeds |
 //! | --- | --- |
 //! | `pictures` | headers, decoders, ingest and rendering |
-//! | `requests` | what stands in a request: query, path, headers, bodies, forms, tokens |
-//! | `events` | what stands in the log: times, events of every version, what subscribers and auditors get |
+//! | `requests` | the parts of a request: query, path, headers, bodies, forms, tokens |
+//! | `events` | the contents of the log: times, events of every version, formats for subscribers and auditors |
 
 mod events;
 mod pictures;
@@ -27,14 +27,14 @@ pub fn named(name: &str) -> Option<Target> {
     all().into_iter().find(|target| target.name == name)
 }
 
-/// Tells kinds of outcomes apart.
+/// Identifies the kind of an outcome.
 fn kind(outcome: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     outcome.hash(&mut hasher);
     hasher.finish()
 }
 
-/// An error by its words alone, for its numbers and names would make every input new.
+/// An error's words alone, because its numbers and names would make every input new.
 fn words(error: impl ToString) -> String {
     let text = error.to_string();
     let words = text.split_whitespace().take(8);
@@ -42,7 +42,7 @@ fn words(error: impl ToString) -> String {
     words.collect()
 }
 
-/// How large a number is, roughly: as a part of an outcome it must not make every input new.
+/// The magnitude of a number: as part of an outcome, the number itself would make every input new.
 fn magnitude(number: usize) -> u32 {
     number.checked_ilog2().map_or(0, |log| log + 1)
 }

@@ -15,7 +15,7 @@ use super::{kind, magnitude, words};
 use crate::Target;
 use crate::limits::{HEADER, PICTURE};
 
-/// What is larger is for the caller of the decoder to refuse.
+/// Larger pictures are for the caller of the decoder to refuse.
 const MOST_PIXELS_OF_A_JPEG: usize = 1 << 20;
 
 pub(super) fn targets() -> Vec<Target> {
@@ -109,7 +109,7 @@ fn inspected(bytes: &[u8]) -> u64 {
     }))
 }
 
-/// What becomes a master can be shown, and is what it says.
+/// A master can be shown, and is what it declares to be.
 fn mastered(bytes: &[u8]) -> u64 {
     let master = make_master(bytes);
     if let Ok(master) = &master {
@@ -139,7 +139,7 @@ fn mastered(bytes: &[u8]) -> u64 {
     )
 }
 
-/// What an origin might give to an edge.
+/// Masters that an origin might send to an edge.
 fn rendered(bytes: &[u8]) -> u64 {
     let spec = RenditionSpec {
         dimensions: Dimensions {
@@ -172,7 +172,7 @@ fn decoded_jpeg(bytes: &[u8]) -> u64 {
     kind(outcomes)
 }
 
-/// The pictures that the codecs are tested with, and some with more to them.
+/// The fixtures of the codecs' tests, and some pictures with more features.
 fn fixtures(endings: &[&str]) -> Vec<Vec<u8>> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rendition/fixtures");
     let mut paths: Vec<_> = [home.clone(), home.join("jpeg")]
@@ -204,7 +204,7 @@ fn fixtures(endings: &[&str]) -> Vec<Vec<u8>> {
     files.chain(drawn).collect()
 }
 
-/// Makes the checksums of a PNG's chunks right, and the size of a WebP's file.
+/// Corrects the checksums of a PNG's chunks, and the size of a WebP's file.
 fn repair_checksums(bytes: &mut [u8]) {
     let length = bytes.len();
     if bytes.starts_with(b"RIFF") {

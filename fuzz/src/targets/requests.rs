@@ -1,4 +1,4 @@
-//! What stands in a request: query, path, headers, bodies, forms, tokens.
+//! The parts of a request: query, path, headers, bodies, forms, tokens.
 
 use bytes::Bytes;
 use photolog_api::fuzz;

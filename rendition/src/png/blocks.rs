@@ -1,6 +1,6 @@
 //! Counts the blocks of a deflate stream (RFC 1951): each may begin with codes of its own, which
-//! take a decoder microseconds to make ready and a hostile file ten bytes to write. Nothing is
-//! inflated; only the ends of blocks are looked for.
+//! take a decoder microseconds to prepare and a hostile file ten bytes to write. Nothing is
+//! inflated; only the ends of blocks are located.
 
 use crate::RenditionError;
 use crate::bits::Bits;
@@ -8,20 +8,20 @@ use crate::prefix::{Code, Repeat, corrupt, read_lengths};
 
 /// Encoders with the least memory end a block after 127 symbols.
 const FEWEST_BYTES_EACH: u64 = 128;
-/// Below this many bytes, blocks cannot cost much, however small.
+/// Below this many bytes, blocks cannot be expensive, however small.
 const SMALL: u64 = 1 << 20;
 /// Codes of literals are seldom longer.
 const LOOKUP_BITS: u32 = 11;
 /// A symbol, a distance, and the extra bits of both.
 const LONGEST_PAIR: u32 = 15 + 5 + 15 + 13;
 const END_OF_BLOCK: u32 = 256;
-/// In which order the lengths of the code for code lengths come (section 3.2.7).
+/// The order of the lengths of the code for code lengths (section 3.2.7).
 const ORDER: [u8; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 
-/// Refuses a zlib stream of `length` bytes that consists of blocks too small for any encoder, as
-/// far as it goes to make `needed` bytes.
+/// Refuses a zlib stream of `length` bytes that consists of blocks too small for any encoder; reads
+/// it as far as `needed` inflated bytes.
 pub(super) fn check(parts: Vec<&[u8]>, length: u64, needed: u64) -> Result<(), RenditionError> {
     if length <= SMALL {
         return Ok(());
@@ -52,7 +52,7 @@ pub(super) fn check(parts: Vec<&[u8]>, length: u64, needed: u64) -> Result<(), R
 
 struct Stream<'a> {
     bits: Bits<'a>,
-    /// Bytes that inflating would have made.
+    /// The number of inflated bytes so far.
     made: u64,
     needed: u64,
     fixed: Codes,
@@ -62,7 +62,7 @@ struct Stream<'a> {
 type Codes = (Code, Option<Code>);
 
 impl Stream<'_> {
-    /// Passes over a block, and says whether it had codes.
+    /// Skips a block, and returns whether it had codes.
     fn block(&mut self) -> Result<bool, RenditionError> {
         let own;
         let (literals, distances) = match self.bits.take(2) {
@@ -120,7 +120,7 @@ impl Stream<'_> {
     }
 }
 
-/// Bytes that are copied (section 3.2.5).
+/// The number of bytes that are copied (section 3.2.5).
 fn copied(bits: &mut Bits<'_>, code: u32) -> u64 {
     let (base, extra) = match code {
         0..8 => (code + 3, 0),
@@ -143,7 +143,7 @@ fn fixed() -> Result<Codes, RenditionError> {
     Ok((code(&lengths)?.ok_or_else(corrupt)?, code(&[5; 32])?))
 }
 
-/// A code, if it has any symbols. A single one takes a bit all the same.
+/// A code, if it has any symbols. A single symbol still takes a bit.
 fn code(lengths: &[u8]) -> Result<Option<Code>, RenditionError> {
     match lengths.iter().filter(|&&length| length > 0).count() {
         0 => Ok(None),

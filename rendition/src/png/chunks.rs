@@ -1,5 +1,5 @@
-//! The chunks of a PNG (W3C PNG, section 5): where they lie, and what the header says. Nothing is
-//! inflated here, so that looking at a file costs next to nothing, whatever it holds.
+//! The chunks of a PNG (W3C PNG, section 5): where they are, and what the header says. Nothing is
+//! inflated here, so that inspecting a file costs hardly anything, whatever it contains.
 
 use std::ops::Range;
 
@@ -11,13 +11,13 @@ const SIGNATURE: usize = 8;
 /// Around a chunk's data: length and type before, a checksum behind.
 const HEAD: usize = 8;
 const CHECKSUM: usize = 4;
-/// Deflate makes at most 258 bytes out of two bits.
+/// Deflate makes at most 258 bytes from two bits.
 const MOST_INFLATION: u64 = 258 * 4;
-/// Deflate never needs more than the bytes themselves and a little; careless encoders may.
+/// Deflate never needs much more than the bytes themselves; careless encoders may.
 const MOST_WASTE: u64 = 4;
 const SOME_WASTE: u64 = 1 << 20;
 
-/// What the chunks of a file tell without being inflated.
+/// What is known of a file's chunks without inflating them.
 pub(crate) struct Chunks {
     pub(crate) size: Dimensions,
     /// Bits of a sample: 1, 2, 4, 8 or 16.
@@ -26,18 +26,18 @@ pub(crate) struct Chunks {
     pub(crate) is_interlaced: bool,
     /// Whether some colours are transparent (`tRNS`).
     pub(crate) has_key: bool,
-    /// The compressed ICC profile, if there is one of a size that is read.
+    /// The compressed ICC profile, if there is one within the size limit.
     pub(crate) profile: Option<Range<usize>>,
     /// The EXIF block, likewise.
     pub(crate) exif: Option<Range<usize>>,
-    /// Critical chunks and `tRNS`: what pixels are made of.
+    /// Critical chunks and `tRNS`: everything that determines pixels.
     essential: Vec<Range<usize>>,
-    /// Where compressed pixels are, and how many bytes of them.
+    /// The ranges of the compressed pixels, and their total length.
     image_data: Vec<Range<usize>>,
     pub(super) image_bytes: u64,
 }
 
-/// What the samples of a pixel are.
+/// The samples of a pixel.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
     Grey,
@@ -64,7 +64,7 @@ impl Chunks {
         let mut chunks = Self::of_header(bytes)?;
         let mut place = SIGNATURE;
         let mut count = 0;
-        // A file that is cut within a chunk is noticed when that chunk is decoded.
+        // A file that ends within a chunk fails when that chunk is decoded.
         while let Some(chunk) = Chunk::at(bytes, place) {
             count += 1;
             if count > MOST_PARTS {
@@ -136,7 +136,7 @@ impl Chunks {
     }
 
     fn note(&mut self, chunk: &Chunk) {
-        // What is larger than any honest profile or EXIF block is passed over.
+        // Blocks larger than any honest profile or EXIF block are skipped.
         let side = Some(chunk.data.clone()).filter(|data| data.len() <= MOST_SIDE_BYTES);
         let is_before_pixels = self.image_bytes == 0;
         match &chunk.kind {
@@ -149,7 +149,7 @@ impl Chunks {
             b"eXIf" if self.exif.is_none() && is_before_pixels => self.exif = side,
             _ => {}
         }
-        // A capital first letter says that nobody may pass over this chunk (section 5.4).
+        // A capital first letter means that no decoder may skip this chunk (section 5.4).
         if chunk.kind[0].is_ascii_uppercase() || chunk.kind == *b"tRNS" {
             match self.essential.last_mut() {
                 Some(last) if last.end == chunk.start => last.end = chunk.end,
@@ -158,8 +158,8 @@ impl Chunks {
         }
     }
 
-    /// Whether the compressed pixels can hold as many as the header says, and do not hold many
-    /// times more than those, which would be inflated for nothing.
+    /// Whether the compressed pixels can contain as many as the header says, and do not contain
+    /// many times more, which would be inflated for nothing.
     pub(crate) fn check_plausible(&self) -> Result<(), RenditionError> {
         let needed = self.filtered_bytes();
         if self.image_bytes.saturating_mul(MOST_INFLATION) < needed {
@@ -173,7 +173,7 @@ impl Chunks {
         Ok(())
     }
 
-    /// Bytes of all rows before they are compressed (section 7): each has a filter's number.
+    /// Bytes of all rows before compression (section 7): each begins with a filter's number.
     pub(super) fn filtered_bytes(&self) -> u64 {
         let rows = |width: u32, height: u32| match width {
             0 => 0,
@@ -198,7 +198,7 @@ impl Chunks {
         passes.into_iter().map(pass).sum()
     }
 
-    /// Bytes of the longest row before it is compressed.
+    /// Bytes of the longest row before compression.
     pub(crate) fn row_bytes(&self) -> u64 {
         self.row_bytes_of(self.size.width)
     }
@@ -213,7 +213,7 @@ impl Chunks {
         self.has_key || matches!(self.colour, Colour::GreyAlpha | Colour::Rgba)
     }
 
-    /// Bytes of the lists of parts, and of those that are made of them.
+    /// Bytes of the lists of parts, and of the lists made from them.
     pub(crate) fn list_bytes(&self) -> u64 {
         (self.essential.capacity() + self.image_data.capacity()) as u64
             * (size_of::<Range<usize>>() + 2 * size_of::<&[u8]>()) as u64
@@ -225,7 +225,7 @@ impl Chunks {
         parts.filter_map(|part| bytes.get(part)).collect()
     }
 
-    /// The file without what is of no use for its pixels.
+    /// The file without the chunks that do not affect pixels.
     pub(crate) fn essential<'a>(&self, bytes: &'a [u8]) -> Slices<'a> {
         let parts = std::iter::once(0..SIGNATURE).chain(self.essential.iter().cloned());
         Slices::new(parts.filter_map(|part| bytes.get(part)).collect())
@@ -234,15 +234,15 @@ impl Chunks {
 
 struct Chunk {
     kind: [u8; 4],
-    /// Without what stands around it.
+    /// The data without head and checksum.
     data: Range<usize>,
     start: usize,
-    /// Where the next one begins.
+    /// The position of the next chunk.
     end: usize,
 }
 
 impl Chunk {
-    /// The chunk at a place; one that is cut ends with the file.
+    /// The chunk at a position; a truncated one ends with the file.
     fn at(bytes: &[u8], start: usize) -> Option<Self> {
         let head = bytes.get(start..start + HEAD)?;
         let (&length, kind) = head.split_first_chunk::<4>()?;

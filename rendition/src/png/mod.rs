@@ -1,8 +1,8 @@
-//! PNG, row by row: a large picture is narrowed while it is read and never stands in memory whole.
-//! Interlaced pictures are the exception: their rows come in no order.
+//! PNG, row by row: a large picture is narrowed while it is read and is never in memory whole.
+//! Interlaced pictures are the exception, because their rows do not come in order.
 //!
-//! The decoder is shown only the chunks that pixels are made of. Of an animated PNG that is the
-//! picture that still viewers show.
+//! The decoder gets only the chunks that determine pixels. Of an animated PNG that is the picture
+//! that still viewers show.
 
 mod blocks;
 mod chunks;
@@ -16,10 +16,10 @@ use crate::rows::Rows;
 use crate::slices::Slices;
 use crate::{Dimensions, RenditionError};
 
-/// What the decoder may allocate for itself: a row, a palette.
+/// The memory limit of the decoder itself: a row, a palette.
 const DECODER_BYTES: usize = 4 << 20;
 
-/// Decodes a picture; `wanted` is the size that it is to have in the end.
+/// Decodes a picture; `wanted` is its final size.
 pub(crate) fn decode(
     bytes: &[u8],
     chunks: &Chunks,
@@ -50,7 +50,7 @@ pub(crate) fn decode(
             rows.push(|out| widen(row.data(), channels, out))?;
         }
     }
-    // A picture that is cut off behind its last row is cut off all the same.
+    // A picture truncated after its last row is truncated all the same.
     reader.finish().map_err(problem)?;
     rows.finish()
 }
@@ -64,7 +64,7 @@ fn whole(reader: &mut Reader<Slices<'_>>) -> Result<Vec<u8>, RenditionError> {
     Ok(pixels)
 }
 
-/// Makes colours out of greys.
+/// Converts grey samples to colours.
 fn widen(row: &[u8], channels: usize, out: &mut [u8]) {
     match channels {
         1 => {

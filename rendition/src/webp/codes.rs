@@ -1,21 +1,21 @@
-//! How a lossless WebP picture writes its prefix codes (RFC 9649, section 3.7.2.1).
+//! The prefix codes of a lossless WebP picture (RFC 9649, section 3.7.2.1).
 
 use crate::RenditionError;
 use crate::bits::Bits;
 use crate::prefix::{Code, Repeat, corrupt, read_lengths};
 
-/// Small, since there may be many codes.
+/// Small, because there may be many codes.
 const LOOKUP_BITS: u32 = 8;
 /// The largest alphabet: literals, lengths, and the largest colour cache.
 const MOST_SYMBOLS: usize = 256 + 24 + (1 << 11);
-/// In which order the lengths of the code for code lengths come.
+/// The order of the lengths of the code for code lengths.
 const ORDER: [u8; 19] = [
     17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 ];
 
 /// Reads codes, one after the other.
 pub(super) struct CodeReader {
-    /// Code lengths, collected here so that they need memory once.
+    /// Code lengths, collected here so that memory is allocated once.
     lengths: [u8; MOST_SYMBOLS],
 }
 

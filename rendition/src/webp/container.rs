@@ -1,7 +1,7 @@
-//! The chunks of a WebP file (RFC 9649, section 2): where they lie, and how large the picture in
-//! them is. Nothing is decoded here, so that looking at a file costs next to nothing.
+//! The chunks of a WebP file (RFC 9649, section 2): where they are, and how large the picture in
+//! them is. Nothing is decoded here, so that inspecting a file costs hardly anything.
 //!
-//! Of an animation this is the first frame.
+//! For an animation, this is the first frame.
 
 use std::ops::Range;
 
@@ -12,17 +12,17 @@ use crate::{Dimensions, MOST_PARTS, MOST_SIDE_BYTES, RenditionError};
 const FILE_HEAD: usize = 12;
 /// A chunk's name and size.
 const HEAD: usize = 8;
-/// Place, size and duration of a frame, before its own chunks (section 2.7.1.1).
+/// Position, size and duration of a frame, before its own chunks (section 2.7.1.1).
 const FRAME_HEAD: usize = 16;
 /// A macroblock of a lossy picture has 16 x 16 pixels, and its prediction modes alone cost more
 /// bits than this, whatever the probabilities (RFC 6386, section 8.1 and 11.2).
 const FEWEST_BITS: u64 = 2;
 
-/// What the chunks of a file tell.
+/// The information in a file's chunks.
 pub(crate) struct Container {
     /// The canvas.
     pub(crate) size: Dimensions,
-    /// Whether the file says that it has transparency.
+    /// Whether the file declares transparency.
     pub(crate) has_alpha: bool,
     /// The picture on the canvas.
     pub(crate) frame: Frame,
@@ -30,7 +30,7 @@ pub(crate) struct Container {
     pub(crate) exif: Option<Range<usize>>,
 }
 
-/// A picture and where it lies on its canvas.
+/// A picture and its position on the canvas.
 pub(crate) struct Frame {
     pub(crate) left: u32,
     pub(crate) top: u32,
@@ -38,9 +38,9 @@ pub(crate) struct Frame {
     pub(crate) coding: Coding,
     /// Bytes of a lossy picture's first partition, which holds the modes of its macroblocks.
     modes: u32,
-    /// Where its bytes are, without the chunk's head.
+    /// The range of its bytes, without the chunk's head.
     pub(crate) data: Range<usize>,
-    /// Where the alpha plane of a lossy picture is.
+    /// The range of a lossy picture's alpha plane.
     pub(crate) alpha: Option<Range<usize>>,
 }
 
@@ -118,7 +118,7 @@ impl Found {
         let mut found = Self::default();
         let (mut has_profile, mut has_exif) = (false, false);
         while let Some(chunk) = chunks.next()? {
-            // What is larger than any honest profile or EXIF block is passed over.
+            // Blocks larger than any honest profile or EXIF block are skipped.
             let side = Some(chunk.data.clone()).filter(|data| data.len() <= MOST_SIDE_BYTES);
             match &chunk.name {
                 b"VP8 " | b"VP8L" if found.image.is_none() => found.image = Some(chunk),
@@ -134,8 +134,8 @@ impl Found {
 }
 
 impl Frame {
-    /// Whether the modes of all macroblocks can be there. A lossless picture of one colour needs no
-    /// bits for its pixels.
+    /// Whether the file is long enough for the modes of all macroblocks. A lossless picture of one
+    /// colour needs no bits for its pixels.
     pub(crate) fn check_plausible(&self) -> Result<(), RenditionError> {
         let Dimensions { width, height } = self.size;
         let blocks = u64::from(width.div_ceil(16)) * u64::from(height.div_ceil(16));
@@ -167,7 +167,7 @@ impl Frame {
         Ok(frame)
     }
 
-    /// The picture of an image chunk, whose own header says how large it is.
+    /// The picture of an image chunk, whose own header contains its size.
     fn of_chunks(
         bytes: &[u8],
         image: Option<&Chunk>,
@@ -191,7 +191,7 @@ impl Frame {
     }
 }
 
-/// RFC 9649, section 3.4: a signature, two sides less one, the alpha flag, the version.
+/// RFC 9649, section 3.4: a signature, two sides minus one, the alpha flag, the version.
 fn lossless_size(bytes: &[u8], data: &Range<usize>) -> Result<Dimensions, RenditionError> {
     let head = bits(bytes, data, 1)?;
     if bytes.get(data.start) != Some(&0x2F) || head >> 29 != 0 {
@@ -257,8 +257,7 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// The next chunk; `None` where no whole head of one is left. Bytes behind the last chunk do
-    /// no harm.
+    /// The next chunk; `None` where no whole head is left. Bytes after the last chunk do no harm.
     fn next(&mut self) -> Result<Option<Chunk>, RenditionError> {
         let left = self.bytes.get(self.place..self.end).unwrap_or_default();
         let Some(&[a, b, c, d, s0, s1, s2, s3]) = left.first_chunk::<HEAD>() else {
@@ -273,13 +272,13 @@ impl<'a> Chunks<'a> {
         let end = start.saturating_add(size);
         let name = [a, b, c, d];
         if end > self.end {
-            // Only what pixels are made of must be whole.
+            // Only chunks that determine pixels must be whole.
             return match &name {
                 b"VP8X" | b"VP8 " | b"VP8L" | b"ALPH" | b"ANMF" => Err(RenditionError::Truncated),
                 _ => Ok(None),
             };
         }
-        // Sizes are padded to even ones.
+        // Sizes are padded to even numbers.
         self.place = end + size % 2;
         Ok(Some(Chunk {
             name,

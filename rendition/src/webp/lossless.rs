@@ -1,8 +1,8 @@
-//! Lossless WebP pictures (RFC 9649, section 3), decoded row by row: as nothing is copied from
+//! Lossless WebP pictures (RFC 9649, section 3), decoded row by row: since nothing is copied from
 //! farther back than a million pixels, no more of them are kept.
 //!
-//! Own code because the decoder at hand keeps the whole picture twice, and takes as much memory
-//! for prefix codes as a hostile file of two megabytes likes: more than a gigabyte.
+//! Own code because the available decoder keeps the whole picture twice, and lets a hostile file of
+//! two megabytes make it allocate more than a gigabyte for prefix codes.
 
 use super::codes::CodeReader;
 use super::transform::Transform;
@@ -10,20 +10,20 @@ use crate::RenditionError;
 use crate::bits::Bits;
 use crate::prefix::Code;
 
-/// What the prefix codes of one picture may take; those of `cwebp`, at its best, take half of it.
+/// The memory limit of one picture's prefix codes; those of `cwebp`, at its best, take half of it.
 pub(crate) const MOST_CODE_BYTES: usize = 16 << 20;
-/// Most groups of codes. `cwebp` makes 2,600 at most, and some microseconds go into each.
+/// The most groups of codes. `cwebp` makes 2,600 at most, and each takes some microseconds.
 const MOST_GROUPS: usize = 8_192;
 /// Pixels that may be copied from: 2^20 less 120 (section 3.6.2.2).
 const REACH: usize = 1 << 20;
 /// The most pixels that are written at once: a row, which is longer than the longest copy.
 const LONGEST_STEP: usize = 1 << 14;
-/// Pixels that are kept; once this is full, the last [`REACH`] of them move to its front.
+/// The number of pixels in memory; once this is full, the last [`REACH`] of them move to its front.
 pub(crate) const WINDOW: usize = 2 * REACH;
 /// A side in the header of a picture has this many bits.
 const SIDE_BITS: u32 = 14;
 
-/// Decodes a picture of a known size and gives its rows, from top to bottom, as words of alpha,
+/// Decodes a picture of a known size and passes on its rows, from top to bottom, as words of alpha,
 /// red, green and blue. The alpha plane of a lossy picture has no header of its own.
 pub(super) fn decode(
     bytes: &[u8],
@@ -37,7 +37,7 @@ pub(super) fn decode(
         code_bytes: 0,
     };
     if has_header {
-        // The signature, both sides, whether alpha is used, and the version were judged before.
+        // The signature, both sides, whether alpha is used, and the version were checked before.
         reader.bits.take(8);
         reader.bits.take(2 * SIDE_BITS);
         reader.bits.take(4);
@@ -59,7 +59,7 @@ pub(super) fn decode(
 struct Reader<'a> {
     bits: Bits<'a>,
     codes: CodeReader,
-    /// Memory that codes took so far.
+    /// Memory of the codes so far.
     code_bytes: usize,
 }
 
@@ -71,7 +71,7 @@ struct Codes {
     /// The colour cache's size as a power of two.
     cache_bits: Option<u32>,
     groups: Vec<Group>,
-    /// Which group each block of the picture uses; empty when there is one only.
+    /// Which group each block of the picture uses; empty if there is only one.
     blocks: Vec<u16>,
     /// Side of a block, as a power of two.
     block_bits: u32,
@@ -79,7 +79,7 @@ struct Codes {
 }
 
 impl Reader<'_> {
-    /// The transforms, in the order in which they were applied, and the width that is coded.
+    /// The transforms, in the order in which they were applied, and the coded width.
     fn transforms(
         &mut self,
         width: usize,
@@ -126,7 +126,7 @@ impl Reader<'_> {
         Ok((transforms, coded_width))
     }
 
-    /// A picture with a pixel for each block of another one.
+    /// A picture with one pixel for each block of another picture.
     fn blocks(
         &mut self,
         width: usize,
@@ -138,7 +138,8 @@ impl Reader<'_> {
         Ok((bits, across, blocks))
     }
 
-    /// Colours, each coded as a difference to the one before, and how many pixels share one.
+    /// Colours, each coded as a difference to the previous one, and how many pixels are packed into
+    /// one.
     fn palette(&mut self) -> Result<(Vec<u32>, u32), RenditionError> {
         let count = 1 + self.bits.take(8) as usize;
         let mut colours = self.inner_picture(count, 1)?;
@@ -225,8 +226,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Decodes pixels (section 3.6), gives each row that is complete, and returns what is left of
-    /// them in a window of so many.
+    /// Decodes pixels (section 3.6), passes on each complete row, and returns the rest of them in a
+    /// window of this size.
     fn pixels(
         &mut self,
         width: usize,
@@ -238,7 +239,7 @@ impl Reader<'_> {
         let total = width * height;
         let mut pixels = vec![0_u32; total.min(window)];
         let mut cache = Cache::new(codes.cache_bits);
-        // Where the window begins, counted in pixels of the picture; `at` is counted within it.
+        // The start of the window, counted in pixels of the picture; `at` is counted within it.
         let (mut begin, mut at) = (0, 0);
         let (mut row_start, mut y) = (0, 0);
         let mut block_end = 0_usize;
@@ -312,7 +313,7 @@ impl Reader<'_> {
         let [_, red, blue, alpha, _] = &group.0;
         let red = red.next(&mut self.bits);
         let blue = blue.next(&mut self.bits);
-        // At most 45 bits were taken since the last time.
+        // At most 45 bits were taken since the last refill.
         self.bits.ensure(15);
         let alpha = alpha.next(&mut self.bits);
         alpha << 24 | red << 16 | green << 8 | blue
@@ -342,7 +343,7 @@ impl Codes {
 }
 
 impl Group {
-    /// The colour of all its pixels, when none of them costs a bit.
+    /// The colour of all its pixels, if none of them takes a bit.
     fn flat_colour(&self) -> Option<u32> {
         let [green, red, blue, alpha, _] = &self.0;
         let green = green.only().filter(|green| *green < 256)?;
@@ -384,7 +385,7 @@ impl Cache {
     }
 }
 
-/// Small distances stand for places near by (section 3.6.2.2); the nearest come first.
+/// Small distances stand for neighbouring positions (section 3.6.2.2); the nearest come first.
 fn distance_in(code: usize, width: usize) -> usize {
     let Some(&(across, up)) = code.checked_sub(1).and_then(|place| NEAR.get(place)) else {
         return code - NEAR.len();

@@ -1,7 +1,7 @@
-//! WebP, row by row where that can be done: lossless pictures and alpha planes by our own decoder,
-//! lossy ones by a library that needs the whole picture.
+//! WebP, row by row where possible: lossless pictures and alpha planes by our own decoder, lossy
+//! pictures by a library that needs the whole picture.
 //!
-//! Of an animation this is the first frame, on a transparent canvas.
+//! For an animation, this is the first frame, on a transparent canvas.
 
 mod codes;
 mod container;
@@ -21,7 +21,7 @@ use crate::rows::Rows;
 use crate::slices::Slices;
 use crate::{Dimensions, RenditionError};
 
-/// Decodes a picture; `wanted` is the size that it is to have in the end.
+/// Decodes a picture; `wanted` is its final size.
 pub(crate) fn decode(
     bytes: &[u8],
     container: &Container,
@@ -42,7 +42,7 @@ pub(crate) fn decode(
     canvas.rows.finish()
 }
 
-/// Puts the rows of a frame at their place.
+/// Puts the rows of a frame at their position.
 struct Canvas<'a> {
     frame: &'a Frame,
     has_alpha: bool,
@@ -57,7 +57,7 @@ impl Canvas<'_> {
         Ok(())
     }
 
-    /// Adds a row of red, green, blue and alpha; the last is dropped where there is to be none.
+    /// Adds a row of red, green, blue and alpha; alpha is dropped if the picture has none.
     fn push(&mut self, pixels: impl Iterator<Item = [u8; 4]>) -> Result<(), RenditionError> {
         let left = self.frame.left as usize;
         let has_alpha = self.has_alpha;
@@ -111,7 +111,7 @@ fn lossy(bytes: &[u8], canvas: &mut Canvas<'_>) -> Result<(), RenditionError> {
     Ok(())
 }
 
-/// The colours of a lossy picture, shown to the library as a file that holds nothing else.
+/// The colours of a lossy picture, passed to the library as a file that contains nothing else.
 fn colours(data: &[u8], size: Dimensions) -> Result<Vec<u8>, RenditionError> {
     let length = (data.len() as u32).to_le_bytes();
     let file_length = (data.len() as u32 + 12).to_le_bytes();
@@ -146,7 +146,8 @@ fn alpha_plane(data: &[u8], (width, height): (usize, usize)) -> Result<Vec<u8>, 
     Ok(plane)
 }
 
-/// Adds what the neighbours predict: nothing, the left one, the upper one, or their gradient.
+/// Adds the prediction from the neighbours: nothing, the left one, the upper one, or their
+/// gradient.
 fn unfilter(method: u8, plane: &mut [u8], width: usize) {
     if method == 0 {
         return;

@@ -1,18 +1,19 @@
-//! The head of a lossy WebP picture, as far as it tells how the rest is divided (RFC 6386, section
-//! 9.2 to 9.5): the decoder takes memory for each part before it knows whether that is there.
+//! The head of a lossy WebP picture, as far as it defines the partitions (RFC 6386, section 9.2 to
+//! 9.5): the decoder allocates memory for each before it knows whether it exists.
 
 use crate::RenditionError;
 
 /// Tag, start code and sides, before the first partition.
 const HEAD: usize = 10;
 
-/// Refuses a picture whose parts are longer than it; `first` is the length of the first one.
+/// Refuses a picture whose partitions are longer than the data; `first` is the length of the first
+/// one.
 pub(super) fn check(data: &[u8], first: usize) -> Result<(), RenditionError> {
     let (modes, rest) = data
         .get(HEAD..)
         .and_then(|data| data.split_at_checked(first))
         .ok_or(RenditionError::Truncated)?;
-    // The size of each but the last comes before them, in three bytes.
+    // The sizes of all but the last precede them, three bytes each.
     let sizes = (1 << log_of_count(modes)) - 1;
     let (sizes, mut rest) = rest
         .split_at_checked(sizes * 3)
@@ -24,12 +25,12 @@ pub(super) fn check(data: &[u8], first: usize) -> Result<(), RenditionError> {
     Ok(())
 }
 
-/// How many parts the coefficients have, as a power of two (section 19.2).
+/// The number of coefficient partitions, as a power of two (section 19.2).
 fn log_of_count(modes: &[u8]) -> u32 {
     let mut bits = BoolDecoder::new(modes);
     // Colour space and clamping.
     bits.literal(2);
-    // Segments: their map, their data, of which each value has a sign.
+    // Segments: their map, and their data, in which each value has a sign.
     if bits.literal(1) != 0 {
         let (has_map, has_data) = (bits.literal(1) != 0, bits.literal(1) != 0);
         if has_data {
@@ -52,7 +53,7 @@ fn log_of_count(modes: &[u8]) -> u32 {
 /// The boolean decoder of section 7.3, for even chances. Past the end it reads zeros.
 struct BoolDecoder<'a> {
     bytes: std::slice::Iter<'a, u8>,
-    /// Two bytes of which the upper one is compared.
+    /// Two bytes, of which the upper one is compared.
     value: u32,
     range: u32,
     shifted: u32,
@@ -95,7 +96,7 @@ impl<'a> BoolDecoder<'a> {
         (0..bits).fold(0, |value, _| value << 1 | self.bit())
     }
 
-    /// Values of which each has a flag before it that says whether it is there.
+    /// Values, each preceded by a flag that says whether it is present.
     fn optional(&mut self, count: u32, bits: u32) {
         for _ in 0..count {
             if self.literal(1) != 0 {

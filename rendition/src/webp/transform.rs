@@ -1,29 +1,29 @@
 //! The transforms of a lossless WebP picture (RFC 9649, section 4), undone row by row. A pixel is
 //! a word of alpha, red, green and blue, from the highest byte to the lowest.
 
-/// A transform and what it needs to be undone.
+/// A transform and the data needed to undo it.
 pub(super) enum Transform {
-    /// Pixels are differences to what their neighbours predict.
+    /// Pixels are differences from what their neighbours predict.
     Predictor {
         /// Side of a block that shares a mode, as a power of two.
         bits: u32,
         /// The mode of each block, in rows of `across`.
         modes: Vec<u8>,
         across: usize,
-        /// The row above, and one pixel more: what stands to the right above a row's last pixel
-        /// is the first one of that row itself.
+        /// The row above, and one pixel more: the pixel to the upper right of a row's last pixel is
+        /// the first one of that row itself.
         above: Vec<u32>,
     },
-    /// Red and blue are differences to multiples of green, blue also of red.
+    /// Red and blue are differences from multiples of green, blue also of red.
     Colour {
         bits: u32,
         /// The multipliers of each block, as a pixel.
         factors: Vec<u32>,
         across: usize,
     },
-    /// Red and blue are differences to green.
+    /// Red and blue are differences from green.
     SubtractGreen,
-    /// Green is a place in a palette; several may share a pixel.
+    /// Green is an index into a palette; several may share a pixel.
     Palette {
         colours: Vec<u32>,
         /// How many share a pixel, as a power of two.
@@ -77,7 +77,7 @@ impl Transform {
     }
 }
 
-/// Adds each byte by itself.
+/// Adds each byte separately.
 #[inline(always)]
 fn add(a: u32, b: u32) -> u32 {
     let even = (a & 0x00FF_00FF).wrapping_add(b & 0x00FF_00FF) & 0x00FF_00FF;
@@ -114,10 +114,10 @@ fn unpredict(y: usize, row: &mut [u32], above: &mut Vec<u32>, modes: &[u8], bits
     above[..width].copy_from_slice(row);
 }
 
-/// Pixels of a row that share a mode (section 4.1). The match stands outside of the loops.
+/// Pixels of a row that share a mode (section 4.1). The `match` is outside the loops.
 fn unpredict_block(mode: u8, row: &mut [u32], above: &[u32], range: std::ops::Range<usize>) {
     let left = row[range.start - 1];
-    // The neighbours to the left above, above, and to the right above of each pixel.
+    // The upper left, upper and upper right neighbours of each pixel.
     let above = &above[range.start - 1..=range.end];
     let row = &mut row[range];
     let row = (row, above, left);
@@ -169,7 +169,7 @@ fn select(left: u32, corner: u32, top: u32) -> u32 {
     }
 }
 
-/// Left + top - corner, each byte kept within its bounds.
+/// Left + top - corner, each byte clamped.
 #[inline(always)]
 fn gradient(left: u32, corner: u32, top: u32) -> u32 {
     let (left, corner, top) = (left.to_le_bytes(), corner.to_le_bytes(), top.to_le_bytes());
@@ -179,7 +179,7 @@ fn gradient(left: u32, corner: u32, top: u32) -> u32 {
     }))
 }
 
-/// The mean of left and top, and half of what it differs from the corner by.
+/// The mean of left and top, plus half of its difference from the corner.
 #[inline(always)]
 fn half_gradient(left: u32, corner: u32, top: u32) -> u32 {
     let (mean, corner) = (mean(left, top).to_le_bytes(), corner.to_le_bytes());
@@ -206,7 +206,7 @@ fn recolour(block: &mut [u32], factors: u32) {
     }
 }
 
-/// Section 4.4. A place that the palette does not have is transparent black.
+/// Section 4.4. An index outside the palette is transparent black.
 fn unpack(row: &mut Vec<u32>, colours: &[u32], packing: u32, width: usize) {
     let colour = |place: u32| colours.get(place as usize).copied().unwrap_or(0);
     if packing == 0 {
@@ -218,7 +218,7 @@ fn unpack(row: &mut Vec<u32>, colours: &[u32], packing: u32, width: usize) {
     let bits = 8 >> packing;
     let packed = row.len();
     row.resize(width, 0);
-    // From the end, as each pixel is spread over its own and later places.
+    // From the end, because each pixel is spread over its own and later positions.
     for from in (0..packed).rev() {
         let green = row[from] >> 8 & 0xFF;
         let first = from << packing;

@@ -1,5 +1,5 @@
-// One entry for each program that is measured: `open` loads it once, and gives a function from bytes
-// and a job to the picture that the job asks for. All of them work on one thread, without caches.
+// One entry for each measured program: `open` loads it once, and returns a function from bytes and
+// a job to the picture that the job requests. All run on one thread, without caches.
 
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ const inPeers = (file) => path.join(folder, "peers/node_modules", file);
 const importPeer = (file) => import(pathToFileURL(inPeers(file)).href);
 const compile = (file) => WebAssembly.compile(fs.readFileSync(file));
 
-/** An instance with more memory than this is left behind, as the worker does it. */
+/** An instance with more memory than this is replaced, as in the worker. */
 const MEMORY_MARK = 32 * 1024 * 1024;
 
 async function photolog() {

@@ -1,4 +1,4 @@
-// A program that takes a job as a line and answers with a line that begins with `measured`.
+// A program that reads a job as a line and writes a line that begins with `measured`.
 
 import { spawn } from "node:child_process";
 import readline from "node:readline";

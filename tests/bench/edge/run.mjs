@@ -1,6 +1,7 @@
-// `cargo xtask bench edge`: the module and its peers over the corpus, and the table of their ratios.
+// `cargo xtask bench edge`: the module and its peers over the corpus, and the table of their
+// ratios.
 //
-// Everything is measured in turns within one run, so that the ratios mean the same on any machine.
+// The programs take turns within one run, so that the ratios mean the same on any machine.
 
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
@@ -25,7 +26,7 @@ function fitted({ width, height }, boxWidth, boxHeight) {
   return { width: Math.round(width * scale), height: Math.round(height * scale) };
 }
 
-/** What the peers need to know beside the size to make the same kind of file. */
+/** What the peers need beside the size to make the same kind of file. */
 function format(mediaType, quality) {
   const type = mediaType.replace("image/", "");
   return { type, quality, lossless: type === "webp" };
@@ -51,7 +52,7 @@ async function ingest() {
   programs.forEach((program) => program.end());
 }
 
-/** Our way to a rendition is from the master, theirs from the original. */
+/** We render from the master, the peers from the original. */
 function served(picture, boxWidth, boxHeight) {
   const size = fitted(picture, boxWidth, boxHeight);
   const kind = format(picture.master.type, RENDITION_QUALITY);
@@ -76,7 +77,7 @@ async function serving(programs) {
 async function likeForLike(programs) {
   for (const picture of corpus) {
     const { type, ...master } = picture.master;
-    // A lossy WebP has a JPEG as its master, so that here it stands for itself.
+    // A lossy WebP has a JPEG as its master, so here the original is used.
     const input = picture.file.endsWith(".webp") ? original(picture) : master.input;
     for (const [boxWidth, boxHeight] of [[400, 400], [1600, 1200]]) {
       const size = fitted(master, boxWidth, boxHeight);

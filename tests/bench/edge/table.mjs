@@ -4,7 +4,7 @@ export class Table {
   #speed = new Map();
   #quality = [];
 
-  /** Adds a job; `limits` are triples of a name, the programs of whom the fastest counts, and the target. */
+  /** Adds a job; `limits` are triples of a name, the programs (the fastest counts) and the target. */
   add(chapter, job, results, limits) {
     const ours = results.get("photolog")?.ms ?? NaN;
     const rows = this.#speed.get(chapter) ?? [];

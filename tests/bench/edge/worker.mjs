@@ -1,5 +1,5 @@
-// `node worker.mjs NAME`: carries out jobs, one line of JSON each, and answers how long each took.
-// A process for each implementation: none of them finds the memory or the compiled code of another.
+// `node worker.mjs NAME`: carries out jobs, one line of JSON each, and reports how long each took.
+// Each implementation has its own process, so none inherits the memory or compiled code of another.
 
 import fs from "node:fs";
 import readline from "node:readline";

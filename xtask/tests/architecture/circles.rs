@@ -16,7 +16,7 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(circles.is_empty(), "\n{}", circles.join("\n"));
 }
 
-/// The groups of files of which each imports each other, by some way.
+/// The groups of files that all import each other, directly or indirectly.
 fn strongly_connected(graph: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<String>> {
     let reached = |from: &String| {
         let mut seen = BTreeSet::new();

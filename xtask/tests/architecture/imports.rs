@@ -1,5 +1,5 @@
-//! Which file of a crate imports which: `use` paths and inline paths outside tests, followed through
-//! re-exports to the file that defines the item.
+//! Which file of a crate imports which: `use` paths and inline paths outside tests, followed
+//! through re-exports to the file that defines the item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,11 +15,11 @@ type ModulePath = Vec<String>;
 /// One module that has a file of its own.
 struct Module {
     file: String,
-    /// Modules declared without `pub`: they and their parent are one.
+    /// Modules declared without `pub`: they and their parent count as one.
     private: bool,
     /// Items and modules that the file defines.
     defines: BTreeSet<String>,
-    /// Names that `use` brings in, and what they stand for.
+    /// Names that `use` imports, and the paths that they stand for.
     uses: BTreeMap<String, ModulePath>,
     globs: Vec<ModulePath>,
     /// Every path that starts at a crate, a parent or an imported name.
@@ -66,8 +66,8 @@ impl Imports {
         self.modules.insert(path, module);
     }
 
-    /// From each file, the files that it imports. A parent and its private modules are one, called
-    /// by the parent's file.
+    /// For each file, the files that it imports. A parent and its private modules count as one,
+    /// under the parent's file name.
     pub(crate) fn graph(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut graph = BTreeMap::<String, BTreeSet<String>>::new();
         for (path, module) in &self.modules {
@@ -94,7 +94,7 @@ impl Imports {
         self.modules[&path].file.clone()
     }
 
-    /// The module that defines what a path leads to, seen from a module.
+    /// The module that defines the item of a path, as seen from a module.
     fn definer(&self, from: &ModulePath, path: &[String], depth: usize) -> Option<ModulePath> {
         if depth > 20 {
             return None;
@@ -129,7 +129,7 @@ impl Imports {
         Some(at)
     }
 
-    /// Where a path starts, and what is left of it.
+    /// The module at which a path starts, and the rest of the path.
     fn start(
         &self,
         from: &ModulePath,
@@ -196,7 +196,7 @@ fn child_file(declared: &ItemMod, folder: &Path, name: &str) -> (PathBuf, PathBu
     }
 }
 
-/// What one file has, without its tests.
+/// The contents of one file, without its tests.
 #[derive(Default)]
 struct Found {
     modules: Vec<ItemMod>,
@@ -241,7 +241,7 @@ impl Found {
         }
     }
 
-    /// Paths in what macros are given, which are not parsed.
+    /// Collects paths in the arguments of macros, which are not parsed.
     fn take_tokens(&mut self, tokens: TokenStream) {
         let mut path = ModulePath::new();
         let mut colons = 0;

@@ -6,7 +6,7 @@ use crate::root_of;
 /// The layers of a crate, the lowest first; a file belongs to the longest path that it begins with.
 type Layers = &'static [&'static [&'static str]];
 
-/// What serves an HTTP API, from the bytes up to the server.
+/// The HTTP API, from the bytes up to the server.
 const API: Layers = &[
     &[
         "auth/",

@@ -1,4 +1,4 @@
-//! What the documents promise about the shape of the source: layers without circles, names that exist.
+//! The documents' promises about the shape of the source: layers without circles, names that exist.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -11,13 +11,13 @@ mod words;
 
 use std::path::PathBuf;
 
-/// The top of the workspace.
+/// The workspace's root.
 fn workspace() -> PathBuf {
     let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().unwrap().to_owned()
 }
 
-/// The file at the root of a crate: a library's, or a program's.
+/// The root file of a crate: a library's, or a program's.
 fn root_of(name: &str) -> PathBuf {
     let source = workspace().join(name).join("src");
     let library = source.join("lib.rs");
@@ -28,7 +28,7 @@ fn root_of(name: &str) -> PathBuf {
     }
 }
 
-/// The crates whose files are looked at.
+/// The crates whose files are checked.
 const CRATES: [&str; 8] = [
     "domain",
     "rendition",

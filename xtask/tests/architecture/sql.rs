@@ -1,4 +1,4 @@
-//! No statement stands in both backends.
+//! No SQL statement is in both backends.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ fn what_both_databases_understand_stands_once() {
     );
 }
 
-/// Each statement of a backend and the file that it is in.
+/// Each statement of a backend and the file that contains it.
 fn statements(backend: &str) -> BTreeMap<String, String> {
     let folder = workspace().join("store/src").join(backend);
     let mut found = BTreeMap::new();
@@ -48,7 +48,7 @@ fn statements(backend: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// The statements outside tests; SQLite writes `?1` for what is `$1` in both.
+/// The statements outside tests; SQLite's `?1` counts as `$1`.
 #[derive(Default)]
 struct Texts(Vec<String>);
 

@@ -1,4 +1,5 @@
-//! The walk of a write in `docs/ARCHITECTURE.md`: each function that it names exists, and calls the next.
+//! The walk of a write in `docs/ARCHITECTURE.md`: each function that it names exists, and calls the
+//! next.
 
 use std::fs;
 
@@ -9,7 +10,7 @@ use crate::workspace;
 
 const HEADING: &str = "### A metadata write";
 
-/// A function that is reached by a queue is called by nobody that the walk names.
+/// Marks a function reached through a queue, which no function of the walk calls.
 const BY_QUEUE: &str = "by the queue";
 
 /// One row of a table of the walk.
@@ -66,7 +67,7 @@ fn steps(text: &str) -> Vec<Step> {
     rows.collect()
 }
 
-/// The bodies of the functions of this name in the step's file.
+/// The bodies of all functions of this name in the step's file.
 fn bodies(step: &Step) -> Vec<String> {
     let text = fs::read_to_string(workspace().join(&step.file)).unwrap_or_default();
     let parsed = syn::parse_file(&text).unwrap();

@@ -1,4 +1,4 @@
-//! Phrases that we do not use, in code and documents; CONTRIBUTING says which instead.
+//! Phrases that we do not use, in code and documents; CONTRIBUTING lists the replacements.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ const PHRASES: [&str; 7] = [
     "whoever",
 ];
 
-/// Endings of files that people read.
+/// File name extensions of the texts that people read.
 const READ: [&str; 9] = ["css", "html", "js", "md", "mjs", "py", "rs", "sql", "yml"];
 
-/// Folders that are made, those of git, and migrations: a released one is never changed.
+/// Generated folders, git's, and migrations, because a released one never changes.
 const LEFT_OUT: [&str; 4] = ["target", ".git", "node_modules", "migrations"];
 
 #[test]
@@ -55,7 +55,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let entry = entry.unwrap();
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_str().unwrap_or_default();
-        // This list names them.
+        // This list contains them.
         if LEFT_OUT.contains(&name) || path.ends_with("architecture/words.rs") {
             continue;
         }
