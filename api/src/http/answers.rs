@@ -31,7 +31,7 @@ const OVERHEAD_BYTES: u64 = 512;
 /// How long a response may wait for memory while it holds nothing that others wait for.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The same for a response that holds something that others wait for.
+/// The same while its handler holds a turn that others wait for.
 const WAIT_IN_TURN: Duration = Duration::from_millis(250);
 
 /// How long a client may leave a response unread before another response may take its memory.

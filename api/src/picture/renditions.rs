@@ -61,7 +61,7 @@ impl Pictures {
     /// The bytes of a rendition, and room for them unless they were in memory already.
     ///
     /// # Errors
-    /// When the queue is full, no answer has room, or the master cannot be read.
+    /// When the queue is full, there is no room for the response, or the master cannot be read.
     pub async fn rendition(
         &self,
         master: &Master,
