@@ -1,5 +1,5 @@
-//! The `Account` aggregate: a tenant, its keys and its limits, so that who *could*
-//! write stands in the same log as who did.
+//! The `Account` aggregate: a tenant, its keys and its limits, so that the log that shows who did
+//! write also shows who *could*.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,28 +21,28 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account(Option<AccountState>);
 
-/// What an account is after the events seen so far.
+/// The state of an account after the events so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountState {
-    /// What people call it. Of an old account it may be any text.
+    /// Its name. Old accounts may have any text.
     pub name: String,
-    /// Most enabled images; `None` = the server's setting.
+    /// The maximum number of enabled images; `None` = the server's setting.
     pub image_limit: Option<u32>,
-    /// Whether its keys and links are taken.
+    /// Whether its keys and links are accepted.
     pub status: AccountStatus,
-    /// Every key that was ever given out.
+    /// Every key that was ever issued.
     pub keys: BTreeMap<KeyId, IssuedKey>,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// Whether there are events that only a newer program knows, so that the rest of the state may be
-    /// wrong: its keys are refused.
+    /// Whether the stream contains events that only a newer version knows, in which case the rest
+    /// of the state may be wrong; its keys are refused.
     pub has_newer_events: bool,
 }
 
-/// Whether an account's keys and links are taken.
+/// Whether an account's keys and links are accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountStatus {
-    /// Both are.
+    /// Both are accepted.
     #[default]
     Open,
     /// Its keys are refused; its public links work.
@@ -51,36 +51,36 @@ pub enum AccountStatus {
     Closed(Option<Reason>),
 }
 
-/// A key that was given out.
+/// A key that was issued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuedKey {
-    /// What its event says of it.
+    /// The key as its event describes it.
     pub key: Key,
-    /// When it was given out.
+    /// When it was issued.
     pub issued_at: Timestamp,
-    /// When it was taken back.
+    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Whether a key is taken, or why not.
+/// Whether a key is accepted, or why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// It is.
+    /// It is accepted.
     Works,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// It was taken back.
+    /// It was revoked.
     Revoked,
     /// Its account is suspended.
     Suspended,
     /// Its account is closed.
     Closed,
-    /// Its account has events that only a newer program knows.
+    /// Its account has events that only a newer version knows.
     Newer,
 }
 
 impl AccountStatus {
-    /// One word, as tables store and show it.
+    /// The status as one word, for tables and lists.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -89,7 +89,7 @@ impl AccountStatus {
         }
     }
 
-    /// Why it is not open, when that was said.
+    /// The reason why it is not open, if one was given.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Open => None,
@@ -98,7 +98,7 @@ impl AccountStatus {
     }
 }
 
-/// The word, and the reason where there is one.
+/// The word, and the reason if there is one.
 impl fmt::Display for AccountStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())?;
@@ -110,7 +110,7 @@ impl fmt::Display for AccountStatus {
 }
 
 impl KeyState {
-    /// One word, as lists show it.
+    /// The state as one word, for lists.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Works => "works",
@@ -124,7 +124,7 @@ impl KeyState {
 }
 
 impl AccountState {
-    /// Whether a key of this account is taken at a moment.
+    /// Whether a key of this account is accepted at a given time.
     pub fn key_state(&self, key: &IssuedKey, now: Timestamp) -> KeyState {
         let has_expired = key.key.expires_at.is_some_and(|end| end <= now);
         match &self.status {
@@ -137,7 +137,7 @@ impl AccountState {
         }
     }
 
-    /// Which facts follow from this command on an account that is open or was once?
+    /// The facts that follow from this command, for an account that has been opened.
     fn decide(
         &self,
         command: AccountCommand,
@@ -203,15 +203,15 @@ impl AccountState {
 }
 
 impl Account {
-    /// The state, once the account is open.
+    /// The state, once the account has been opened.
     pub fn state(&self) -> Option<&AccountState> {
         self.0.as_ref()
     }
 
-    /// Which facts follow from this command? A command that changes nothing yields none.
+    /// The facts that follow from this command. A command that changes nothing yields none.
     ///
     /// # Errors
-    /// An [`AccountError`] when a rule refuses the command.
+    /// An [`AccountError`] if a rule refuses the command.
     pub fn decide(
         &self,
         command: AccountCommand,
@@ -301,13 +301,13 @@ impl Aggregate for Account {
             ) => {
                 account.status = AccountStatus::Open;
             }
-            // A stream begins with AccountOpened: `decide` emits nothing else first.
+            // A stream begins with `AccountOpened`, because `decide` emits nothing else first.
             (None, _) => {}
         }
     }
 }
 
-/// From then on the account takes no command, and its keys are refused.
+/// After such an event the account accepts no commands, and its keys are refused.
 impl ForwardCompatible for Account {
     fn apply_newer(&mut self) {
         if let Some(account) = &mut self.0 {

@@ -153,7 +153,8 @@ fn an_account_is_renamed_once() {
     assert_eq!(account.decide(rename("shop"), at()), Ok(vec![]));
 }
 
-/// Each command on an account in each state: the name of its event, none, or why not.
+/// Each command on an account in each state: the name of its event, nothing, or the reason for
+/// refusal.
 #[test]
 fn an_account_is_suspended_resumed_closed_and_reopened() {
     let suspend = AccountCommand::Suspend {

@@ -1,7 +1,7 @@
-//! Texts that are checked once, where they enter, and trusted from then on.
+//! Text types that are validated once, on entry, and trusted from then on.
 
-/// What such a type needs beside its own `accept(&str) -> Result<&str, InvalidValue>`, which returns
-/// the part of a text that is kept.
+/// What such a type needs in addition to its own `accept(&str) -> Result<&str, InvalidValue>`,
+/// which returns the part of a text that is kept.
 macro_rules! checked_text {
     ($name:ident) => {
         impl $name {

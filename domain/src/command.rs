@@ -1,6 +1,6 @@
-//! What somebody wants done, in the imperative.
+//! What a caller wants done, in the imperative.
 //!
-//! Everything a decision needs comes with the command: ids, digests and the time.
+//! A command contains everything that its decision needs: ids, digests and the time.
 
 use crate::content::{Content, Master};
 use crate::ids::{AccountId, KeyId, PublicId};
@@ -9,10 +9,10 @@ use crate::metadata::{AltText, Metadata, MetadataKey};
 use crate::name::{Name, Reason};
 use crate::timestamp::Timestamp;
 
-/// A wish about one image.
+/// A command on one image.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ImageCommand {
-    /// Take a new image in.
+    /// Create an image.
     Upload {
         /// The tenant it belongs to.
         account: AccountId,
@@ -25,99 +25,99 @@ pub enum ImageCommand {
         /// Alternative text, when given.
         alt_text: Option<AltText>,
     },
-    /// Put another picture in the place of the present one.
+    /// Replace the present picture with another.
     Replace {
         /// The uploaded bytes.
         content: Content,
         /// The picture made from them.
         master: Master,
-        /// What becomes of the alternative text.
+        /// The change of the alternative text.
         alt_text: AltTextChange,
     },
     /// Add or overwrite these entries; the others stay.
     SetMetadata {
         /// The entries.
         entries: Metadata,
-        /// Most keys the image may have afterwards, where the dialect allows fewer than
-        /// [`MAX_KEYS`](crate::metadata::MAX_KEYS).
+        /// The maximum number of keys that the image may have afterwards, where the dialect allows
+        /// fewer than [`MAX_KEYS`](crate::metadata::MAX_KEYS).
         max_keys: usize,
     },
-    /// Make the metadata exactly this.
+    /// Replace all metadata with exactly this.
     ReplaceMetadata(Metadata),
     /// Set or clear the alternative text; other metadata stays.
     ChangeAltText(AltTextChange),
-    /// Remove one key, which must be there.
+    /// Remove one key, which must exist.
     DeleteMetadataKey(MetadataKey),
-    /// Take the image out of use; its public link goes on working.
+    /// Disable the image; its public link keeps working.
     Disable,
 }
 
 impl ImageCommand {
-    /// Whether the outcome is the same whatever was written in between, so that a
-    /// lost race may be run again without asking the client.
+    /// Whether the outcome does not depend on concurrent writes, so that the command may be run
+    /// again after a lost race without involving the client.
     pub fn commutes(&self) -> bool {
         !matches!(self, Self::Upload { .. })
     }
 }
 
-/// What becomes of the alternative text.
+/// The change of the alternative text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AltTextChange {
-    /// Leave it.
+    /// Leave it unchanged.
     Keep,
     /// Remove it.
     Clear,
-    /// Make it this.
+    /// Set it to this.
     Set(AltText),
 }
 
-/// A wish about one account.
+/// A command on one account.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AccountCommand {
     /// Open the account.
     Open {
-        /// What people call it.
+        /// Its name.
         name: Name,
-        /// Most enabled images; `None` = the server's setting.
+        /// The maximum number of enabled images; `None` = the server's setting.
         image_limit: Option<u32>,
     },
-    /// Give out a key.
+    /// Issue a key.
     IssueKey {
         /// Its public half.
         key_id: KeyId,
-        /// What its event says of it.
+        /// The key as its event describes it.
         key: Key,
     },
-    /// Take a key back.
+    /// Revoke a key.
     RevokeKey {
         /// Its public half.
         key_id: KeyId,
     },
-    /// Change the most enabled images; `None` = the server's setting.
+    /// Change the maximum number of enabled images; `None` = the server's setting.
     SetImageLimit(Option<u32>),
-    /// Call the account something else.
+    /// Rename the account.
     Rename(Name),
-    /// Refuse its keys; its public links go on working.
+    /// Refuse its keys; its public links keep working.
     Suspend {
-        /// Why; its clients are told.
+        /// The reason, which its clients see.
         reason: Option<Reason>,
     },
-    /// Take its keys again after it was suspended.
+    /// Accept its keys again after it was suspended.
     Resume,
     /// Refuse its keys and its public links.
     Close {
-        /// Why; its clients are told.
+        /// The reason, which its clients see.
         reason: Option<Reason>,
     },
-    /// Take its keys and its public links again after it was closed.
+    /// Accept its keys and its public links again after it was closed.
     Reopen,
 }
 
-/// A command with the moment at which it is decided.
+/// A command with the time at which it is decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dated<C> {
-    /// The moment; becomes the events' time.
+    /// The time of the decision, and of the events.
     pub at: Timestamp,
-    /// The wish.
+    /// The command.
     pub command: C,
 }

@@ -1,4 +1,5 @@
-//! What an image's bytes are. The bytes themselves live in the blob store under their digest.
+//! An image's content: digest, format and size. The bytes themselves are in the blob store under
+//! their digest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::invalid_value::InvalidValue;
 use crate::word::Word;
 
-/// SHA-256 of some bytes: the name under which the blob store keeps them.
+/// SHA-256 of some bytes, which is their name in the blob store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContentHash([u8; 32]);
@@ -62,7 +63,7 @@ impl From<ContentHash> for String {
     }
 }
 
-/// The picture formats Photolog takes and serves.
+/// The picture formats that Photolog accepts and serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MediaType {
     /// `image/png`
@@ -77,7 +78,7 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// The media type as HTTP writes it.
+    /// The media type as written in HTTP.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Png => "image/png",
@@ -93,32 +94,33 @@ impl fmt::Display for MediaType {
     }
 }
 
-/// The bytes a writer uploaded, never served publicly.
+/// The bytes that a client uploaded. They are never served publicly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// SHA-256 of the uploaded bytes; uniqueness within an account is judged by it.
+    /// SHA-256 of the uploaded bytes; it decides uniqueness within an account.
     pub digest: ContentHash,
-    /// Decided by the bytes, not by what the client said.
+    /// Detected from the bytes; the client's declaration is ignored.
     pub media_type: Word<MediaType>,
-    /// Length of the uploaded bytes.
+    /// The length of the uploaded bytes.
     pub size_bytes: u64,
-    /// Pixels, after EXIF orientation.
+    /// In pixels, after EXIF orientation.
     pub width: u32,
-    /// Pixels, after EXIF orientation.
+    /// In pixels, after EXIF orientation.
     pub height: u32,
     /// Whether the picture has transparency.
     pub has_alpha: bool,
 }
 
-/// The picture every rendition is made from: at most 2048 pixels a side, upright, sRGB, no metadata.
+/// The picture from which every rendition is made: at most 2048 pixels a side, upright, sRGB,
+/// without metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Master {
     /// SHA-256 of the master's bytes.
     pub digest: ContentHash,
     /// The master's own format.
     pub media_type: Word<MediaType>,
-    /// Pixels.
+    /// In pixels.
     pub width: u32,
-    /// Pixels.
+    /// In pixels.
     pub height: u32,
 }

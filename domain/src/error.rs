@@ -13,19 +13,19 @@ pub enum ImageError {
     /// An upload to a stream that already holds an image.
     #[error("image exists already")]
     AlreadyExists,
-    /// A disabled image takes no more writes.
+    /// A disabled image accepts no more writes.
     #[error("image is disabled")]
     Disabled,
-    /// The key to be deleted is not there.
+    /// The key to be deleted does not exist.
     #[error("metadata key {0} not found")]
     KeyNotFound(MetadataKey),
-    /// The image would carry too many keys.
+    /// The image would have too many keys.
     #[error("an image may carry at most {limit} metadata keys here")]
     TooManyKeys {
-        /// How many it may.
+        /// The maximum number of keys.
         limit: usize,
     },
-    /// It has events that this program does not know.
+    /// It has events that this version does not know.
     #[error("this image was written by a newer version of Photolog: upgrade this server to use it")]
     WrittenByNewerVersion,
     /// A value under a reserved key breaks that key's own rule.
@@ -39,27 +39,27 @@ pub enum AccountError {
     /// No such account.
     #[error("account not found")]
     NotFound,
-    /// The account was opened before.
+    /// The account already exists.
     #[error("account exists already")]
     AlreadyExists,
     /// The account has no such key.
     #[error("key {0} not found")]
     KeyNotFound(KeyId),
-    /// The account has this key already.
+    /// The account already has this key.
     #[error("key {0} exists already")]
     KeyExists(KeyId),
-    /// What is asked for is not done to a suspended account.
+    /// The command is not allowed on a suspended account.
     #[error("the account is suspended: resume it")]
     Suspended,
-    /// What is asked for is not done to a closed account.
+    /// The command is not allowed on a closed account.
     #[error("the account is closed: reopen it first")]
     Closed,
-    /// It has events that this program does not know.
+    /// It has events that this version does not know.
     #[error(
         "this account was written by a newer version of Photolog: upgrade this server to use it"
     )]
     WrittenByNewerVersion,
-    /// A value that no account takes.
+    /// A value that no account accepts.
     #[error(transparent)]
     Invalid(#[from] InvalidValue),
 }

@@ -1,5 +1,5 @@
-//! What happened, in the past tense. These are stored for ever: a field may be
-//! added with a default, anything else is a new version with a step in [`crate::upcast`].
+//! What happened, in the past tense. Events are stored for ever: a field may be added with a
+//! default, and any other change is a new version with a step in [`crate::upcast`].
 
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::upcast;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum ImageEvent {
-    /// The image came in.
+    /// The image was uploaded.
     Uploaded {
         /// When.
         at: Timestamp,
@@ -30,7 +30,7 @@ pub enum ImageEvent {
         /// The picture made from them.
         master: Master,
     },
-    /// Another picture took its place.
+    /// The picture was replaced.
     Replaced {
         /// When.
         at: Timestamp,
@@ -53,7 +53,7 @@ pub enum ImageEvent {
         /// The key.
         key: MetadataKey,
     },
-    /// The image was taken out of use.
+    /// The image was disabled.
     Disabled {
         /// When.
         at: Timestamp,
@@ -61,7 +61,7 @@ pub enum ImageEvent {
 }
 
 impl ImageEvent {
-    /// Every stored name, for filters and documents.
+    /// Every stored name, for filters and documentation.
     pub const TYPES: [&'static str; 5] = [
         "Uploaded",
         "Replaced",
@@ -111,42 +111,42 @@ pub enum AccountEvent {
     AccountOpened {
         /// When.
         at: Timestamp,
-        /// What people call it.
+        /// Its name.
         name: String,
-        /// Most enabled images; `None` = the server's setting.
+        /// The maximum number of enabled images; `None` = the server's setting.
         image_limit: Option<u32>,
     },
-    /// A key was given out.
+    /// A key was issued.
     KeyIssued {
         /// When.
         at: Timestamp,
         /// Its public half.
         key_id: KeyId,
-        /// Hashes of its verifiers, and scopes.
+        /// Its scopes, and the hashes of its verifiers.
         key: Key,
     },
-    /// A key was taken back.
+    /// A key was revoked.
     KeyRevoked {
         /// When.
         at: Timestamp,
         /// Its public half.
         key_id: KeyId,
     },
-    /// The most enabled images changed.
+    /// The maximum number of enabled images changed.
     ImageLimitSet {
         /// When.
         at: Timestamp,
         /// `None` = the server's setting.
         image_limit: Option<u32>,
     },
-    /// It is called something else from now on.
+    /// The account was renamed.
     AccountRenamed {
         /// When.
         at: Timestamp,
         /// The new name.
         name: Name,
     },
-    /// Its keys are refused from now on.
+    /// The account was suspended: its keys are refused from now on.
     AccountSuspended {
         /// When.
         at: Timestamp,
@@ -154,12 +154,12 @@ pub enum AccountEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
     },
-    /// Its keys are taken again.
+    /// The account was resumed: its keys are accepted again.
     AccountResumed {
         /// When.
         at: Timestamp,
     },
-    /// Its keys and its public links are refused from now on.
+    /// The account was closed: its keys and its public links are refused from now on.
     AccountClosed {
         /// When.
         at: Timestamp,
@@ -167,7 +167,7 @@ pub enum AccountEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
     },
-    /// Its keys and its public links are taken again.
+    /// The account was reopened: its keys and its public links are accepted again.
     AccountReopened {
         /// When.
         at: Timestamp,
@@ -201,9 +201,9 @@ impl DomainEvent for AccountEvent {
     }
 }
 
-/// The events of one kind of stream, by the names under which they are stored.
+/// The events of one kind of stream, with the names under which they are stored.
 pub trait NamedEvent: DomainEvent {
-    /// Every name that this program knows. An event under another name is not read.
+    /// Every name that this version knows. An event under another name is not read.
     const NAMES: &'static [&'static str];
 }
 
@@ -225,12 +225,12 @@ impl NamedEvent for AccountEvent {
     ];
 }
 
-/// An aggregate that an older program can fold although it does not know all of its events.
+/// An aggregate that an older version can fold although it does not know all of the events.
 pub trait ForwardCompatible: Aggregate<Event: NamedEvent> {
-    /// Passes over an event that only a newer program knows: it may have changed anything.
+    /// Applies an event that only a newer version knows, and which may have changed anything.
     fn apply_newer(&mut self);
 
-    /// Folds an event as [`decode`] has read it.
+    /// Folds an event as returned by [`decode`].
     fn apply_read(&mut self, event: Option<Self::Event>) {
         match event {
             Some(event) => self.apply(event),
@@ -239,20 +239,20 @@ pub trait ForwardCompatible: Aggregate<Event: NamedEvent> {
     }
 }
 
-/// A stored payload is not the event that its name promises.
+/// A stored payload is not the event that its name indicates.
 #[derive(Debug, thiserror::Error)]
 #[error("event {event_type} cannot be read")]
 pub struct UnreadableEvent {
     /// The stored name.
     event_type: String,
-    /// What the parser said.
+    /// The parser's error.
     source: serde_json::Error,
 }
 
-/// Reads a stored event; `None` when its name or its version is one that only a newer program knows.
+/// Reads a stored event; `None` when only a newer release knows its name or its event version.
 ///
 /// # Errors
-/// When the payload is not that event.
+/// When the payload is not such an event.
 pub fn decode<E: NamedEvent>(
     event_type: &str,
     event_version: &str,
@@ -267,7 +267,7 @@ pub fn decode<E: NamedEvent>(
         .map_err(|source| unreadable(event_type, source))
 }
 
-/// As [`decode`], from the text of a payload; one of the present version is read without a detour.
+/// As [`decode`], from the text of a payload; an event of the current version is parsed directly.
 ///
 /// # Errors
 /// As [`decode`].

@@ -1,5 +1,5 @@
-//! Who, when and why: what travels with every event. Not to be confused with an
-//! image's own metadata, the customer's keys.
+//! Who, when and why: stored with every event. Not to be confused with an image's own metadata, the
+//! customer's keys.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::timestamp::Timestamp;
 
-/// The name of the dialect through which a command came in, such as `moov`. The log may hold names
-/// that this program does not know; they stay what they are.
+/// The name of the dialect of a command, such as `moov`. The log may contain names that this
+/// version does not know; they are preserved.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DialectName(Cow<'static, str>);
@@ -24,15 +24,15 @@ impl DialectName {
     pub const OPENSTACK: Self = Self::new("openstack");
     /// Photolog's own endpoints.
     pub const PHOTOLOG: Self = Self::new("photolog");
-    /// The command line of the operator.
+    /// The operator's command line.
     pub const CLI: Self = Self::new("cli");
 
-    /// A name of a dialect; lower-case letters and digits.
+    /// A dialect's name: lower-case letters and digits.
     pub const fn new(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
     }
 
-    /// The name as events have it.
+    /// The name as it is in events.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -44,24 +44,25 @@ impl fmt::Display for DialectName {
     }
 }
 
-/// What is stored beside every event.
+/// What is stored with every event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventMetadata {
-    /// UUID v7, unique to this event; consumers deduplicate by it.
+    /// UUID v7, unique to this event; consumers use it to deduplicate.
     pub event_id: Uuid,
     /// When the command was decided.
     pub occurred_at: Timestamp,
-    /// The key id that asked for it; `operator` or `operator:LABEL` on the command line.
+    /// The id of the key that requested it; `operator` or `operator:LABEL` on the command line.
     pub actor: String,
-    /// The dialect it came through.
+    /// The dialect of the command.
     pub dialect: DialectName,
-    /// The request's id, as answered in `x-request-id`.
+    /// The request's id, as returned in `x-request-id`.
     pub request_id: String,
-    /// What ties several requests together: the client's `x-correlation-id`, else the request id.
+    /// The id that connects several requests: the client's `x-correlation-id`, or otherwise the
+    /// request id.
     pub correlation_id: String,
-    /// The command that caused it: the same for all events of one commit.
+    /// The id of the command that caused it: the same for all events of one commit.
     pub causation_id: Uuid,
-    /// Why, in the client's words (`X-Photolog-Reason`).
+    /// The reason, as given by the client (`X-Photolog-Reason`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -1,6 +1,7 @@
-//! The smallest valid events, for the tests of this crate and, by the feature `fixtures`, of others.
+//! The smallest valid events, for the tests of this crate and, with the feature `fixtures`, of
+//! others.
 //!
-//! Unlike the rules, they draw their own identifiers, so that no two tests share an image.
+//! Unlike the rules, they generate their own identifiers, so that no two tests share an image.
 
 use std::str::FromStr;
 
@@ -13,22 +14,22 @@ use crate::ids::{AccountId, ImageId};
 use crate::invalid_value::InvalidValue;
 use crate::timestamp::Timestamp;
 
-/// The moment at which everything happens: 2026-11-21T04:36:26Z.
+/// The time of every event: 2026-11-21T04:36:26Z.
 pub fn at() -> Timestamp {
     parsed("2026-11-21T04:36:26.000Z")
 }
 
-/// An account that no other test knows.
+/// An account that no other test uses.
 pub fn account() -> AccountId {
     AccountId::new(Uuid::now_v7())
 }
 
-/// An image that no other test knows.
+/// An image that no other test uses.
 pub fn image() -> ImageId {
     ImageId::new(Uuid::now_v7())
 }
 
-/// The digest whose bytes are all the same.
+/// A digest whose bytes all have this value.
 pub fn digest(byte: u8) -> ContentHash {
     ContentHash::new([byte; 32])
 }
@@ -55,7 +56,7 @@ pub fn master(digest: ContentHash) -> Master {
     }
 }
 
-/// An upload of bytes that are their own master, under a new public link.
+/// An upload whose bytes are their own master, under a new public link.
 pub fn uploaded(account: AccountId, content: Content) -> ImageEvent {
     let random = Uuid::now_v7().simple().to_string();
     ImageEvent::Uploaded {
@@ -67,7 +68,7 @@ pub fn uploaded(account: AccountId, content: Content) -> ImageEvent {
     }
 }
 
-/// A replacement by bytes that are their own master.
+/// A replacement whose bytes are their own master.
 pub fn replaced(content: Content) -> ImageEvent {
     ImageEvent::Replaced {
         at: at(),
@@ -76,7 +77,7 @@ pub fn replaced(content: Content) -> ImageEvent {
     }
 }
 
-/// One key of the metadata got a value.
+/// One metadata key was set.
 pub fn set(key: &str, value: &str) -> ImageEvent {
     ImageEvent::MetadataSet {
         at: at(),
@@ -84,12 +85,12 @@ pub fn set(key: &str, value: &str) -> ImageEvent {
     }
 }
 
-/// The image was taken out of use.
+/// The image was disabled.
 pub fn disabled() -> ImageEvent {
     ImageEvent::Disabled { at: at() }
 }
 
-/// What travels with an event that a key wrote through the Moov dialect.
+/// The metadata of an event that a key caused through the Moov dialect.
 pub fn event_metadata() -> EventMetadata {
     EventMetadata {
         event_id: Uuid::now_v7(),

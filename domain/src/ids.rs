@@ -1,4 +1,4 @@
-//! Identifiers. Each is parsed once at the border and trusted from then on.
+//! Identifiers. Each is parsed once, on entry, and trusted from then on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,8 @@ macro_rules! uuid_id {
             }
         }
 
-        /// Only the 8-4-4-4-12 form, either case: one identifier, one spelling in URLs.
+        /// Accepts only the 8-4-4-4-12 form, in either case, so that an identifier has one spelling
+        /// in URLs.
         impl FromStr for $name {
             type Err = InvalidValue;
 

@@ -1,9 +1,9 @@
 //! The `Image` aggregate: one stream of events per image.
 //!
-//! [`Image::decide`] says which facts follow from a command; [`Aggregate::apply`]
-//! folds facts into state. Rules that cross images (no two enabled images of an
-//! account hold the same bytes, the account's image limit) cannot be decided here:
-//! the store judges them in the append's own transaction.
+//! [`Image::decide`] returns the facts that follow from a command; [`Aggregate::apply`] folds facts
+//! into state. Rules that span images (no two enabled images of an account have the same bytes, and
+//! the account's image limit) cannot be decided here: the store checks them in the append's own
+//! transaction.
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
@@ -21,7 +21,7 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Image(Option<ImageState>);
 
-/// What an image is after the events seen so far.
+/// The state of an image after the events so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageState {
     /// The tenant it belongs to.
@@ -34,27 +34,28 @@ pub struct ImageState {
     pub master: Master,
     /// The customer's keys and values.
     pub metadata: Metadata,
-    /// When it was taken out of use.
+    /// When it was disabled.
     pub disabled_at: Option<Timestamp>,
-    /// When it came in.
+    /// When it was uploaded.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// Whether there are events that only a newer program knows, so that the rest of the state may be
-    /// wrong. Not written when there are none.
+    /// Whether the stream contains events that only a newer version knows, in which case the rest
+    /// of the state may be wrong. Not serialised when `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_newer_events: bool,
 }
 
 impl ImageState {
-    /// The alternative text, when there is one.
+    /// The alternative text, if there is one.
     pub fn alt_text(&self) -> Option<&str> {
         self.metadata
             .get(MetadataKey::ALT_TEXT)
             .map(|value| value.as_str())
     }
 
-    /// Refuses a state that is not all that happened to the image: it may have been forbidden to show it.
+    /// Refuses a state that may be incomplete: an unknown event may have forbidden showing the
+    /// image.
     ///
     /// # Errors
     /// [`ImageError::WrittenByNewerVersion`].
@@ -72,15 +73,15 @@ impl Image {
         self.0.as_ref()
     }
 
-    /// The state alone, once the image exists.
+    /// The state by value, once the image exists.
     pub fn into_state(self) -> Option<ImageState> {
         self.0
     }
 
-    /// Which facts follow from this command? A command that changes nothing yields none.
+    /// The facts that follow from this command. A command that changes nothing yields none.
     ///
     /// # Errors
-    /// An [`ImageError`] when a rule refuses the command.
+    /// An [`ImageError`] if a rule refuses the command.
     pub fn decide(
         &self,
         command: ImageCommand,
@@ -164,7 +165,7 @@ impl Image {
     }
 }
 
-/// A state taken from a read model, to be folded further.
+/// A state from a read model, to be folded further.
 impl From<ImageState> for Image {
     fn from(state: ImageState) -> Self {
         Self(Some(state))
@@ -281,14 +282,14 @@ impl Aggregate for Image {
                     ImageEvent::Disabled { .. } => image.disabled_at = Some(at),
                 }
             }
-            // A stream begins with Uploaded: `decide` emits nothing else first.
+            // A stream begins with `Uploaded`, because `decide` emits nothing else first.
             (None, _) => {}
         }
     }
 }
 
-/// From then on the image takes no command. An image that begins with such an event is none that this
-/// program can see.
+/// After such an event the image accepts no commands. An image whose stream begins with one does
+/// not exist for this version.
 impl ForwardCompatible for Image {
     fn apply_newer(&mut self) {
         if let Some(image) = &mut self.0 {

@@ -1,7 +1,8 @@
-//! Access keys: what an event may say of a key, and by what the requests of a key are checked.
+//! Access keys: what an event contains of a key, and what requests with the key are checked
+//! against.
 //!
-//! Events are kept for ever and copied into backups, so they hold only hashes of the verifiers. The
-//! verifiers themselves live in the store's table of secrets.
+//! Events are kept for ever and copied into backups, so they contain only hashes of the verifiers.
+//! The verifiers themselves are in the store's table of secrets.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,30 +17,31 @@ use crate::name::Name;
 use crate::timestamp::Timestamp;
 use crate::word::Word;
 
-/// An access key as its event describes it. Nobody can act as the key with this alone.
+/// An access key as its event describes it. It is not enough to authenticate as the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// What its verifiers must hash to.
+    /// The hashes that its verifiers must have.
     pub verifier_hashes: VerifierHashes,
-    /// The verifiers themselves, which events of version 1 hold. A reader of the log can sign
-    /// requests by them, so no signature of such a key counts.
+    /// The verifiers themselves, which events of version 1 contain. A reader of the log could sign
+    /// requests with them, so no signature of such a key is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logged_verifiers: Option<KeyVerifiers>,
-    /// What the key may do. A scope that only a newer program knows grants nothing here.
+    /// What the key may do. A scope that only a newer version knows grants nothing here.
     pub scopes: BTreeSet<Word<Scope>>,
-    /// What people call it.
+    /// The key's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// Who has it.
+    /// The key's owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Name>,
-    /// From when on it does not work any more; `None` = it works until it is revoked.
+    /// When it expires; `None` = it works until it is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
 impl Key {
-    /// A new key with these verifiers, which it does not keep. It has no name, and no end.
+    /// A new key with these verifiers, of which it keeps only the hashes. It has no name and does
+    /// not expire.
     pub fn new(verifiers: &KeyVerifiers, scopes: impl IntoIterator<Item = Scope>) -> Self {
         Self {
             verifier_hashes: verifiers.hashes(),
@@ -55,26 +57,27 @@ impl Key {
 /// SHA-256 of each verifier of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifierHashes {
-    /// Of [`KeyVerifiers::secret_sha256`].
+    /// The hash of [`KeyVerifiers::secret_sha256`].
     pub secret: ContentHash,
-    /// Of [`KeyVerifiers::signing_sha1`].
+    /// The hash of [`KeyVerifiers::signing_sha1`].
     pub signing: ContentHash,
 }
 
-/// By what the requests of a key are checked. The key's secret itself is shown once and never
+/// What requests with the key are checked against. The key's secret itself is shown once and never
 /// stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyVerifiers {
-    /// SHA-256 of the secret. No salt: the secret is 256 random bits, so there is no dictionary to fear.
+    /// SHA-256 of the secret, without a salt: the secret is 256 random bits, so dictionary attacks
+    /// are not a risk.
     pub secret_sha256: ContentHash,
-    /// SHA-1 of the secret: the HMAC-SHA1 key by which Uploadcare's signed requests are checked.
-    /// RFC 2104 hashes any key longer than 64 bytes, and our secrets are.
+    /// SHA-1 of the secret: the HMAC-SHA1 key that verifies Uploadcare's signed requests. RFC 2104
+    /// hashes any key longer than 64 bytes, and our secrets are longer.
     #[serde(with = "hex")]
     pub signing_sha1: [u8; 20],
 }
 
 impl KeyVerifiers {
-    /// What events hold of them.
+    /// The hashes that events contain.
     pub fn hashes(&self) -> VerifierHashes {
         VerifierHashes {
             secret: sha256(self.secret_sha256.as_bytes()),
@@ -83,7 +86,7 @@ impl KeyVerifiers {
     }
 }
 
-/// They are secrets, and text ends up in logs.
+/// Redacted, because the verifiers are secrets and debug output ends up in logs.
 impl fmt::Debug for KeyVerifiers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("KeyVerifiers(..)")
@@ -94,9 +97,9 @@ fn sha256(bytes: &[u8]) -> ContentHash {
     ContentHash::new(Sha256::digest(bytes).into())
 }
 
-/// `KeyIssued` of version 1, which holds the verifiers, in the shape of version 2.
+/// Converts a `KeyIssued` event of version 1, which contains the verifiers, to version 2.
 pub(crate) fn upgrade_issued(mut event: Value) -> Value {
-    // A payload of another shape stays as it is, and is refused when it is parsed.
+    // A payload of another shape is left unchanged, and is rejected when it is parsed.
     if let Ok(verifiers) = KeyVerifiers::deserialize(&event["key"]) {
         event["key"] = json!({
             "verifier_hashes": verifiers.hashes(),
@@ -116,7 +119,7 @@ pub enum Scope {
     /// Upload, replace, disable, change metadata.
     #[serde(rename = "images.write")]
     ImagesWrite,
-    /// Read who did what.
+    /// Read the history.
     #[serde(rename = "history.read")]
     HistoryRead,
 }

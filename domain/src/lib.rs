@@ -1,25 +1,25 @@
 //! The rules of Photolog: no I/O, no clock, no randomness, no HTTP.
 //!
-//! Time, ids and digests come in with a command, so every rule here is a pure
-//! function that a test can call without any set-up.
+//! Time, ids and digests come with a command, so every rule here is a pure function that a test can
+//! call without any set-up.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`image`] | the `Image` aggregate: state, `decide`, `apply` |
 //! | [`account`] | the `Account` aggregate: who may write, with which keys |
 //! | [`key`] | access keys: scopes, verifiers and their hashes |
-//! | [`name`] | what accounts and keys are called, why an account was suspended |
-//! | [`command`] | what somebody wants: [`ImageCommand`], [`AccountCommand`] |
+//! | [`name`] | names of accounts and keys, and reasons for suspending an account |
+//! | [`command`] | what a caller wants done: [`ImageCommand`], [`AccountCommand`] |
 //! | [`event`] | what happened: [`ImageEvent`], [`AccountEvent`], their stored names and versions |
-//! | [`event_metadata`] | who, when and why: what travels with every event |
-//! | [`upcast`] | stored events of older versions turned into today's |
-//! | [`word`] | words of the log, also those that only a newer program knows |
-//! | [`content`] | what an image's bytes are: digest, media type, size |
+//! | [`event_metadata`] | who, when and why: stored with every event |
+//! | [`upcast`] | converts stored events of older versions to the current ones |
+//! | [`word`] | words of the log, including those that only a newer version knows |
+//! | [`content`] | an image's content: digest, media type, size |
 //! | [`metadata`] | the customer's keys and values, their alphabet and limits |
 //! | [`ids`], [`timestamp`] | identifiers and time, parsed once |
 //! | [`error`], [`invalid_value`] | why a command or a value was refused |
-//! | `fixtures` | the smallest valid events, for tests alone |
-//! | `checked_text` | what all texts with a check have in common |
+//! | `fixtures` | the smallest valid events, for tests only |
+//! | `checked_text` | what all validated text types have in common |
 //!
 //! Start with `Image::decide` in [`image`].
 

@@ -1,7 +1,7 @@
-//! The customer's metadata: one map that serves all dialects.
+//! The customer's metadata: one map shared by all dialects.
 //!
-//! The limits are the union of what the dialects allow; each dialect enforces
-//! its own narrower rule on writes.
+//! The limits are the union of those that the dialects allow; each dialect enforces its own
+//! narrower limits on writes.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::checked_text::checked_text;
 use crate::invalid_value::InvalidValue;
 
-/// Most keys one image may carry (OpenStack's default quota, the largest of the dialects).
+/// The maximum number of keys of an image (OpenStack's default quota, the largest of the dialects).
 pub const MAX_KEYS: usize = 128;
 
 /// An image's metadata, in key order.
@@ -18,14 +18,15 @@ pub type Metadata = BTreeMap<MetadataKey, MetadataValue>;
 
 /// A metadata key: `[A-Za-z0-9_.:\- ]{1,255}`, case-sensitive.
 ///
-/// `.` and `..` are refused: URL clients normalise them away, so nobody could read them back.
+/// `.` and `..` are refused because URL clients normalise them away, which would make them
+/// unreadable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MetadataKey(String);
 checked_text!(MetadataKey);
 
 impl MetadataKey {
-    /// Longest key, in characters.
+    /// The maximum length of a key, in characters.
     pub const MAX_CHARACTERS: usize = 255;
     /// The reserved key that holds the [`AltText`].
     pub const ALT_TEXT: &'static str = "altText";
@@ -62,7 +63,7 @@ pub struct MetadataValue(String);
 checked_text!(MetadataValue);
 
 impl MetadataValue {
-    /// Longest value, in characters.
+    /// The maximum length of a value, in characters.
     pub const MAX_CHARACTERS: usize = 512;
 
     fn accept(text: &str) -> Result<&str, InvalidValue> {
@@ -86,7 +87,7 @@ pub struct AltText(String);
 checked_text!(AltText);
 
 impl AltText {
-    /// Longest alternative text, in characters (not bytes).
+    /// The maximum length of an alternative text, in characters (not bytes).
     pub const MAX_CHARACTERS: usize = 125;
 
     fn accept(text: &str) -> Result<&str, InvalidValue> {

@@ -1,19 +1,20 @@
-//! Names and reasons: a line of text that people choose, and others read in lists and answers.
+//! Names and reasons: one line of text that people choose, and that others read in lists and
+//! responses.
 
 use serde::{Deserialize, Serialize};
 
 use crate::checked_text::checked_text;
 use crate::invalid_value::InvalidValue;
 
-/// What people call an account or a key, or who has a key: 1 to 200 characters without control
-/// characters, and without spaces around it.
+/// The name of an account or a key, or of a key's owner: 1 to 200 characters without control
+/// characters, and without surrounding spaces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 checked_text!(Name);
 
 impl Name {
-    /// Longest name, in characters (not bytes).
+    /// The maximum length of a name, in characters (not bytes).
     pub const MAX_CHARACTERS: usize = 200;
 
     fn accept(text: &str) -> Result<&str, InvalidValue> {
@@ -22,14 +23,14 @@ impl Name {
     }
 }
 
-/// Why an account was suspended or closed: 1 to 500 characters, of the same kind.
+/// Why an account was suspended or closed: 1 to 500 characters, with the same rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reason(String);
 checked_text!(Reason);
 
 impl Reason {
-    /// Longest reason, in characters (not bytes).
+    /// The maximum length of a reason, in characters (not bytes).
     pub const MAX_CHARACTERS: usize = 500;
 
     fn accept(text: &str) -> Result<&str, InvalidValue> {
@@ -38,7 +39,7 @@ impl Reason {
     }
 }
 
-/// The text without the spaces around it, if it is one line that everybody can read.
+/// The text without surrounding spaces, if it is one line and readable.
 fn line<'a>(
     what: &'static str,
     text: &'a str,
@@ -56,7 +57,7 @@ fn line<'a>(
     }
 }
 
-/// Whether a character breaks a line, steers a terminal, or shows the text after it in another order.
+/// Whether a character breaks a line, controls a terminal, or reorders the text after it.
 fn is_unreadable(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

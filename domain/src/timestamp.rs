@@ -11,13 +11,14 @@ use time::macros::format_description;
 
 use crate::invalid_value::InvalidValue;
 
-/// A moment in UTC. Milliseconds, so that text and value round-trip in every client.
+/// A moment in UTC, in milliseconds so that text and value round-trip in every client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
-    /// The moment so many milliseconds after 1970-01-01T00:00:00Z; `None` outside the years 0 to 9999.
+    /// The moment this many milliseconds after 1970-01-01T00:00:00Z; `None` outside the years 0 to
+    /// 9999.
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
             .ok()
@@ -31,7 +32,7 @@ impl Timestamp {
     }
 }
 
-/// Cuts off what is finer than a millisecond.
+/// Truncates to milliseconds.
 impl From<OffsetDateTime> for Timestamp {
     fn from(moment: OffsetDateTime) -> Self {
         let moment = moment.to_offset(UtcOffset::UTC);

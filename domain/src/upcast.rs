@@ -1,32 +1,33 @@
-//! Stored events of older versions, turned into today's when they are read.
+//! Converts stored events of older versions to the current ones when they are read.
 //!
 //! Events are never edited, so every version ever written must stay readable.
-//! To change an event: add a [`Upgrade`] from its present version, which makes the next one the present
-//! version of that event alone, and keep a golden file of the old one under `domain/golden/`.
+//! To change an event, add an [`Upgrade`] from its current version, which makes the next version
+//! the current one of that event alone, and keep a golden file of the old one under
+//! `domain/golden/`.
 
 use serde_json::Value;
 
 use crate::key;
 
-/// One change of one event's shape.
+/// One change to one event's shape.
 #[derive(Debug)]
 pub struct Upgrade {
-    /// The stored name it applies to.
+    /// The stored name of the event.
     pub event_type: &'static str,
-    /// The version it lifts to the next one.
+    /// The version that it converts to the next one.
     pub from_version: u32,
-    /// The change itself.
+    /// The conversion itself.
     pub upgrade: fn(Value) -> Value,
 }
 
-/// Every change since version 1.
+/// Every upgrade since version 1.
 pub const UPGRADES: &[Upgrade] = &[Upgrade {
     event_type: "KeyIssued",
     from_version: 1,
     upgrade: key::upgrade_issued,
 }];
 
-/// The version with which an event is written today.
+/// The version in which an event is currently written.
 pub fn current_version(event_type: &str) -> u32 {
     newest(UPGRADES, event_type)
 }
@@ -36,8 +37,8 @@ fn newest(steps: &[Upgrade], event_type: &str) -> u32 {
     of_type.map(|step| step.from_version + 1).fold(1, u32::max)
 }
 
-/// Lifts a payload step by step to the newest version of its event; `None` when the version is none
-/// that this program knows.
+/// Converts a payload step by step to the current version of its event; `None` when this program
+/// does not know its version.
 pub fn to_current(
     steps: &[Upgrade],
     event_type: &str,
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(decode("Disabled", "1", stored).unwrap(), Some(event));
     }
 
-    /// A stored event as this program reads it, written again.
+    /// Reads a stored event as this program does, and serialises it again.
     fn read_again(envelope: &Value) -> Value {
         let text = |name: &str| envelope[name].as_str().unwrap().to_owned();
         let (event_type, version) = (text("event_type"), text("event_version"));
@@ -217,7 +218,7 @@ mod tests {
             .iter()
             .find(|event| event["event_type"] == "KeyIssued");
         let read = read_again(issued.unwrap());
-        // printf '05%.0s' {1..32} | xxd -r -p | sha256sum; the same of 20 times 06.
+        // printf '05%.0s' {1..32} | xxd -r -p | sha256sum; likewise for 20 times 06.
         let expected = json!({
             "verifier_hashes": {
                 "secret": "f849d67325facf04177bc663b2dc544051831c589ef581d412f2eba44834e77c",

@@ -1,7 +1,8 @@
-//! Words of the log: one of a fixed list, or the text of one that a newer program added to the list.
+//! Words of the log: one of a fixed list, or the text of one that a newer version added to the
+//! list.
 //!
-//! What is read from the log keeps every word, so that no unknown one stops a reader; requests and the
-//! command line take known words only.
+//! Reading the log preserves every word, so an unknown one does not stop a reader; requests and the
+//! command line accept only known words.
 
 use std::fmt;
 
@@ -9,18 +10,18 @@ use serde::Serialize;
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 
-/// A word as the log has it. Written again it is the same text.
+/// A word as it is in the log. Writing it again yields the same text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum Word<T> {
-    /// One that this program knows.
+    /// A word that this version knows.
     Known(T),
-    /// One that a newer program knows.
+    /// A word that only a newer version knows.
     Unknown(Box<str>),
 }
 
 impl<T> Word<T> {
-    /// The word, if this program knows it.
+    /// The word, if this version knows it.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(word) => Some(word),
@@ -64,7 +65,7 @@ mod tests {
         serde_json::from_value(json!(text)).unwrap()
     }
 
-    /// The text, printed and written again, of a word that is read as one of `T`.
+    /// The displayed and the serialised text of a word that is read as one of `T`.
     fn passed_through<T>(text: &str) -> (String, Value)
     where
         T: DeserializeOwned + Serialize + fmt::Display,
