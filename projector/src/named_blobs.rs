@@ -25,7 +25,7 @@ pub(crate) fn of_event(event: &ImageEvent) -> Option<[ContentHash; 2]> {
 /// The blobs that stored events name.
 #[derive(Debug, Default)]
 pub(crate) struct NamedBlobs {
-    /// Named by events that this program knows.
+    /// Named by events known to this program.
     pub(crate) digests: BTreeSet<ContentHash>,
     /// The position of the first event known only to a newer program. It may name any blob.
     pub(crate) first_newer: Option<Position>,

@@ -80,7 +80,7 @@ impl Log {
         }
     }
 
-    /// Folds an event; returns whether this program knows it.
+    /// Folds an event; returns whether it is known to this program.
     fn fold(&mut self, position: Position, event: &SerializedEvent) -> Result<bool, String> {
         let payload = event.payload.clone();
         let unreadable = |problem: &dyn std::fmt::Display| problem.to_string();

@@ -255,7 +255,7 @@ async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
         matches!(stall, Stall { after: 1, problem } if problem.contains("Disabled")),
         "{stall:?}"
     );
-    // What came before is there, what comes after is not: the order is never broken.
+    // Earlier entries are projected, later ones are not: the order is never broken.
     assert_eq!(world.store.image_rows(&[image]).await.unwrap().len(), 1);
     assert_eq!(world.store.image_rows(&[healthy]).await.unwrap().len(), 0);
     stop.send(true).unwrap();
