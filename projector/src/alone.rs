@@ -1,4 +1,4 @@
-//! A projector as a process of its own, beside API nodes: `photolog projector`.
+//! A projector as a separate process beside API nodes: `photolog projector`.
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,11 +8,11 @@ use crate::projections::projections;
 use crate::runner::Projector;
 use crate::settings::{DatabaseSettings, RelaySettings};
 
-/// Sequences, projects and relays until Ctrl-C or SIGTERM. Of any number of these one works, the others
-/// stand by.
+/// Sequences, projects and relays until Ctrl-C or SIGTERM. Of any number of these processes one works;
+/// the others stand by.
 ///
 /// # Errors
-/// When a setting cannot be used: each message names it.
+/// When a setting is invalid; each message names it.
 pub async fn run(database: &DatabaseSettings, relay: RelaySettings) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;

@@ -1,7 +1,7 @@
-//! An event as subscribers get it, from JetStream and from the feed: CloudEvents 1.0, JSON format
+//! An event as subscribers receive it, from JetStream and from the feed: CloudEvents 1.0, JSON format
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
 //!
-//! `docs/events.md` explains it, `docs/asyncapi.json` describes it; a test holds the latter against
+//! `docs/events.md` explains it, `docs/asyncapi.json` describes it; a test checks the latter against
 //! this file.
 
 use photolog_domain::{AccountId, DialectName, Name, Timestamp};
@@ -13,14 +13,14 @@ use uuid::Uuid;
 /// The media type of one event.
 pub const MEDIA_TYPE: &str = "application/cloudevents+json";
 
-/// The aggregate whose events subscribers get. An account's own events hold hashes of secrets.
+/// The aggregate whose events subscribers receive. An account's own events contain hashes of secrets.
 const PUBLISHED: &str = "Image";
 
-/// One event on its way to a subscriber.
+/// One event for a subscriber.
 #[derive(Clone, Debug, Serialize)]
 pub struct CloudEvent {
     specversion: &'static str,
-    /// The event's own id: the same however often it is delivered.
+    /// The event's own id, the same for every delivery.
     pub id: Uuid,
     source: String,
     #[serde(rename = "type")]
@@ -53,7 +53,7 @@ struct Data {
 }
 
 impl CloudEvent {
-    /// The event for subscribers; `None` when it is none of theirs.
+    /// The event for subscribers; `None` when it is not published.
     pub fn of(entry: LogEntry) -> Option<Self> {
         if entry.aggregate_type != PUBLISHED {
             return None;
@@ -83,30 +83,30 @@ impl CloudEvent {
         })
     }
 
-    /// The same with the name of the key that wrote. Only the feed shows it: a stream keeps its messages
-    /// for ever, and a name may be a person's.
+    /// Adds the name of the key that wrote it. Only the feed shows it: a stream keeps its messages for
+    /// ever, and a name may be a person's.
     #[must_use]
     pub fn by(mut self, actor_name: Option<&Name>) -> Self {
         self.data.actor_name = actor_name.cloned();
         self
     }
 
-    /// Who wrote it.
+    /// The actor that wrote it.
     pub fn actor(&self) -> &str {
         &self.data.actor
     }
 
-    /// Its place in the log.
+    /// Its position in the log.
     pub fn position(&self) -> Position {
         self.data.position
     }
 
-    /// The size of what happened, in bytes.
+    /// The size of its data, in bytes.
     pub fn size_bytes(&self) -> usize {
         self.data.event.get().len()
     }
 
-    /// The image it is about.
+    /// The image that it concerns.
     pub fn image(&self) -> &str {
         &self.data.image
     }
@@ -116,7 +116,7 @@ impl CloudEvent {
         self.kind.rsplit('.').next().unwrap_or_default()
     }
 
-    /// Where it is published: `{prefix}.{account}.{image}.{EventType}`.
+    /// The subject on which it is published: `{prefix}.{account}.{image}.{EventType}`.
     pub fn nats_subject(&self, prefix: &str) -> String {
         let Data { account, image, .. } = &self.data;
         format!("{prefix}.{account}.{image}.{}", self.event_type())

@@ -1,8 +1,8 @@
-//! One projection on its way along the log.
+//! One projection following the log.
 //!
-//! An entry that cannot be projected stops its projection: that is reported in the log and to
-//! [`Stalls`], and tried again with growing pauses, for a newer program may be able to read it.
-//! It is never skipped, because everything after it may depend on it.
+//! An entry that cannot be projected stops its projection. The failure is logged and reported to
+//! [`Stalls`], and the entry is retried with growing pauses, because a newer program may be able to
+//! read it. It is never skipped, because everything after it may depend on it.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,10 +14,10 @@ use tokio::sync::watch;
 
 use crate::projection::{Batch, Projection, ProjectionError};
 
-/// Entries in one transaction.
+/// Entries per transaction.
 const BATCH: u32 = 500;
 
-/// The first pause after a failure, doubled with each further one.
+/// The first pause after a failure; each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The longest pause after a failure.
@@ -26,40 +26,40 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long to wait for another projector's last step.
 const STAND_BY: Duration = Duration::from_secs(1);
 
-/// The projections that stand still, by name.
+/// The stalled projections, by name.
 pub type Stalls = BTreeMap<&'static str, Stall>;
 
-/// A projection stands still, and tries again from time to time.
+/// A projection is stalled, and retries from time to time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// The last position that is in the read model.
+    /// The last position in the read model.
     pub after: Position,
-    /// What stopped it.
+    /// The cause.
     pub problem: String,
 }
 
-/// A projection and how far it has come.
+/// A projection and its progress.
 #[derive(Debug)]
 pub struct Follower {
     store: Store,
     projection: Arc<dyn Projection>,
-    /// `None` until read from the database, and again after another projector moved it.
+    /// `None` until it is read from the database, and again after another projector moved it.
     checkpoint: Option<Position>,
 }
 
-/// What one step brought.
+/// The outcome of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
-    /// As many entries as asked for were projected: the log may hold more.
+    /// The full limit of entries was projected; the log may have more.
     Advanced,
-    /// All entries there were are projected.
+    /// All entries are projected.
     AtTheEnd,
-    /// Another projector is at work.
+    /// Another projector is running.
     Outrun,
 }
 
 impl Follower {
-    /// Goes on where the projection stopped last.
+    /// Continues where the projection last stopped.
     pub fn new(store: Store, projection: Arc<dyn Projection>) -> Self {
         Self {
             store,
@@ -79,7 +79,7 @@ impl Follower {
         };
         let entries = self.store.read_log(from, limit).await?;
         let Some(last) = entries.last() else {
-            // A rebuild may have removed the checkpoint; here the look delays no event.
+            // A rebuild may have removed the checkpoint; at the end, this query delays no event.
             self.look_up_checkpoint().await?;
             return Ok(Advance::AtTheEnd);
         };
@@ -121,7 +121,7 @@ impl Follower {
                         Advance::Outrun => tokio::time::sleep(STAND_BY).await,
                     }
                 }
-                // One entry spoils its batch: come as close to it as possible.
+                // One entry fails its whole batch: get as close to it as possible.
                 Err(error) if limit > 1 && !is_unavailable(&error) => limit /= 2,
                 Err(error) => {
                     let stall = self.stall(&error);

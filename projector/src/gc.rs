@@ -1,12 +1,12 @@
 //! `photolog gc`: finds and removes blobs that no event names.
 //!
-//! An upload writes its blobs before the event that names them. Cut off in between, it leaves
-//! garbage; an upload that is merely slow must not lose its blobs, so only what is older than a
-//! grace period counts. An upload of the same bytes makes a blob young again.
+//! An upload writes its blobs before the event that names them. If it is interrupted in between, it
+//! leaves garbage. An upload that is merely slow must not lose its blobs, so only blobs older than a
+//! grace period are collected. An upload of the same bytes makes a blob recent again.
 //!
-//! That upload may come at any moment, also between a look and a removal. So garbage is moved away
-//! first, where it can still be read. Then the log is read again, and what it names by then is moved
-//! back. An upload whose event comes later finds its blob gone and puts it again
+//! That upload may come at any moment, even between a check and a removal. So garbage is first moved
+//! to quarantine, where it can still be read. Then the log is read again, and blobs that it names by
+//! then are moved back. An upload whose event comes later finds its blob missing and stores it again
 //! ([`photolog_store::Kept::confirm`]).
 
 use std::time::{Duration, SystemTime};
@@ -18,26 +18,26 @@ use tokio::time::sleep;
 
 use crate::named_blobs::NamedBlobs;
 
-/// Events in one read.
+/// Events per read.
 const BATCH: u32 = 5_000;
 
-/// How long blobs stay in quarantine at least: an upload that is cut off between its event and its
-/// look at the blob has appended by then.
+/// Minimum time of blobs in quarantine: an upload that is interrupted between its event and its check
+/// of the blob has appended the event by then.
 pub const QUARANTINE: Duration = Duration::from_secs(10);
 
-/// How long to wait until events have their place in the log.
+/// How long to wait until events have their positions in the log.
 const SEQUENCING: Duration = Duration::from_secs(60);
 
-/// What was found, and removed.
+/// The result of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// Blobs looked at.
+    /// Number of blobs examined.
     pub blobs: u64,
-    /// Those that no event names, and that are too young to judge.
+    /// Those that no event names, but that are too recent to collect.
     pub young: u64,
     /// Those that no event names, and that are older than the grace period.
     pub garbage: Vec<ContentHash>,
-    /// How much they take.
+    /// Their total size.
     pub garbage_bytes: u64,
 }
 
@@ -47,12 +47,12 @@ pub enum GcError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Nobody gives events their place in the log, so nobody knows what they name.
+    /// No process gives events their positions in the log, so the blobs that they name are unknown.
     #[error(
         "events have been waiting for their place in the log for a minute: start `photolog projector`"
     )]
     Unsequenced,
-    /// Only a newer program knows which blobs are named.
+    /// Only a newer program can decide which blobs are named.
     #[error(
         "the event at position {0} of the log was written by a newer version of Photolog and may name \
          any picture: run `photolog gc` of that version"
@@ -63,7 +63,7 @@ pub enum GcError {
     Blob(#[from] BlobError),
 }
 
-/// Every blob that the log names, as far as it was read.
+/// Every blob named in the log as read so far.
 #[derive(Default)]
 struct Named {
     blobs: NamedBlobs,
@@ -93,23 +93,23 @@ impl Named {
     }
 }
 
-/// What to collect, and how.
+/// The parameters of a collection.
 #[derive(Clone, Copy, Debug)]
 pub struct Collection {
     /// Younger blobs are left alone.
     pub grace: Duration,
-    /// How long garbage stays in quarantine, commonly [`QUARANTINE`].
+    /// How long garbage stays in quarantine, normally [`QUARANTINE`].
     pub quarantine: Duration,
-    /// Only look.
+    /// Only report.
     pub dry_run: bool,
 }
 
-/// Finds garbage and removes it. The service may run meanwhile.
+/// Finds and removes garbage. The service may run meanwhile.
 ///
 /// # Errors
-/// When another process is at it, the log holds an event that only a newer program knows, or the
-/// database or the blob store fails: what was removed until then is gone, and what is in quarantine is
-/// judged the next time.
+/// When another process is collecting, the log has an event known only to a newer program, or the
+/// database or the blob store fails. Blobs removed until then are gone; the next collection decides
+/// about those in quarantine.
 pub async fn collect_garbage(
     store: &Store,
     blobs: &Blobs,
@@ -123,7 +123,7 @@ pub async fn collect_garbage(
         .checked_sub(collection.grace)
         .unwrap_or(SystemTime::UNIX_EPOCH);
     let mut collected = Collected::default();
-    // Those of a collection that was cut off.
+    // Left over from an interrupted collection.
     let mut garbage = blobs.quarantined().await?;
     let mut listing = blobs.list();
     while let Some(blob) = listing.try_next().await? {

@@ -1,27 +1,27 @@
-//! Events in, read models and messages out. Also the program `photolog-projector`, which does this
-//! for API nodes beside it.
+//! From events to read models and messages. Also the program `photolog-projector`, which does this
+//! beside API nodes.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`runner`] | the loops behind the log: sequence, project, relay; by one process at a time |
-//! | [`alone`] | a projector as a process of its own |
-//! | [`projection`] | what every projection promises |
+//! | [`runner`] | the loops over the log: sequence, project, relay; in one process at a time |
+//! | [`alone`] | a projector as a separate process |
+//! | [`projection`] | the contract of a projection |
 //! | [`mod@projections`] | all projections, one line each |
-//! | [`follower`] | one projection on its way along the log |
-//! | [`image_view`] | the projection behind lists and public links; builds it anew beside the one in use |
+//! | [`follower`] | one projection following the log |
+//! | [`image_view`] | the projection behind lists and public links; rebuilds it beside the one in use |
 //! | [`relay`] | publishes the log to NATS JetStream |
-//! | [`cloud_event`] | an event as subscribers get it |
-//! | [`settings`] | what the API and the projector share of their settings |
-//! | [`progress`] | how far it has come, as metrics and for readiness |
-//! | [`archive`] | backup into a folder, restore out of it |
-//! | `named_blobs` | which blobs an event names |
+//! | [`cloud_event`] | an event as subscribers receive it |
+//! | [`settings`] | settings shared by the API and the projector |
+//! | [`progress`] | progress of the projector, as metrics and for readiness |
+//! | [`archive`] | backup into a folder, restore from it |
+//! | `named_blobs` | the blobs that an event names |
 //! | [`gc`] | removes blobs that no event names |
 //! | [`mod@verify`] | folds the whole log again and compares it with everything derived from it |
 //!
 //! A read model is a function of the log. A projection reads the log after its checkpoint. The image
-//! view changes rows and checkpoint in one transaction, so that each event counts exactly once, whatever
-//! dies in between. What it does with an event is the domain's own `apply`. A projection that keeps its
-//! rows elsewhere moves the checkpoint after them, and takes some events twice after a crash.
+//! view changes rows and checkpoint in one transaction, so that each event is applied exactly once,
+//! whatever fails in between. It applies events with the domain's own `apply`. A projection that keeps
+//! its rows elsewhere moves the checkpoint after them, and gets some events twice after a crash.
 //!
 //! Start with [`Projector::run`], then [`Follower::advance`] and the image view's `apply`.
 

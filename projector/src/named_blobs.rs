@@ -1,4 +1,4 @@
-//! Which blobs an event names: what must be there for as long as the event is, which is for ever.
+//! The blobs that an event names. They must exist as long as the event, which is for ever.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use photolog_domain::event::decode_text;
 use photolog_domain::{Account, AccountEvent, ContentHash, Image, ImageEvent};
 use photolog_store::{ArchivedEvent, Position, StoreError};
 
-/// The original and the master, where the event brings them.
+/// The original and the master, if the event has them.
 pub(crate) fn of_event(event: &ImageEvent) -> Option<[ContentHash; 2]> {
     match event {
         ImageEvent::Uploaded {
@@ -22,17 +22,17 @@ pub(crate) fn of_event(event: &ImageEvent) -> Option<[ContentHash; 2]> {
     }
 }
 
-/// What stored events name.
+/// The blobs that stored events name.
 #[derive(Debug, Default)]
 pub(crate) struct NamedBlobs {
-    /// By the events that this program knows.
+    /// Named by events known to this program.
     pub(crate) digests: BTreeSet<ContentHash>,
-    /// The position of the first event that only a newer program knows. It may name any blob.
+    /// The position of the first event known only to a newer program. It may name any blob.
     pub(crate) first_newer: Option<Position>,
 }
 
 impl NamedBlobs {
-    /// Takes the next event.
+    /// Adds the blobs of the next event.
     pub(crate) fn take(&mut self, event: &ArchivedEvent) -> Result<(), StoreError> {
         let (name, version, payload) = (&event.event_type, &event.event_version, &event.payload);
         let is_known = match event.aggregate_type.as_str() {

@@ -1,4 +1,4 @@
-//! How far the log and its readers have come, for metrics and for readiness checks.
+//! Progress of the log and its readers, for metrics and for readiness checks.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,24 +10,24 @@ use photolog_telemetry::metric;
 use crate::projection::Projection;
 use crate::relay::Relay;
 
-/// How often to look. Alarms think in minutes.
+/// How often to query. Alerts are measured in minutes.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What the database says, whatever the state of the loops.
+/// The progress according to the database, independent of the state of the loops.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Where the log ends.
+    /// The end of the log.
     pub head: Position,
-    /// The projections, and up to where each follows it.
+    /// The projections, and the position of each in the log.
     pub projected: Vec<(&'static str, Position)>,
-    /// How long the oldest event waits for its place in the log.
+    /// How long the oldest event has waited for its position in the log.
     pub unsequenced_for: Duration,
-    /// Whether a process leads.
+    /// Whether any process leads.
     pub has_lead: bool,
 }
 
 impl Progress {
-    /// Looks.
+    /// Queries the database.
     ///
     /// # Errors
     /// When the database fails.
@@ -35,7 +35,7 @@ impl Progress {
         store: &Store,
         projections: &[Arc<dyn Projection>],
     ) -> Result<Self, StoreError> {
-        // The head last: otherwise a lag below zero could show.
+        // The head is read last; otherwise the lag could be negative.
         let mut projected = Vec::new();
         for projection in projections {
             let (name, version) = (projection.name(), projection.version());
@@ -52,13 +52,13 @@ impl Progress {
         })
     }
 
-    /// The projection that lacks most entries of the log, and up to where it follows.
+    /// The projection that is furthest behind, and its position in the log.
     pub fn slowest(&self) -> Option<(&'static str, Position)> {
         let projected = self.projected.iter().copied();
         projected.min_by_key(|(_, position)| *position)
     }
 
-    /// Entries of the log that the slowest projection lacks.
+    /// The number of log entries by which the slowest projection lags.
     pub fn lag(&self) -> u64 {
         let slowest = self.slowest();
         slowest.map_or(0, |(_, position)| self.lag_of(position))
@@ -80,7 +80,7 @@ impl Progress {
     }
 }
 
-/// Sets the metrics of a projector again and again.
+/// Updates the metrics of a projector periodically.
 pub(crate) async fn run(store: &Store, projections: &[Arc<dyn Projection>], relay: &Relay) {
     loop {
         if let Err(error) = look(store, projections, relay).await {
@@ -104,7 +104,7 @@ async fn look(
     Ok(())
 }
 
-/// A clock that goes back makes nothing younger than now.
+/// If the clock goes back, the age is zero, not negative.
 fn age(since: Timestamp) -> Duration {
     let since = UNIX_EPOCH + Duration::from_millis(since.unix_millis().unsigned_abs());
     since.elapsed().unwrap_or_default()

@@ -1,6 +1,6 @@
-//! What every projection promises: a read model that follows the log, at its own pace.
+//! The contract of a projection: a read model that follows the log at its own pace.
 //!
-//! A new one is a file that implements [`Projection`], and a line in [`projections`].
+//! A new projection is a file that implements [`Projection`], and a line in [`projections`].
 //!
 //! [`projections`]: crate::projections::projections
 
@@ -13,31 +13,33 @@ use photolog_store::{LogEntry, Position, Store, StoreError};
 
 /// A read model that follows the log.
 pub trait Projection: Debug + Send + Sync {
-    /// Its name among the checkpoints, on the command line and in metrics; never changes.
+    /// Its name in checkpoints, on the command line and in metrics; never changes.
     fn name(&self) -> &'static str;
 
-    /// Raised when the shape of its rows changes: the read model then begins anew.
+    /// Incremented when the format of its rows changes; the read model then starts over.
     fn version(&self) -> u32;
 
-    /// Takes a batch into the read model, and moves the checkpoint from its beginning to its end.
-    /// `false`, and no row changed for good, when another projector moved the checkpoint first.
+    /// Applies a batch to the read model, and moves the checkpoint from the batch's beginning to its
+    /// end. Returns `false`, with no lasting change, when another projector moved the checkpoint
+    /// first.
     ///
-    /// Rows in the database change in one transaction with the checkpoint, as by
-    /// [`Store::save_image_rows`]: each event counts exactly once. Rows elsewhere are made durable
-    /// first, and [`Store::move_checkpoint`] comes last: each event comes at least once, so what is in
-    /// the rows already must change nothing. A batch from 0 replaces all rows that there are.
+    /// Rows in the database change in one transaction with the checkpoint, as in
+    /// [`Store::save_image_rows`]: each event is applied exactly once. Rows elsewhere are made
+    /// durable first, and [`Store::move_checkpoint`] comes last: each event arrives at least once, so
+    /// an event that the rows already include must change nothing. A batch from 0 replaces all
+    /// existing rows.
     ///
     /// # Errors
     /// When the database fails, the rows cannot be written, or an entry cannot be projected; the same
-    /// entries come again later.
+    /// entries are retried later.
     fn apply<'a>(
         &'a self,
         store: &'a Store,
         batch: Batch<'a>,
     ) -> BoxFuture<'a, Result<bool, ProjectionError>>;
 
-    /// Builds the read model anew, and reports from time to time how far it has come. Unless a
-    /// projection does better, the checkpoint is removed, and readers see the rows as they come.
+    /// Rebuilds the read model, and reports its progress from time to time. By default this removes
+    /// the checkpoint, and readers see the rows as they are written.
     ///
     /// # Errors
     /// When the database fails, or an entry cannot be projected.
@@ -54,10 +56,10 @@ pub trait Projection: Debug + Send + Sync {
     }
 }
 
-/// What comes next in the log, at least one entry.
+/// The next entries of the log, at least one.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    /// Where the checkpoint is.
+    /// The position of the checkpoint.
     pub from: Position,
     /// The position of the last entry.
     pub to: Position,
@@ -65,25 +67,25 @@ pub struct Batch<'a> {
     pub entries: &'a [LogEntry],
 }
 
-/// How far a rebuild has come.
+/// The progress of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RebuildProgress {
-    /// The position that was folded last.
+    /// The last position that was folded.
     pub position: Position,
-    /// Where the log ends.
+    /// The end of the log.
     pub head: Position,
 }
 
 /// The outcome of [`Projection::rebuild`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rebuilt {
-    /// The rebuilt read model is the one in use.
+    /// The rebuilt read model is in use.
     InUse,
-    /// The projector that leads fills the read model from the first event on.
+    /// The leading projector fills the read model from the first event on.
     Begun,
 }
 
-/// Why a projection cannot go on for now.
+/// Why a projection cannot continue for now.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
     /// The database failed, or an entry cannot be projected.

@@ -1,12 +1,12 @@
-//! Every projection that runs, one line each. The projector, readiness, metrics and `photolog rebuild`
-//! know them from here.
+//! Every projection that runs, one line each: the list for the projector, readiness, metrics and
+//! `photolog rebuild`.
 
 use std::sync::Arc;
 
 use crate::image_view::ImageView;
 use crate::projection::Projection;
 
-/// All projections, at rest.
+/// All projections, not started.
 pub fn projections() -> Vec<Arc<dyn Projection>> {
     vec![Arc::new(ImageView::default())]
 }

@@ -1,4 +1,4 @@
-//! The loops behind the log: sequence, project, relay; by one process at a time.
+//! The loops over the log: sequence, project, relay; in one process at a time.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::projection::Projection;
 use crate::relay::Relay;
 use crate::settings::RelaySettings;
 
-/// How long to wait before asking for the lead again.
+/// How long to wait before trying to take the lead again.
 const STAND_BY: Duration = Duration::from_secs(1);
 
-/// Sequences the log, projects and relays it, while it leads.
+/// Sequences, projects and relays the log while it leads.
 #[derive(Debug)]
 pub struct Projector {
     store: Store,
@@ -27,7 +27,7 @@ pub struct Projector {
 }
 
 impl Projector {
-    /// A projector over this store, at rest.
+    /// A projector over this store, not started.
     pub fn new(store: Store, relay: RelaySettings, projections: Vec<Arc<dyn Projection>>) -> Self {
         Self {
             relay: Relay::new(store.clone(), relay),
@@ -37,17 +37,17 @@ impl Projector {
         }
     }
 
-    /// The projections that stand still.
+    /// The stalled projections.
     pub fn stalls(&self) -> watch::Receiver<Stalls> {
         self.stalls.subscribe()
     }
 
-    /// Runs until `stop` turns true or its sender is gone.
+    /// Runs until `stop` becomes true or its sender is dropped.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = self.lead() => {}
             () = progress::run(&self.store, &self.projections, &self.relay) => {}
-            // Dropped in the middle of a transaction, the work leaves nothing of it behind.
+            // Work dropped in the middle of a transaction leaves nothing behind.
             _ = stop.wait_for(|stop| *stop) => {}
         }
         if let Err(error) = self.store.resign_lead().await {
@@ -55,7 +55,7 @@ impl Projector {
         }
     }
 
-    /// Leads whenever no other process does.
+    /// Takes the lead whenever no other process has it.
     async fn lead(&self) {
         loop {
             let lost = match self.store.lead().await {
@@ -76,7 +76,7 @@ impl Projector {
         }
     }
 
-    /// Each projection at its own pace: one that stands still holds up no other.
+    /// Runs each projection at its own pace: a stalled one delays no other.
     async fn follow(&self) -> Infallible {
         let followers = self.projections.iter().map(|projection| {
             Follower::new(self.store.clone(), projection.clone()).run(&self.stalls)

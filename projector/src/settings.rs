@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use photolog_store::{MasterKeyFile, Store, StoreConfig, StoreError};
 
-/// A command that works on an installation found none, and made none.
+/// A command that needs an installation found none, and created none.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NoInstallation {
     /// The folder has no database of ours.
@@ -23,8 +23,8 @@ pub enum NoInstallation {
     Database(String),
 }
 
-/// An error and its causes in one line. Libraries repeat a cause in the error above it; here each is said
-/// once.
+/// An error and its causes in one line. Libraries repeat a cause in the error above it; the line
+/// contains each only once.
 pub fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
@@ -45,8 +45,8 @@ pub fn one_line(error: &anyhow::Error) -> String {
     line
 }
 
-/// The exit code of a program that ends by an error: 2 where it found no installation, so that a
-/// script can tell a wrong place from a failure.
+/// The exit code of a program that ends with an error: 2 when it found no installation, so that a
+/// script can distinguish a wrong location from a failure.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     match error.is::<NoInstallation>() {
         true => ExitCode::from(2),
@@ -89,7 +89,7 @@ pub struct DatabaseSettings {
 }
 
 impl NoInstallation {
-    /// There is none in this database, beside or in this data folder.
+    /// The error for this database, or for the data folder.
     pub fn at(database: &StoreConfig, data_dir: &Path) -> Self {
         match database {
             StoreConfig::Sqlite { .. } => Self::Folder(data_dir.to_owned()),
@@ -121,7 +121,7 @@ impl DatabaseSettings {
     /// The master key; with SQLite and no setting, a file in this folder.
     ///
     /// # Errors
-    /// When PostgreSQL is set, which several nodes share, and no file.
+    /// When PostgreSQL is configured, which several nodes share, but no file is.
     pub fn master_key(&self, data_dir: &Path) -> anyhow::Result<MasterKeyFile> {
         match (&self.master_key_file, self.config(data_dir)?) {
             (Some(path), _) => Ok(MasterKeyFile::provided(path.clone())),
@@ -133,11 +133,11 @@ impl DatabaseSettings {
         }
     }
 
-    /// Connects and migrates, with a message that names the setting when it cannot; without a URL,
-    /// SQLite in this folder.
+    /// Connects and migrates; an error names the setting. Without a URL it opens SQLite in this
+    /// folder.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When the connection or the migration fails.
     pub async fn open(&self, data_dir: &Path) -> anyhow::Result<Store> {
         let config = self.config(data_dir)?;
         let opened = Store::open(&config, self.master_key(data_dir)?).await;
@@ -154,7 +154,7 @@ impl DatabaseSettings {
         anyhow::Error::from(error).context(format!("{setting} cannot be used"))
     }
 
-    /// As [`Self::open`], where an installation is already; elsewhere nothing is made or changed.
+    /// As [`Self::open`], but only if an installation exists; otherwise creates and changes nothing.
     ///
     /// # Errors
     /// [`NoInstallation`] when there is none, and as [`Self::open`].
@@ -163,11 +163,11 @@ impl DatabaseSettings {
         self.open(data_dir).await
     }
 
-    /// Whether there is an installation.
+    /// Checks that an installation exists.
     ///
     /// # Errors
-    /// [`NoInstallation`] when there is none; otherwise when a setting is missing, or the database cannot be
-    /// reached or read.
+    /// [`NoInstallation`] when there is none; otherwise when a setting is missing, or the database
+    /// cannot be reached or read.
     pub async fn is_there(&self, data_dir: &Path) -> anyhow::Result<()> {
         let config = self.config(data_dir)?;
         self.master_key(data_dir)?;
@@ -178,19 +178,19 @@ impl DatabaseSettings {
         }
     }
 
-    /// As [`Self::find`], but only PostgreSQL.
+    /// As [`Self::find`], but only for PostgreSQL.
     ///
     /// # Errors
-    /// When it is not set, and as [`Self::find`].
+    /// When PostgreSQL is not configured, and as [`Self::find`].
     pub async fn find_postgres(&self) -> anyhow::Result<Store> {
         self.is_shared()?;
         self.find(Path::new("")).await
     }
 
-    /// Whether several processes may share the database.
+    /// Checks that several processes may share the database.
     ///
     /// # Errors
-    /// When they may not: SQLite is for one process that does everything.
+    /// When it is SQLite, which is for a single process that does everything.
     pub fn is_shared(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
             matches!(self.config(Path::new(""))?, StoreConfig::Postgres { .. }),
@@ -233,12 +233,12 @@ pub struct RelaySettings {
 }
 
 impl RelaySettings {
-    /// The servers, when events are to be published.
+    /// The servers, if events are published.
     pub fn url(&self) -> Option<&str> {
         self.nats_url.as_deref().filter(|url| !url.is_empty())
     }
 
-    /// Everything that is published.
+    /// The subjects of all messages.
     pub fn subjects(&self) -> String {
         format!("{}.>", self.nats_subject_prefix)
     }

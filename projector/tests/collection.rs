@@ -1,4 +1,4 @@
-//! Garbage is collected while the same bytes are uploaded again: none of them is lost.
+//! Garbage is collected while the same bytes are uploaded again; no blob is lost.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -17,17 +17,17 @@ use photolog_store::{
 use photolog_tests::s3::S3;
 use tokio::time::sleep;
 
-/// Uploads beside one collection.
+/// Uploads concurrent with one collection.
 const AT_ONCE: u64 = 50;
 
-/// Everything is old enough, and nothing waits: only the order of things protects an upload.
+/// Every blob is old enough, and nothing waits: only the order of the steps protects an upload.
 const AT_ONCE_AND_ALL: Collection = Collection {
     grace: Duration::ZERO,
     quarantine: Duration::ZERO,
     dry_run: false,
 };
 
-/// How many races: all of them in a soak, a few otherwise.
+/// The number of races: many in a soak test, fewer otherwise.
 fn races() -> u64 {
     std::env::var("PHOTOLOG_RACES").map_or(200, |races| races.parse().unwrap())
 }
@@ -51,7 +51,7 @@ impl World {
         }
     }
 
-    /// A moment up to about as long as a collection.
+    /// A random pause, at most about as long as a collection.
     async fn moment(&self, longest: Duration) {
         let step = self.random.fetch_add(1, Ordering::Relaxed);
         let random = step.wrapping_mul(6_364_136_223_846_793_005).rotate_left(23) % 1_000;
@@ -89,7 +89,7 @@ impl World {
         let (collected, digests) = tokio::join!(collect, join_all(uploads));
         collected.unwrap();
         self.assert_all_there(&digests).await;
-        // A second collection finds what the first has left, and takes nothing that is named.
+        // A second collection removes what the first left over, but nothing that is named.
         let again = collect_garbage(&self.store, &self.blobs, AT_ONCE_AND_ALL).await;
         again.unwrap();
         self.assert_all_there(&digests).await;

@@ -1,11 +1,11 @@
-//! The content of an event, if this program knows its type.
+//! The content of an event, if its type is known to this program.
 
 use serde_json::value::RawValue;
 
 /// The content of an event.
 #[derive(Clone, Debug)]
 pub enum Fact<E> {
-    /// An event that this program knows.
+    /// An event known to this program.
     Known(E),
     /// An event known only to a newer program.
     Newer {
@@ -17,7 +17,7 @@ pub enum Fact<E> {
 }
 
 impl<E> Fact<E> {
-    /// The event, if this program knows it.
+    /// The event, if it is known to this program.
     pub fn known(self) -> Option<E> {
         match self {
             Self::Known(event) => Some(event),

@@ -105,7 +105,7 @@ impl WrappedSecrets {
 }
 
 impl WrappedSecret {
-    /// Whether it opens and contains what its name says.
+    /// Whether it opens and its content fits its name.
     fn opens(&self, master_key: &MasterKey) -> bool {
         match key_of(&self.name) {
             Some(key_id) => open_verifiers(master_key, &key_id, &self.wrapped).is_ok(),

@@ -1,4 +1,4 @@
-//! What only a SQLite file does: refuse edits by its own triggers, be opened by many, be too new.
+//! Behaviour of a SQLite file only: triggers refuse edits, many processes open it, it may be too new.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -66,7 +66,7 @@ async fn events_and_log_cannot_be_edited_by_anybody() {
     assert_eq!(store.read_log(0, 10).await.unwrap().len(), 1);
 }
 
-/// As a program could write before the database refused it.
+/// A program could write such an event before the database refused it.
 #[tokio::test]
 async fn an_event_without_a_place_in_the_log_is_no_event() {
     let folder = tempfile::tempdir().unwrap();
@@ -79,7 +79,7 @@ async fn an_event_without_a_place_in_the_log_is_no_event() {
         .unwrap();
     let account = Uuid::parse_str(&account).unwrap();
     let refusal = "SELECT sql FROM sqlite_master WHERE name = 'events_have_a_place'";
-    // One connection, because another does not know at once what this one has dropped.
+    // One connection, because another would not see at once what this one has dropped.
     let mut connection = pool.acquire().await.unwrap();
     let refusal: String = sqlx::query_scalar(refusal)
         .fetch_one(&mut *connection)
@@ -101,7 +101,7 @@ async fn an_event_without_a_place_in_the_log_is_no_event() {
     assert_eq!(loaded.aggregate.state().unwrap().image_limit, None);
     assert_eq!(store.read_log(0, 10).await.unwrap().len(), 1);
 
-    // The next fact takes the place; the one after it follows.
+    // The next event takes its sequence; the one after it follows.
     for sequence in 1..3 {
         let limit = AccountEvent::ImageLimitSet {
             at: "2026-11-21T04:36:27.000Z".parse().unwrap(),
@@ -192,7 +192,7 @@ async fn a_lock_held_by_another_process_for_too_long_is_unavailable() {
     open_an_account(&store).await.unwrap();
 }
 
-/// What a folder of the first version holds: its tables, a key, and the secret that signed tokens.
+/// The content of a folder of the first version: its tables, a key, and the secret that signed tokens.
 async fn first_version(folder: &Path) -> SqlitePool {
     std::fs::File::create(folder.join("photolog.db")).unwrap();
     let pool = raw(folder).await;
@@ -243,7 +243,7 @@ async fn a_folder_of_the_first_version_goes_on_and_its_secrets_are_overwritten()
     assert_eq!(verifiers.secret_sha256.to_string(), SECRET_SHA256);
     assert_eq!(hex(&verifiers.signing_sha1), SIGNING_SHA1);
     assert!(key.signing_key_logged);
-    // The old one was readable, so it signs nothing more.
+    // The old secret was stored in clear, so it is no longer used.
     let secret = store.token_secret([7; 32]).await.unwrap();
     assert_eq!((secret.version, secret.secret), (1, [7; 32]));
     for secret in in_clear {

@@ -1,4 +1,4 @@
-//! Out of an installation into a folder.
+//! Backup of an installation into a folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,32 +10,32 @@ use serde::Serialize;
 use super::log_file::LogWriter;
 use super::{ArchiveError, FORMAT, Manifest, SECRETS, at, copy_missing, on_disk, with_unknown};
 
-/// What a backup consists of.
+/// The contents of a backup folder.
 const OURS: &[&str] = &["blobs", "log.ndjson", "manifest.json", SECRETS];
 
-/// Events in one read.
+/// Events per read.
 const BATCH: u32 = 2_000;
 
-/// How long to wait for the events that have no place in the log yet.
+/// How long to wait for events that have no position in the log yet.
 const SEQUENCING: Duration = Duration::from_secs(10);
 
-/// A backup that was made.
+/// A finished backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// What it holds.
+    /// Its manifest.
     pub manifest: Manifest,
-    /// Secrets in it that the master key does not open, by their names.
+    /// The names of the secrets in it that the master key does not open.
     pub unopened: Vec<String>,
-    /// Whether it lacks events that were taken, because no projector gave them their place in the log.
+    /// Whether it lacks committed events, because no projector gave them their positions in the log.
     pub lacks_events: bool,
 }
 
-/// Writes everything up to the present end of the log into `folder`, with or without the wrapped
+/// Writes everything up to the current end of the log into `folder`, with or without the wrapped
 /// secrets. The service may run meanwhile.
 ///
 /// # Errors
-/// When something cannot be read or written, the chain of hashes is broken, or a blob is missing or
-/// damaged. What was copied until then is there for the next try; the last manifest stays true.
+/// When something cannot be read or written, the hash chain is broken, or a blob is missing or
+/// damaged. Everything copied so far is kept for the next attempt; the previous manifest stays valid.
 pub async fn backup(
     store: &Store,
     blobs: &Blobs,
@@ -61,7 +61,7 @@ pub async fn backup(
     }
     log.sync().await?;
 
-    // Blobs are there before the event that names them, and stay.
+    // Blobs exist before the event that names them, and are kept.
     let named = with_unknown(log.named, blobs).await?;
     copy_missing(blobs, &copies, &named).await?;
 
@@ -85,7 +85,7 @@ pub async fn backup(
     })
 }
 
-/// Whether what the folder holds is the beginning of our log.
+/// Checks that the folder's log is a prefix of our log.
 async fn check_beginning(
     store: &Store,
     log: &LogWriter,
@@ -105,7 +105,7 @@ async fn check_beginning(
     }
 }
 
-/// Puts a file in its place at once, or takes away what an earlier run has left there.
+/// Replaces a file atomically, or removes what an earlier run left there.
 async fn keep<T: Serialize>(path: PathBuf, content: Option<&T>) -> Result<(), ArchiveError> {
     let text = content.map(serde_json::to_vec_pretty).transpose();
     let text = text.map_err(io::Error::from).map_err(at(&path))?;

@@ -1,4 +1,4 @@
-//! The log as a file: one event a line, in order.
+//! The log as a file: one event per line, in order.
 
 use std::path::{Path, PathBuf};
 
@@ -14,11 +14,11 @@ pub(super) struct LogReader {
     path: PathBuf,
     file: BufReader<File>,
     line: Vec<u8>,
-    /// How many lines were read.
+    /// The number of lines read.
     pub(super) lines: Position,
-    /// The end of what was read.
+    /// The end of the log as read so far.
     pub(super) tail: LogTail,
-    /// How many bytes it took.
+    /// The number of bytes read.
     pub(super) length: u64,
 }
 
@@ -37,7 +37,7 @@ impl LogReader {
         })
     }
 
-    /// The next event; `None` at the end, or at a line that was cut off.
+    /// The next event; `None` at the end, or at a truncated line.
     pub(super) async fn next(&mut self) -> Result<Option<ArchivedEvent>, ArchiveError> {
         let Some(event) = self.next_unchecked().await? else {
             return Ok(None);
@@ -49,7 +49,7 @@ impl LogReader {
         Ok(Some(event))
     }
 
-    /// The same, whatever its place and its hash.
+    /// The same, without a check of its position and hash.
     pub(super) async fn next_unchecked(&mut self) -> Result<Option<ArchivedEvent>, ArchiveError> {
         self.line.clear();
         let read = self.file.read_until(b'\n', &mut self.line).await;
@@ -63,7 +63,7 @@ impl LogReader {
             .map_err(|error| self.damaged(&error))
     }
 
-    /// At most `limit` of the events that follow, none beyond `last`.
+    /// At most `limit` of the next events, none beyond `last`.
     pub(super) async fn batch(
         &mut self,
         last: Position,
@@ -92,14 +92,14 @@ impl LogReader {
 pub(super) struct LogWriter {
     path: PathBuf,
     file: BufWriter<File>,
-    /// The end of what is in it.
+    /// The end of the log in the file.
     pub(super) tail: LogTail,
     /// Every blob that an event in it names.
     pub(super) named: NamedBlobs,
 }
 
 impl LogWriter {
-    /// Opens the file, makes it when missing, and drops what follows its last whole line.
+    /// Opens the file, creates it when missing, and drops any partial last line.
     pub(super) async fn open(folder: &Path) -> Result<Self, ArchiveError> {
         let path = folder.join("log.ndjson");
         let opened = path.clone();
@@ -130,7 +130,7 @@ impl LogWriter {
         self.file.write_all(&line).await.map_err(at(&self.path))
     }
 
-    /// Makes what was appended durable.
+    /// Makes the appended events durable.
     pub(super) async fn sync(&mut self) -> Result<(), ArchiveError> {
         self.file.flush().await.map_err(at(&self.path))?;
         self.file.get_ref().sync_all().await.map_err(at(&self.path))

@@ -1,15 +1,15 @@
-//! `photolog backup` and `photolog restore`: everything that is true, in a folder that any database
-//! and any blob store can be filled from.
+//! `photolog backup` and `photolog restore`: all primary data, in a folder from which any database and
+//! any blob store can be filled.
 //!
 //! | in the folder | what it is |
 //! | --- | --- |
-//! | `log.ndjson` | the log, an event a line: its place, its hash, and the texts that the hash covers |
+//! | `log.ndjson` | the log, one event per line: its position, its hash, and the texts that the hash covers |
 //! | `blobs/` | every blob that an event names, as a directory of blobs; all when a newer program's event may name any |
-//! | `secrets.json` | the wrapped secrets as they are now, worth nothing without the master key; rewritten as a whole |
-//! | `manifest.json` | up to which place and hash the two are complete; written last |
+//! | `secrets.json` | the current wrapped secrets, useless without the master key; rewritten as a whole |
+//! | `manifest.json` | the position and hash up to which log and blobs are complete; written last |
 //!
-//! Everything else, lists and claims included, follows from the log. A backup into the same
-//! folder goes on where the last one ended, or was cut off.
+//! Everything else, including lists and claims, is derived from the log. A backup into the same folder
+//! continues where the last one ended or was interrupted.
 
 mod backup;
 mod log_file;
@@ -32,25 +32,25 @@ pub use backup::{Backup, backup};
 pub(crate) use reader::BackupReader;
 pub use restore::{Restored, RestoredSecrets, restore};
 
-/// The shape of the folder; another one gets another number.
+/// The format of the folder; a different format gets a different number.
 const FORMAT: u32 = 1;
 
 /// The file of the secrets.
 const SECRETS: &str = "secrets.json";
 
-/// Blobs copied at once.
+/// Number of blobs copied concurrently.
 const COPIES: usize = 4;
 
-/// What a backup holds.
+/// The contents of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
-    /// The last place of the log that is in it.
+    /// The last log position in it.
     pub position: Position,
-    /// The hash of the log up to there.
+    /// The hash of the log at that position.
     #[serde(with = "hex")]
     pub hash: Hash,
-    /// Blobs that its events name.
+    /// The number of blobs that its events name.
     pub blobs: u64,
 }
 
@@ -89,22 +89,22 @@ pub enum ArchiveError {
     Line {
         /// The file.
         path: PathBuf,
-        /// Which line, from 1.
+        /// The line number, from 1.
         line: Position,
         /// What is wrong with it.
         problem: String,
     },
-    /// An event names a blob that is not there.
+    /// An event names a blob that does not exist.
     #[error("blob {0} is missing")]
     BlobMissing(ContentHash),
 }
 
-/// Names the file in what went wrong with it.
+/// Adds the file's path to an error.
 fn at(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
     move |error| ArchiveError::File(path.to_owned(), error)
 }
 
-/// Reads a small file of the folder, if it is there.
+/// Reads a small file of the folder, if it exists.
 async fn read_if_there(path: PathBuf) -> Result<Option<Vec<u8>>, ArchiveError> {
     let file = path.clone();
     match on_disk(move || private::read(&file)).await {
@@ -114,7 +114,7 @@ async fn read_if_there(path: PathBuf) -> Result<Option<Vec<u8>>, ArchiveError> {
     }
 }
 
-/// Runs file work where it may block.
+/// Runs file work on a thread where it may block.
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -122,7 +122,8 @@ async fn on_disk<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// The blobs to copy: those that events name, and all there are when a newer program's event may name any.
+/// The blobs to copy: those that events name, or all of them if a newer program's event may name
+/// any.
 async fn with_unknown(named: NamedBlobs, from: &Blobs) -> Result<BTreeSet<ContentHash>, BlobError> {
     let mut digests = named.digests;
     if named.first_newer.is_some() {
@@ -131,8 +132,8 @@ async fn with_unknown(named: NamedBlobs, from: &Blobs) -> Result<BTreeSet<Conten
     Ok(digests)
 }
 
-/// Copies the blobs that are not there yet, or have another length than ours; each digest is checked
-/// on the way.
+/// Copies the blobs that are missing or have a different length; each digest is checked in the
+/// process.
 async fn copy_missing(
     from: &Blobs,
     to: &Blobs,
@@ -158,7 +159,7 @@ async fn copy(from: &Blobs, to: &Blobs, digest: ContentHash) -> Result<(), Archi
     Ok(())
 }
 
-/// By a listing: one question for each blob would take a bucket hours.
+/// Uses a listing: one request per blob would take hours with a bucket.
 async fn lengths(blobs: &Blobs) -> Result<BTreeMap<ContentHash, u64>, BlobError> {
     let listed = blobs.list();
     listed

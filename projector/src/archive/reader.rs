@@ -1,4 +1,4 @@
-//! What a backup's folder holds, read without changing anything in it.
+//! Reads a backup's folder without changing anything in it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::{ArchiveError, FORMAT, Manifest, SECRETS, at, read_if_there};
 pub(crate) struct BackupReader {
     folder: PathBuf,
     log: LogReader,
-    /// What it promises to hold.
+    /// Its manifest.
     pub(crate) manifest: Manifest,
 }
 
@@ -25,7 +25,7 @@ impl BackupReader {
         })
     }
 
-    /// The next event that the manifest speaks of, whatever its place and its hash.
+    /// The next event that the manifest covers, without a check of its position and hash.
     pub(crate) async fn next_unchecked(&mut self) -> Result<Option<ArchivedEvent>, ArchiveError> {
         match self.log.lines < self.manifest.position {
             true => self.log.next_unchecked().await,

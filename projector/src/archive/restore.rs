@@ -1,4 +1,4 @@
-//! Out of a folder into an empty installation.
+//! Restore of a folder into an empty installation.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,39 +11,39 @@ use super::reader::{read_manifest, read_secrets};
 use super::{ArchiveError, Manifest, copy_missing, with_unknown};
 use crate::named_blobs::NamedBlobs;
 
-/// Events in one write.
+/// Events per write.
 const BATCH: usize = 2_000;
 
-/// What came out of a backup.
+/// The outcome of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// What the backup holds.
+    /// The manifest of the backup.
     pub manifest: Manifest,
     /// Whether keys work as before.
     pub secrets: RestoredSecrets,
-    /// Keys that do not, because the backup lacks their secrets or holds damaged ones.
+    /// Keys that cannot be used, because the backup lacks their secrets or they are damaged.
     pub lost_keys: BTreeSet<KeyId>,
 }
 
-/// What became of the secrets in a backup.
+/// What happened to the secrets in a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoredSecrets {
-    /// They were taken in.
+    /// They were imported.
     All,
-    /// The backup holds none.
+    /// The backup contains none.
     None,
-    /// They were wrapped by a master key that is not this installation's.
+    /// They were wrapped by a different master key than this installation's.
     AnotherMasterKey,
 }
 
-/// Fills an empty database and a blob store from a backup. The log keeps its places and hashes.
+/// Fills an empty database and a blob store from a backup. The log keeps its positions and hashes.
 ///
-/// Blobs come first and may be there already; the log comes in one transaction. So a restore that
-/// was cut off is simply made again.
+/// Blobs come first and may exist already; the log is imported in one transaction. So an interrupted
+/// restore can simply be repeated.
 ///
 /// # Errors
-/// When the backup is damaged in any way, the database is not empty, or something fails; then the
-/// database is as empty as before.
+/// When the backup is damaged in any way, the database is not empty, or something fails; the database
+/// is then as empty as before.
 pub async fn restore(
     store: &Store,
     blobs: &Blobs,
@@ -71,7 +71,7 @@ pub async fn restore(
     let secrets = take_secrets(&mut import, folder).await?;
     let lost_keys = import.keys_without_verifiers();
     import.commit().await?;
-    // Until then no event named them, and `gc` may have taken one away.
+    // No event named them until now, so `gc` may have removed one.
     copy_missing(&copies, blobs, &named).await?;
     Ok(Restored {
         manifest,
@@ -90,8 +90,8 @@ async fn take_secrets(import: &mut Import, folder: &Path) -> Result<RestoredSecr
     })
 }
 
-/// Reads the whole log once before anything is written: does it lead to the hash that the manifest
-/// promises, and which blobs does it name?
+/// Reads the whole log once before anything is written: checks that it leads to the manifest's hash,
+/// and collects the blobs that it names.
 async fn check_log(folder: &Path, manifest: &Manifest) -> Result<NamedBlobs, ArchiveError> {
     let mut log = LogReader::open(folder).await?;
     let mut named = NamedBlobs::default();

@@ -1,5 +1,5 @@
-//! The image view: one row per image, folded by the domain's own `apply`. Lists and public links
-//! are answered from it.
+//! The image view: one row per image, folded by the domain's own `apply`. It serves lists and public
+//! links.
 
 mod rebuild;
 
@@ -14,11 +14,12 @@ use tokio::sync::Mutex;
 
 use crate::projection::{Batch, Projection, ProjectionError, RebuildProgress, Rebuilt};
 
-/// Most images kept in memory between steps, and the most bytes of one; a row is commonly below 1 KB.
+/// Limits for images kept in memory between steps: their number, and the size of each, which is
+/// usually below 1 KB.
 const KNOWN: usize = 1_000;
 const KNOWN_BYTES: usize = 16 << 10;
 
-/// Bytes of events that are read without a pause for others who wait for the thread.
+/// Bytes of events that are processed before the task yields its thread.
 const BYTES_AT_ONCE: usize = 128 << 10;
 
 /// The projection.
@@ -27,18 +28,18 @@ pub struct ImageView {
     known: Mutex<Known>,
 }
 
-/// Rows of images that changed lately: they often change again.
+/// Rows of recently changed images, because these often change again.
 #[derive(Debug, Default)]
 struct Known {
-    /// The position up to which events are in them.
+    /// The position up to which they include events.
     as_of: Position,
     images: BTreeMap<ImageId, Fold>,
 }
 
 impl ImageView {
-    /// Its name among the checkpoints; never changes.
+    /// The name of its checkpoint; never changes.
     pub const NAME: &'static str = "image_view";
-    /// Raised when the shape of a row changes: the view is then built anew.
+    /// Incremented when the format of a row changes; the view is then rebuilt.
     pub const VERSION: u32 = 1;
 }
 
@@ -102,7 +103,7 @@ impl Known {
         Ok(true)
     }
 
-    /// The images of these entries as they are after them.
+    /// Folds these entries into the images that they concern.
     async fn fold(
         &self,
         store: &Store,
@@ -118,7 +119,7 @@ impl Known {
         for (image, entry) in &entries {
             match self.images.get(image) {
                 Some(fold) => _ = folds.insert(*image, fold.clone()),
-                // Its first event: there is no row yet.
+                // The image's first event: there is no row yet.
                 None if entry.sequence == 1 => {}
                 None => _ = unknown.entry(*image).or_insert(entry.sequence - 1),
             }
@@ -158,7 +159,7 @@ impl Known {
     }
 }
 
-/// Whether an image has no row because only a newer program knows its first event.
+/// Whether an image has no row because its first event is known only to a newer program.
 async fn begins_newer(store: &Store, image: ImageId) -> Result<bool, StoreError> {
     let first = store.image_events(image, 0, 1).await?.pop();
     Ok(first.is_some_and(|first| first.event.known().is_none()))
@@ -171,7 +172,7 @@ pub(crate) fn image_of(entry: &LogEntry) -> Result<ImageId, StoreError> {
     })
 }
 
-/// An image folded so far.
+/// The fold of an image so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fold {
     image: Image,
@@ -180,8 +181,8 @@ pub(crate) struct Fold {
 }
 
 impl Fold {
-    /// Takes the next event, `None` for one that only a newer program knows; one that is in already
-    /// changes nothing.
+    /// Applies the next event, `None` for one known only to a newer program. An event that is already
+    /// included changes nothing.
     pub(crate) fn apply(
         &mut self,
         position: Position,

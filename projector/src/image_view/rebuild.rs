@@ -1,7 +1,7 @@
-//! Builds the image view anew from the whole log, beside the one in use, and swaps them.
+//! Rebuilds the image view from the whole log, beside the one in use, and swaps them.
 //!
-//! The folds stay in memory until the end (about a kilobyte for each image), so that each row is
-//! written once however many events its image has. Reads and writes go on meanwhile.
+//! The folds stay in memory until the end (about a kilobyte per image), so that each row is written
+//! once however many events its image has. The service continues to read and write meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,25 +12,25 @@ use photolog_store::{ImageRow, LogEntry, Position, RebuiltView, Store, StoreErro
 use super::{Fold, ImageView, image_of};
 use crate::projection::RebuildProgress;
 
-/// Entries in one read.
+/// Entries per read.
 const BATCH: u32 = 10_000;
 
-/// Rows in one statement.
+/// Rows per statement.
 const ROWS: usize = 5_000;
 
 /// The images folded so far.
 #[derive(Default)]
 struct Folds {
     images: BTreeMap<ImageId, Fold>,
-    /// Those that changed since their row was written.
+    /// Those that have changed since their rows were written.
     touched: BTreeSet<ImageId>,
     position: Position,
 }
 
-/// Rebuilds the image view, and reports from time to time how far it has come.
+/// Rebuilds the image view, and reports its progress from time to time.
 ///
-/// # Errors
-/// When another process rebuilds it, the database fails, or an entry cannot be projected; the view in
+/// When another process is rebuilding it, the database fails, or an entry cannot be projected; the
+/// view in use is then unchanged.
 /// use stays as it is.
 pub(super) async fn rebuild(
     store: &Store,
@@ -88,7 +88,7 @@ impl Folds {
         fold.apply(entry.position, entry.sequence, event)
     }
 
-    /// How many rows they make.
+    /// The number of rows.
     fn rows(&self) -> u64 {
         let images = self.images.values();
         images.filter(|fold| fold.state().is_some()).count() as u64

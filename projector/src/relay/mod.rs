@@ -2,15 +2,15 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | this one | the loop: connect, resume, publish; and again after any failure |
-//! | `stream` | the JetStream stream: made or checked, and where to resume |
+//! | this one | the loop: connect, resume, publish; retried after any failure |
+//! | `stream` | the JetStream stream: created or checked, and where to resume |
 //! | `window` | publishes in order, with many acknowledgements outstanding |
 //!
-//! The stream itself says how far the relay has come: each message carries its position, and the
-//! relay goes on after the last one. Each message also names the sequence that the stream must
-//! have reached before it, so that of two relays (one of which lost its lead and does not know it
-//! yet) only one gets through, and nothing is ever published twice or out of order, however long
-//! an outage was. No request waits for any of this.
+//! The stream itself records the relay's progress: each message carries its position, and the relay
+//! resumes after the last one. Each message also names the sequence that the stream must have reached
+//! before it. So of two relays (one of which has lost its lead without noticing yet) only one
+//! succeeds, and nothing is ever published twice or out of order, however long an outage was. No
+//! request waits for any of this.
 
 mod stream;
 mod window;
@@ -27,23 +27,23 @@ use photolog_store::{Position, Store, StoreError};
 use crate::settings::RelaySettings;
 use stream::RelayPosition;
 
-/// The first pause after a failure, doubled with each further one.
+/// The first pause after a failure; each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long an acknowledgement may take.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the relay does not go on for now.
+/// Why the relay cannot continue for now.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     /// The server cannot be reached, or does not answer.
     #[error("--nats-url: {0}")]
     Unreachable(String),
-    /// The stream is there, but is not what the relay needs.
+    /// The stream exists, but does not meet the relay's requirements.
     #[error("--nats-stream: {0}")]
     Stream(String),
-    /// A message was not taken.
+    /// A message was rejected.
     #[error("a message was not taken: {0}")]
     Refused(String),
     /// The log cannot be read.
@@ -59,12 +59,12 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Relays this log as the settings say.
+    /// Creates a relay of this log with these settings.
     pub fn new(store: Store, settings: RelaySettings) -> Self {
         Self { store, settings }
     }
 
-    /// Up to where events are published; `None` when they are not to be.
+    /// The position up to which events are published; `None` when publishing is off.
     ///
     /// # Errors
     /// When the database fails.
@@ -75,7 +75,7 @@ impl Relay {
         }
     }
 
-    /// Relays for ever; without a URL there is nothing to do.
+    /// Relays for ever; does nothing without a URL.
     pub async fn run(&self) -> Infallible {
         let Some(url) = self.settings.url() else {
             return std::future::pending().await;
@@ -89,7 +89,7 @@ impl Relay {
                 pause = FIRST_PAUSE;
                 told.clear();
             }
-            // Once, although it is tried again every few seconds until somebody changes something.
+            // Logged once, although it is retried every few seconds until the cause is removed.
             let problem = error.to_string();
             if problem != told {
                 let cause = std::error::Error::source(&error);
@@ -101,7 +101,7 @@ impl Relay {
         }
     }
 
-    /// Relays until something fails. `relayed` says how far it came.
+    /// Relays until something fails. `relayed` receives its progress.
     async fn follow(
         &self,
         url: &str,
@@ -119,7 +119,7 @@ impl Relay {
         window::publish(&self.store, &jetstream, prefix, start, relayed).await
     }
 
-    /// One attempt: the loop above is the one that tries again.
+    /// A single attempt: the loop above does the retries.
     async fn connect(&self, url: &str) -> Result<Client, RelayError> {
         let unreachable =
             |error: &dyn std::fmt::Display| RelayError::Unreachable(error.to_string());
@@ -148,8 +148,8 @@ impl Relay {
     }
 }
 
-/// A server's address, and the user and password in it: the client logs addresses as they are, and
-/// takes what is percent-encoded in them for the password.
+/// A server's address, and separately its user and password, because the client logs addresses
+/// unredacted and does not decode percent-encoded passwords.
 fn without_login(text: &str) -> io::Result<(ServerAddr, Option<(String, String)>)> {
     let server: ServerAddr = text.trim().parse()?;
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -158,7 +158,7 @@ fn without_login(text: &str) -> io::Result<(ServerAddr, Option<(String, String)>
         (decoded(user), decoded(password))
     });
     let mut url = server.into_inner();
-    // Only an address without a host has no place for a login, and such a one has none.
+    // Setting fails only for an address without a host, which has no login either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     Ok((ServerAddr::from_url(url)?, login))

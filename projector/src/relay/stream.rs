@@ -1,4 +1,4 @@
-//! The JetStream stream: made when missing, checked when there, and read for where to go on.
+//! The JetStream stream: created when missing, otherwise checked, and read to find where to resume.
 
 use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream::Context;
@@ -13,19 +13,19 @@ use super::RelayError;
 use crate::cloud_event::CloudEvent;
 use crate::settings::RelaySettings;
 
-/// The header that carries an event's place in the log.
+/// The header that contains an event's position in the log.
 pub(super) const POSITION_HEADER: &str = "Photolog-Position";
 
-/// The relay among the followers of the log.
+/// The relay's name among the followers of the log.
 const FOLLOWER: &str = "relay";
 
-/// Messages of others that are passed by on the way back to the last one of ours.
+/// Maximum number of foreign messages skipped on the way back to our last one.
 const MOST_FOREIGN: u64 = 1_000;
 
-/// Entries in one read.
+/// Entries per read.
 const BATCH: u32 = 1_000;
 
-/// Where the relay stands.
+/// The progress of the relay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RelayPosition {
     /// The position of the last event published.
@@ -34,7 +34,7 @@ pub(super) struct RelayPosition {
     pub(super) sequence: u64,
 }
 
-/// Opens the stream, and makes it when there is none.
+/// Opens the stream, or creates it when it does not exist.
 pub(super) async fn open(
     jetstream: &Context,
     settings: &RelaySettings,
@@ -73,7 +73,7 @@ pub(super) async fn open(
     }
 }
 
-/// Another stream holds them, as after another name was given for this one.
+/// Another stream has these subjects, for example after this stream's name was changed.
 fn has_taken_subjects(kind: &CreateStreamErrorKind) -> bool {
     const SUBJECTS_OVERLAP: u64 = 10_065;
     matches!(kind, CreateStreamErrorKind::JetStream(error)
@@ -86,8 +86,8 @@ fn is_missing(kind: &GetStreamErrorKind) -> bool {
         if error.error_code().0 == STREAM_NOT_FOUND)
 }
 
-/// An operator may have made the stream, with limits and placement as it pleases; but it must take
-/// our subjects, say so, and keep what it took.
+/// An operator may have created the stream, with any limits and placement; but it must accept exactly
+/// our subjects, acknowledge messages, and keep them.
 fn check(config: &Config, wanted: &str) -> Result<(), String> {
     let Config {
         name,
@@ -125,7 +125,7 @@ fn check(config: &Config, wanted: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Where to go on: after the stream's last message of ours.
+/// Where to resume: after our last message in the stream.
 pub(super) async fn resume(stream: &Stream, store: &Store) -> Result<RelayPosition, RelayError> {
     let last = stream.cached_info().state.last_sequence;
     let after = |position| RelayPosition {
@@ -169,7 +169,7 @@ fn position_of(message: &StreamMessage) -> Option<Position> {
     (position > 0).then_some(position)
 }
 
-/// Whether our log has the event that the stream holds.
+/// Checks that our log has the event that the stream holds.
 async fn check_message(
     store: &Store,
     position: Position,
@@ -194,8 +194,8 @@ async fn check_message(
     }
 }
 
-/// The position of a message that was removed, by the operator or by the stream's limits: so many
-/// published events after the bookmark as there are messages after its mark.
+/// The position of a message that was removed, by the operator or by the stream's limits: the number
+/// of published events after the bookmark equals the number of messages after its mark.
 async fn position_of_removed(store: &Store, sequence: u64) -> Result<Position, StoreError> {
     let Bookmark { mut position, mark } = store.bookmark(FOLLOWER).await?;
     let mut missing = sequence.saturating_sub(mark);
@@ -217,12 +217,12 @@ async fn position_of_removed(store: &Store, sequence: u64) -> Result<Position, S
     Ok(position)
 }
 
-/// Up to where the relay is known to have come.
+/// The position that the relay is known to have reached.
 pub(super) async fn remembered(store: &Store) -> Result<Position, StoreError> {
     Ok(store.bookmark(FOLLOWER).await?.position)
 }
 
-/// Notes how far the stream has come.
+/// Stores the position that the stream has reached.
 pub(super) async fn remember(store: &Store, place: RelayPosition) -> Result<(), RelayError> {
     let at = Bookmark {
         position: place.position,

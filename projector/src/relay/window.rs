@@ -1,5 +1,5 @@
-//! Publishes in the log's order, with many acknowledgements outstanding: the order holds because
-//! one connection carries all messages and each names the sequence it must follow.
+//! Publishes in the log's order, with many acknowledgements outstanding: the order holds because one
+//! connection carries all messages and each names the sequence that it must follow.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -14,22 +14,22 @@ use super::RelayError;
 use super::stream::{POSITION_HEADER, RelayPosition, remember};
 use crate::cloud_event::{CloudEvent, MEDIA_TYPE};
 
-/// Most messages that wait for their acknowledgement; further ones are held back.
+/// Maximum number of unacknowledged messages; further ones are held back.
 pub(super) const SIZE: usize = 1_000;
 
-/// Entries read at once: two batches fit into a processor's cache.
+/// Entries per read: two batches fit into a processor's cache.
 const BATCH: u32 = 250;
 
-/// Room for an event as it is sent, in bytes; most are smaller.
+/// Initial buffer size for a message, in bytes; most are smaller.
 const PAYLOAD: usize = 2_048;
 
-/// How often the checkpoint is written, which others only look at.
+/// How often the bookmark is written, which other processes only read.
 const REMEMBER_EVERY: Duration = Duration::from_secs(1);
 
-/// Messages on their way, oldest first.
+/// Unacknowledged messages, oldest first.
 type Outstanding = VecDeque<(RelayPosition, PublishAckFuture)>;
 
-/// Publishes whatever the log holds after `place`, for ever.
+/// Publishes all log entries after `place`, for ever.
 pub(super) async fn publish(
     store: &Store,
     jetstream: &Context,
@@ -39,7 +39,7 @@ pub(super) async fn publish(
 ) -> Result<Infallible, RelayError> {
     let mut outstanding = Outstanding::new();
     let mut remembered = (Instant::now(), place.position);
-    // How far the log was read; ahead of `place` by entries that are not published.
+    // The position read so far; ahead of `place` by entries that are not published.
     let mut read = place.position;
     let mut entries = store.read_log(read, BATCH).await?;
     loop {
@@ -57,7 +57,7 @@ pub(super) async fn publish(
             }
             Ok(())
         };
-        // Of a backlog, the next batch is read while this one is sent.
+        // With a backlog, the next batch is read while this one is sent.
         let reading = async {
             match at_the_end {
                 true => Ok(Vec::new()),
@@ -79,7 +79,7 @@ pub(super) async fn publish(
     }
 }
 
-/// Sends an entry as the message after `place`; `None` when it is not for subscribers.
+/// Sends an entry as the message after `place`; `None` when it is not published.
 async fn send(
     jetstream: &Context,
     prefix: &str,

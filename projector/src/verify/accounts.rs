@@ -1,5 +1,5 @@
-//! Accounts, keys with their secrets, claims and counts against the fold of all events, those that
-//! wait for their place included: they change in the transaction that brings the event.
+//! Compares accounts, keys with their secrets, claims and counts with the fold of all events,
+//! including those without a position yet: these tables change in the event's own transaction.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use photolog_store::{Columns, KeptSecret, Snapshot, StoreError, Table, derived};
 use super::finding::{Finding, Kind};
 use super::log::Log;
 
-/// What to do about a table that changes with the log.
+/// The advice for a table that changes with the log.
 const ADVICE: &str = "restore a backup, which makes it anew from the log";
 
-/// What the rows of a table ought to be, by their key.
+/// The expected rows of a table, by key.
 type Rows = BTreeMap<String, Columns>;
 
 /// Compares every column of every row.
@@ -57,13 +57,13 @@ pub(super) async fn compare(
     Ok(())
 }
 
-/// The accounts of which all that follows from their events is known.
+/// The accounts for which everything derived from their events is known.
 fn known_accounts(log: &Log) -> impl Iterator<Item = (AccountId, &AccountState)> {
     let accounts = log.accounts();
     accounts.filter(|(account, _)| log.knows(&account.to_string()))
 }
 
-/// The keys that have a record and a secret.
+/// The keys that should have a record and a secret.
 pub(super) fn not_revoked(state: &AccountState) -> impl Iterator<Item = (&KeyId, &Key)> {
     let issued = state.keys.iter();
     issued.filter_map(|(id, issued)| issued.revoked_at.is_none().then_some((id, &issued.key)))
@@ -86,7 +86,7 @@ async fn compare_rows(
             && log.knows(account)
             && (kind != Kind::Count || log.counts(account));
         let expected = expected.remove(&subject);
-        // An account that has had images keeps its row.
+        // An account that ever had images keeps its row.
         let is_empty =
             kind == Kind::Count && row.get("images") == Some(&0.into()) && log.had_images(&subject);
         if is_known && !(is_empty && expected.is_none()) {
@@ -101,7 +101,7 @@ async fn compare_rows(
     Ok(())
 }
 
-/// Whether each key has the verifiers that its event speaks of, and every secret opens.
+/// Checks that each key has the verifiers that its event requires, and that every secret opens.
 fn compare_secrets(secrets: &[KeptSecret], log: &Log, findings: &mut Vec<Finding>) {
     let mut keys: BTreeMap<&KeyId, _> = BTreeMap::new();
     for (_, state) in known_accounts(log) {

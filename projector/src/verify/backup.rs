@@ -1,5 +1,5 @@
-//! A backup's folder: is the log whole, does every event fold, is every picture there? Nothing is
-//! written.
+//! Checks a backup's folder: the log is complete, every event folds, every image file exists. Writes
+//! nothing.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use super::log::Log;
 use super::{Checked, Report, VerifyError, blobs};
 use crate::archive::BackupReader;
 
-/// Checks a backup; `noted` is a head that its log must contain. Its secrets are opened where
-/// `master_key` is the one that wrapped them.
+/// Checks a backup; `noted` is a head that its log must contain. Its secrets are opened if
+/// `master_key` is the key that wrapped them.
 ///
 /// # Errors
-/// When there is no backup, or it cannot be read; what is wrong in it is a [`Finding`].
+/// When there is no backup, or it cannot be read; damage in it is a [`Finding`].
 pub async fn verify_backup(
     folder: &Path,
     noted: Option<Head>,

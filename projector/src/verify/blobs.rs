@@ -1,5 +1,5 @@
-//! Every picture that an event names: there, a regular file, as long as its event says, with the
-//! digest it is named by.
+//! Checks the blob of every image that an event names: it exists, is a regular file, and has the size
+//! in the event and the digest that names it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use photolog_store::{BlobError, Blobs};
 
 use super::finding::{Finding, Kind};
 
-/// Pictures read at once.
+/// Number of blobs read concurrently.
 const AT_ONCE: usize = 4;
 
 /// Reads them all.

@@ -1,5 +1,5 @@
-//! Tables that no event speaks of: checkpoints, idempotency keys, log-ins, uses of keys. What they say
-//! must be possible.
+//! Checks the tables not derived from events: checkpoints, idempotency keys, token families, uses of
+//! keys. Their values must be possible.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use super::finding::{Finding, Kind};
 use super::log::Log;
 use crate::image_view::ImageView;
 
-/// Where the image view stands.
+/// The checkpoint of the image view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Checkpoint {
     pub(super) version: u32,
@@ -26,7 +26,7 @@ impl Checkpoint {
     }
 }
 
-/// Where the image view stands, and whether no follower is beyond `head`.
+/// Reads the image view's checkpoint, and checks that no follower is beyond `head`.
 pub(super) async fn checkpoints(
     snapshot: &mut Snapshot,
     head: Position,
@@ -69,7 +69,8 @@ pub(super) async fn checkpoints(
     Ok(view)
 }
 
-/// Whether idempotency keys, log-ins and uses of keys speak of what there is and has happened.
+/// Checks that idempotency keys, token families and uses of keys refer to existing things and past
+/// times.
 pub(super) async fn requests(
     snapshot: &mut Snapshot,
     log: &Log,
@@ -142,7 +143,7 @@ pub(super) async fn requests(
     snapshot.each_row(Table::KeyUses, see).await
 }
 
-/// Whether a time is past, or a little ahead of this machine's clock.
+/// Whether a time is in the past, or only a little ahead of this machine's clock.
 fn has_been(row: &Columns, column: &str) -> bool {
     const DAY: i64 = 24 * 60 * 60 * 1_000;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

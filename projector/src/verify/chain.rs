@@ -1,4 +1,4 @@
-//! The log's positions and hashes, and the head that somebody noted. Nothing else here knows a hash.
+//! The log's positions and hashes, and the head noted earlier. No other file here deals with hashes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::finding::{Finding, Kind};
 use crate::archive::Manifest;
 
-/// The end of a log. An auditor who has kept one can check later that the log still contains it.
+/// The end of a log. An auditor who keeps one can check later that the log still contains it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// The last position; 0 before the first event.
@@ -19,7 +19,7 @@ pub struct Head {
     pub hash: Hash,
 }
 
-/// No head is written like this.
+/// Not a valid head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a head is POSITION:HASH, as `photolog verify` prints it")]
 pub struct InvalidHead;
@@ -48,7 +48,7 @@ impl fmt::Display for Head {
     }
 }
 
-/// As it is printed, and as `--expect` takes it.
+/// In the format that is printed, and that `--expect` accepts.
 impl Serialize for Head {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -70,7 +70,7 @@ impl From<LogTail> for Head {
     }
 }
 
-/// The chain as far as it was followed.
+/// The chain as followed so far.
 #[derive(Debug)]
 pub(super) struct Chain {
     tail: LogTail,
@@ -85,8 +85,8 @@ impl Chain {
         }
     }
 
-    /// Follows the chain to the next entry. After a break it goes on from what stands there, so that
-    /// one change is told once.
+    /// Follows the chain to the next entry. After a break it continues from the entry found there, so
+    /// that one change is reported once.
     pub(super) fn follow(&mut self, event: &ArchivedEvent, findings: &mut Vec<Finding>) {
         let due = self.tail.position + 1;
         let position = event.position;
@@ -143,7 +143,7 @@ impl Chain {
     }
 }
 
-/// What to do about a log that is not what it was.
+/// The advice for a log that has been altered.
 const RESTORE: &str = "Keep this database as it is, and restore a backup from before";
 
 #[cfg(test)]

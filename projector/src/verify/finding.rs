@@ -1,47 +1,47 @@
-//! What is not as it should be: where, what was expected and found, and what to do.
+//! Something that is wrong: where, what was expected and found, and what to do.
 
 use std::fmt;
 
 use photolog_store::Columns;
 use serde::Serialize;
 
-/// Longest text of what was expected or found.
+/// Maximum length of an expected or found text.
 const LONGEST: usize = 400;
 
-/// Something that is not as it should be.
+/// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What kind of thing it is about.
+    /// What kind of thing it concerns.
     pub kind: Kind,
-    /// Which one.
+    /// The thing itself.
     pub subject: String,
-    /// What ought to be there; nothing when nothing ought to be.
+    /// The expected value; `None` when nothing is expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What is there; nothing when nothing is.
+    /// The actual value; `None` when nothing was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// The same in words, with what to do.
+    /// The same as a sentence, with advice.
     pub sentence: String,
 }
 
-/// What a finding is about.
+/// What a finding concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The head that somebody noted earlier.
+    /// The head noted earlier.
     Head,
     /// Positions of the log.
     Position,
-    /// The chain of hashes.
+    /// The hash chain.
     Chain,
-    /// An event and its place in the log.
+    /// An event and its position in the log.
     Place,
-    /// An event that cannot be read, or does not follow.
+    /// An event that cannot be read, or does not follow the previous one.
     Event,
-    /// An event that only a newer program knows.
+    /// An event known only to a newer program.
     NewerEvent,
-    /// Whose stream the log says an event is of.
+    /// The account in an event's log row.
     LogAccount,
     /// A row of the image view.
     ImageView,
@@ -49,23 +49,23 @@ pub enum Kind {
     Account,
     /// A row of the keys.
     Key,
-    /// What holds the verifiers of a key, or signs tokens.
+    /// A secret with the verifiers of a key, or for signing tokens.
     Secret,
     /// The claim of an image on its bytes.
     Claim,
     /// An account's number of images.
     Count,
-    /// How far a follower of the log has come.
+    /// The progress of a follower of the log.
     Checkpoint,
     /// An idempotency key.
     IdempotencyKey,
-    /// A log-in.
+    /// A token family.
     TokenFamily,
-    /// When a key was used last.
+    /// The last use of a key.
     KeyUse,
     /// A trigger, a constraint, a table, a right.
     Guard,
-    /// A picture that an event names.
+    /// The blob of an image that an event names.
     Picture,
     /// A rendition in the cache.
     Rendition,
@@ -74,7 +74,7 @@ pub enum Kind {
 }
 
 impl Finding {
-    /// Without what was expected and found.
+    /// A finding without expected and found values.
     pub fn new(kind: Kind, subject: impl fmt::Display, sentence: impl Into<String>) -> Self {
         Self {
             kind,
@@ -85,7 +85,7 @@ impl Finding {
         }
     }
 
-    /// With what was expected.
+    /// Adds what was expected.
     #[must_use]
     pub fn expected(self, expected: impl fmt::Display) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Finding {
         }
     }
 
-    /// With what was found.
+    /// Adds what was found.
     #[must_use]
     pub fn found(self, found: impl fmt::Display) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Finding {
         }
     }
 
-    /// A row that is another one than it ought to be, surplus or missing; `None` when it is right.
+    /// A row that is wrong, surplus or missing; `None` when it is right.
     pub(super) fn of_row(
         kind: Kind,
         subject: impl fmt::Display,
@@ -148,7 +148,7 @@ impl Kind {
     }
 }
 
-/// The columns of one row that are not the same in the other.
+/// The columns of one row that differ in the other.
 fn differing(row: &Columns, other: &Columns) -> String {
     let differing = row
         .iter()

@@ -1,10 +1,10 @@
-//! What the database itself guards: triggers, constraints, rights.
+//! Checks the guards in the database itself: triggers, constraints, rights.
 
 use photolog_store::{GuardFault, Snapshot, StoreError};
 
 use super::finding::{Finding, Kind};
 
-/// Whether all of it is as the migrations made it.
+/// Checks that all of them are as the migrations created them.
 pub(super) async fn check(
     snapshot: &mut Snapshot,
     findings: &mut Vec<Finding>,

@@ -1,4 +1,4 @@
-//! The image view, public links included, against the fold up to the projection's checkpoint.
+//! Compares the image view, including public links, with the fold up to the projection's checkpoint.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The whole log folded in memory, from its beginning: what everything that is derived from it ought
-//! to be.
+//! Folds the whole log in memory, from its beginning: the expected state of everything derived from
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,13 +24,13 @@ pub(super) struct Log {
     /// Accounts that have had images.
     owners: BTreeSet<AccountId>,
     sequences: BTreeMap<String, u64>,
-    /// Streams with an event that cannot be folded: what follows from them cannot be known.
+    /// Streams with an event that cannot be folded: their derived state is unknown.
     broken: BTreeSet<String>,
-    /// Streams with an event that only a newer program knows, which changed tables as it knows.
+    /// Streams with an event known only to a newer program, whose table changes are unknown here.
     newer: BTreeSet<String>,
-    /// Accounts of which images are among them.
+    /// Accounts whose images are among them.
     uncounted: BTreeSet<String>,
-    /// Every blob that an event names: how long it is, where the event says so.
+    /// Every blob that an event names, with its size if the event contains it.
     pub(super) blobs: BTreeMap<ContentHash, Option<u64>>,
 }
 
@@ -52,7 +52,7 @@ impl Log {
         }
     }
 
-    /// Folds an event, at its position or before it has one.
+    /// Folds an event, with its position if it has one.
     pub(super) fn take(
         &mut self,
         position: Option<Position>,
@@ -80,7 +80,7 @@ impl Log {
         }
     }
 
-    /// Whether this program knows the event.
+    /// Folds an event; returns whether it is known to this program.
     fn fold(&mut self, position: Position, event: &SerializedEvent) -> Result<bool, String> {
         let payload = event.payload.clone();
         let unreadable = |problem: &dyn std::fmt::Display| problem.to_string();
@@ -144,7 +144,7 @@ impl Log {
         findings.push(Finding::new(Kind::Event, subject, sentence).found(problem));
     }
 
-    /// Whether the log says whose stream it is.
+    /// Checks that the log names the right account for a stream.
     fn check_account(
         &self,
         position: Position,
@@ -169,12 +169,12 @@ impl Log {
         }
     }
 
-    /// Whether the fold of a stream is known, which passes over events that only a newer program knows.
+    /// Whether the fold of a stream is known; it skips events known only to a newer program.
     pub(super) fn folds(&self, stream: &str) -> bool {
         !self.broken.contains(stream)
     }
 
-    /// Whether all that follows from a stream is known.
+    /// Whether everything derived from a stream is known.
     pub(super) fn knows(&self, stream: &str) -> bool {
         self.folds(stream) && !self.newer.contains(stream)
     }
@@ -184,7 +184,7 @@ impl Log {
         self.knows(account) && !self.uncounted.contains(account)
     }
 
-    /// Whether all keys that there ever were are known.
+    /// Whether all keys ever issued are known.
     pub(super) fn knows_all_keys(&self) -> bool {
         let mut accounts = self.accounts.keys();
         accounts.all(|account| self.knows(&account.to_string()))
@@ -196,19 +196,19 @@ impl Log {
         account.is_ok_and(|account| self.owners.contains(&account))
     }
 
-    /// How far a stream has come.
+    /// The last sequence of a stream.
     pub(super) fn sequence(&self, stream: &str) -> u64 {
         self.sequences.get(stream).copied().unwrap_or_default()
     }
 
-    /// The accounts that are open.
+    /// The accounts that exist.
     pub(super) fn accounts(&self) -> impl Iterator<Item = (AccountId, &AccountState)> {
         let states = self.accounts.iter();
         states.filter_map(|(account, folded)| Some((*account, folded.state()?)))
     }
 }
 
-/// A stream's first event that only a newer program knows.
+/// The finding for a stream's first event known only to a newer program.
 fn of_newer(position: Option<Position>, event: &SerializedEvent) -> Finding {
     let SerializedEvent {
         aggregate_id,
@@ -234,7 +234,7 @@ fn of_newer(position: Option<Position>, event: &SerializedEvent) -> Finding {
     Finding::new(Kind::NewerEvent, aggregate_id, sentence)
 }
 
-/// Events and places that do not belong together.
+/// The finding for an event and a log entry that do not match.
 pub(super) fn of_misplaced(misplaced: &Misplaced) -> Finding {
     let Misplaced {
         how,

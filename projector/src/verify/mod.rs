@@ -1,20 +1,20 @@
-//! `photolog verify`: is everything that is derived from the log what the log says, and is the log
-//! what it was?
+//! `photolog verify`: checks that everything derived from the log agrees with it, and that the log is
+//! unaltered.
 //!
 //! | file | what it checks |
 //! | --- | --- |
 //! | `log` | folds every event, in order |
-//! | `chain` | positions and hashes; the head that somebody noted |
+//! | `chain` | positions and hashes; the head noted earlier |
 //! | `images` | the image view, as of its checkpoint |
 //! | `accounts` | accounts, keys and their secrets, claims, counts |
-//! | `bookkeeping` | checkpoints, idempotency keys, log-ins |
+//! | `bookkeeping` | checkpoints, idempotency keys, token families, uses of keys |
 //! | `guards` | triggers, constraints, rights |
-//! | `blobs` | the pictures |
+//! | `blobs` | the blobs of images |
 //! | `backup` | the folder of a backup instead of an installation |
-//! | [`finding`] | what is said about what is wrong |
+//! | [`finding`] | a report of something wrong |
 //!
-//! It only reads, one moment of the database, and starts nothing: where the projection is behind the
-//! log, because no server runs or it is stuck, its view is compared with the fold up to there.
+//! It only reads a snapshot of the database, and starts nothing. If the projection is behind the log,
+//! because no server runs or it is stalled, its view is compared with the fold up to its checkpoint.
 
 mod accounts;
 mod backup;
@@ -38,28 +38,28 @@ pub use chain::{Head, InvalidHead};
 pub use finding::{Finding, Kind};
 use log::Log;
 
-/// Entries in one read.
+/// Entries per read.
 const BATCH: u32 = 2_000;
 
-/// How often to begin again because a server has started meanwhile.
+/// How often to start over because a server has started meanwhile.
 const ATTEMPTS: u32 = 5;
 
-/// What was looked at, and what is wrong.
+/// What was checked, and what is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The end of the log that was checked.
     pub head: Head,
-    /// How far the image view has come; `None` in a backup, which has none.
+    /// The position of the image view; `None` for a backup, which has none.
     pub projection: Option<Position>,
-    /// How much was looked at.
+    /// How much was checked.
     pub checked: Checked,
-    /// What is worth knowing, and not wrong.
+    /// Remarks on things that are not wrong.
     pub notes: Vec<String>,
-    /// Everything that is not as it should be; empty when all is well.
+    /// Everything that is wrong; empty when all is well.
     pub findings: Vec<Finding>,
 }
 
-/// How much was looked at.
+/// How much was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// Events in the log.
@@ -68,15 +68,15 @@ pub struct Checked {
     pub images: u64,
     /// Accounts.
     pub accounts: u64,
-    /// Keys that were not revoked.
+    /// Keys that have not been revoked.
     pub keys: u64,
-    /// Pictures that events name.
+    /// Blobs of images that events name.
     pub pictures: u64,
     /// Renditions in the cache.
     pub renditions: u64,
 }
 
-/// Why the check could not be made.
+/// Why the check could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The database cannot be read.
@@ -85,13 +85,13 @@ pub enum VerifyError {
     /// The blob store cannot be read.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// Events name pictures, and not even their folder is there.
+    /// Events name blobs, but the folder of blobs does not exist.
     #[error("there is no folder of pictures")]
     NoPictures,
     /// The backup cannot be read.
     #[error(transparent)]
     Backup(#[from] ArchiveError),
-    /// A server has started again and again.
+    /// A server started during every attempt.
     #[error("a server has started meanwhile: try again")]
     LogKeptGrowing,
 }
@@ -99,7 +99,7 @@ pub enum VerifyError {
 /// Checks an installation; `noted` is a head that its log must still contain.
 ///
 /// # Errors
-/// When the database or the blob store cannot be read; what is wrong in them is a [`Finding`].
+/// When the database or the blob store cannot be read; damage in them is a [`Finding`].
 pub async fn verify(
     database: &StoreConfig,
     master_key: &MasterKeyFile,
@@ -123,7 +123,7 @@ pub async fn verify(
     Err(VerifyError::LogKeptGrowing)
 }
 
-/// Reads the whole database and compares.
+/// Reads and compares the whole database.
 async fn read(
     snapshot: &mut Snapshot,
     noted: Option<Head>,
@@ -133,7 +133,7 @@ async fn read(
     let (mut log, mut chain) = (Log::default(), Chain::new(noted));
     let view = bookkeeping::checkpoints(snapshot, Position::MAX, &mut Vec::new()).await?;
     let is_known = view.is_known();
-    // The view is compared as of its checkpoint: the fold stops there for a moment.
+    // The view is compared as of its checkpoint, when the fold reaches it.
     let mut is_compared = false;
     let mut position = 0;
     loop {

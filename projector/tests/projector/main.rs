@@ -1,4 +1,4 @@
-//! The projector over a real database: it keeps up, it repeats itself without harm, it stops loudly.
+//! The projector with a real database: it keeps up, repeats entries without harm, and reports a stall.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// As after a restart of the program.
+    /// Simulates a restart of the program.
     async fn reopen(&mut self) {
         self.store.close().await;
         self.store = open(&self.config, &self.folder).await;
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// Somebody with the database's own tools.
+    /// Runs SQL beside the store, as with the database's own tools.
     async fn tamper(&self, sql: &str) {
         let pool = SqlitePool::connect(&format!("sqlite:{}", self.path().display()))
             .await
@@ -89,7 +89,7 @@ impl World {
             .unwrap()
     }
 
-    /// Uploads a picture of these bytes.
+    /// Uploads an image with these bytes.
     async fn upload(&self, account: AccountId, bytes: &'static [u8]) -> (ImageId, Appended) {
         let digest = self.blobs.put(bytes.into()).await.unwrap().digest();
         let image = fixtures::image();
@@ -166,7 +166,7 @@ async fn batches_of_any_size_and_two_projectors_give_the_same_view() {
     assert_eq!(world.findings().await, []);
 }
 
-/// An event that only a newer program knows, behind an image's stream.
+/// An event known only to a newer program, at the end of an image's stream.
 fn sold(image: &str) -> NewerEvent<'_> {
     NewerEvent {
         aggregate_type: "Image",
@@ -255,7 +255,7 @@ async fn an_event_nobody_can_read_stops_the_projection_until_somebody_can() {
         matches!(stall, Stall { after: 1, problem } if problem.contains("Disabled")),
         "{stall:?}"
     );
-    // What came before is there, what comes after is not: the order is never broken.
+    // Earlier entries are projected, later ones are not: the order is never broken.
     assert_eq!(world.store.image_rows(&[image]).await.unwrap().len(), 1);
     assert_eq!(world.store.image_rows(&[healthy]).await.unwrap().len(), 0);
     stop.send(true).unwrap();

@@ -1,4 +1,4 @@
-//! A projection of one's own beside the image view: a file that implements the trait, and one more in
+//! A custom projection beside the image view: a file that implements the trait, and one more line in
 //! the list.
 
 use std::collections::BTreeMap;
@@ -27,19 +27,19 @@ const NAME: &str = "event_counts";
 const VERSION: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many events each account has, in a file.
+/// Counts the events of each account in a file.
 #[derive(Debug)]
 struct EventCounts {
     file: PathBuf,
-    /// The file cannot be written.
+    /// Whether writing the file fails.
     is_full: AtomicBool,
-    /// It comes to an end after the file is written, and before the checkpoint moves.
+    /// Whether it stops after the file is written, before the checkpoint moves.
     dies: AtomicBool,
-    /// The positions that came, in order.
+    /// The positions received, in order.
     came: Mutex<Vec<Position>>,
 }
 
-/// The file: with the position in it, an event that comes again counts once.
+/// The file's content; its position makes a repeated event count only once.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Counts {
     position: Position,
@@ -116,7 +116,7 @@ fn rows(error: Box<dyn std::error::Error + Send + Sync>) -> ProjectionError {
     ProjectionError::Rows(error)
 }
 
-/// A projector at work with one more projection.
+/// A running projector with one more projection.
 struct Running {
     list: Vec<Arc<dyn Projection>>,
     stalls: watch::Receiver<Stalls>,
@@ -139,7 +139,7 @@ impl Running {
         }
     }
 
-    /// Waits until a projection has come as far as this.
+    /// Waits until a projection has reached this position.
     async fn until(&self, world: &World, name: &str, position: Position) {
         let named = self.list.iter().find(|one| one.name() == name).unwrap();
         let reached = async {
@@ -158,7 +158,7 @@ impl Running {
     }
 }
 
-/// The log holds 3 and 1 events of two accounts.
+/// Fills the log with 3 and 1 events of two accounts.
 async fn four_events(world: &World) -> BTreeMap<AccountId, u64> {
     let (one, two) = (account(), account());
     let (image, _) = world.upload(one, b"one").await;
@@ -178,7 +178,7 @@ async fn follows_goes_on_and_is_rebuilt(mut world: World) {
     assert_eq!(counts.take_came(), [1, 2, 3, 4]);
     running.stop().await;
 
-    // After a restart it goes on where it stopped.
+    // After a restart it continues where it stopped.
     world.reopen().await;
     let third = account();
     world.upload(third, b"three").await;
@@ -189,7 +189,7 @@ async fn follows_goes_on_and_is_rebuilt(mut world: World) {
     assert_eq!(counts.read().unwrap().events, expected);
     assert_eq!(counts.take_came(), [5]);
 
-    // Found by its name it is rebuilt, although nothing new happens.
+    // It is found by its name and rebuilt, although no new event arrives.
     fs::write(&counts.file, "damaged").unwrap();
     let named = running.list.iter().find(|one| one.name() == NAME).unwrap();
     let rebuilt = named.rebuild(&world.store, &mut |_| ()).await.unwrap();
@@ -254,7 +254,7 @@ async fn one_that_fails_holds_up_no_other(world: World) {
     assert_eq!(stalled.len(), 1, "{stalled:?}");
     assert_eq!(stalled[NAME].after, 0);
 
-    // The image view goes on, and what lags is known by its name.
+    // The image view continues, and the lagging projection is reported by name.
     let (_, uploaded) = world.upload(account(), b"three").await;
     let shown = world.store.wait_until_visible(&uploaded, PATIENCE).await;
     assert!(shown.unwrap());

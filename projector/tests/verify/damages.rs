@@ -1,18 +1,18 @@
-//! Every kind of damage, as SQL of somebody with the database's own tools, and what is found of it.
+//! Every kind of damage, as SQL run with the database's own tools, and the expected finding.
 
 use photolog_projector::Kind;
 
-/// A damage and what is found of it.
+/// A damage and the expected finding.
 pub(crate) struct Damage {
     pub(crate) what: &'static str,
-    /// `None` where it cannot be done.
+    /// `None` where it is impossible.
     pub(crate) sqlite: Option<&'static str>,
     pub(crate) postgres: Option<&'static str>,
     pub(crate) unguarded: bool,
     pub(crate) kind: Kind,
 }
 
-/// A damage that no trigger refuses, alike in both databases.
+/// A damage that no trigger prevents, the same in both databases.
 fn plain(what: &'static str, kind: Kind, sql: &'static str) -> Damage {
     Damage {
         what,

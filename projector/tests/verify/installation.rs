@@ -1,4 +1,4 @@
-//! A small installation on either database, of which copies are made and spoilt.
+//! A small installation on either database, to be copied and damaged.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ use uuid::Uuid;
 const KEY: &str = "plk_abcdefghijklmnop";
 const OTHER_KEY: &str = "plk_bbcdefghijklmnop";
 
-/// An installation of which copies are made.
+/// An installation to be copied.
 pub(crate) struct Installation {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: StoreConfig,
@@ -69,7 +69,7 @@ impl Installation {
         BlobConfig::Directory { path }
     }
 
-    /// Two accounts with a key each, three images of which one is out of use, a retried request and a
+    /// Two accounts with a key each, three images of which one is disabled, a retried request and a
     /// log-in; all of it projected.
     async fn fill(&self) {
         let store = self.open().await;
@@ -99,7 +99,7 @@ impl Installation {
         store.close().await;
     }
 
-    /// The same once more.
+    /// A copy of the installation.
     pub(crate) async fn copy(&self, name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy_folder(self.folder.path(), folder.path());
@@ -112,7 +112,7 @@ impl Installation {
                 let (template, host) = rest.split_once('?').unwrap();
                 let mut admin = admin(start, host).await;
                 let make = format!("CREATE DATABASE {name} TEMPLATE {template}");
-                // The connections of before may not be gone yet.
+                // Earlier connections may still be open.
                 while admin.execute(make.as_str()).await.is_err() {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -125,7 +125,7 @@ impl Installation {
         Self { folder, config }
     }
 
-    /// As somebody with the database's own tools; `unguarded` without its triggers.
+    /// Runs SQL as with the database's own tools; if `unguarded`, with the triggers removed.
     pub(crate) async fn tamper(&self, sql: &str, unguarded: bool) {
         match &self.config {
             StoreConfig::Sqlite { path } => {

@@ -1,4 +1,4 @@
-//! What `verify` finds, on both databases: each kind of damage alone, on a copy of the same small
+//! The findings of `verify`, on both databases: each kind of damage alone, on a copy of the same small
 //! installation.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
@@ -45,7 +45,7 @@ async fn finds_every_damage(sound: Installation) {
             found.iter().any(|finding| finding.kind == damage.kind),
             "{what}: {found:#?}"
         );
-        // A missing table lacks its rows as well.
+        // When a table is missing, its rows are missing too.
         let alone = !matches!(damage.kind, Kind::Checkpoint | Kind::Guard);
         if !damage.unguarded && alone {
             let others: Vec<_> = found.iter().filter(|f| f.kind != damage.kind).collect();
@@ -62,7 +62,7 @@ async fn every_damage_is_found_on_sqlite() {
     finds_every_damage(Installation::on_sqlite().await).await;
 }
 
-/// `schema.txt` must hold what the migrations make: the lines that this prints.
+/// `schema.txt` must contain what the migrations create: the lines that this test prints.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_schema_is_the_one_that_is_written_down() {
     let cluster = Cluster::start();
@@ -91,7 +91,7 @@ async fn every_damage_is_found_on_postgres() {
     finds_every_damage(Installation::on_postgres(&cluster).await).await;
 }
 
-/// What happens to a file.
+/// A change to a file.
 type Spoil = fn(&Path);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,7 +151,7 @@ fn file_of(folder: &Path, digest: &str) -> PathBuf {
         .join(digest)
 }
 
-/// What is read is one moment, whatever writes meanwhile.
+/// The reads are one snapshot, whatever is written meanwhile.
 async fn a_server_at_work_is_never_seen_half_way(installation: Installation) {
     let store = installation.open().await;
     let blobs = Blobs::open(&installation.blobs()).await.unwrap();
@@ -199,7 +199,7 @@ async fn a_server_at_work_is_never_seen_half_way_on_postgres() {
     a_server_at_work_is_never_seen_half_way(Installation::on_postgres(&cluster).await).await;
 }
 
-/// What `verify` advises works: also where the checkpoint says more than there is.
+/// The advice of `verify` works, even if the checkpoint is beyond the end of the log.
 async fn a_rebuild_mends_every_checkpoint(sound: Installation) {
     for (number, damage) in [
         "position = 999",

@@ -7,8 +7,8 @@
 //! | `directory` | blobs as files: the default; several nodes may share it |
 //! | `bucket` | blobs as objects, in S3, Google Cloud Storage or Azure |
 //!
-//! In both backends a blob is `ab/cd/abcd…`, the digest in hexadecimal, so one can be copied to the
-//! other. A blob never changes; one that no event names is garbage, not damage.
+//! In both backends a blob's path is `ab/cd/abcd…`, the digest in hexadecimal, so blobs can be copied
+//! from one to the other. A blob never changes; one that no event names is garbage, not damage.
 
 mod bucket;
 mod directory;

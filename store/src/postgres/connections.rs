@@ -137,8 +137,8 @@ impl Connections {
         }
     }
 
-    /// For statements that find their rows by a key, one by one. Without this the planner plans each
-    /// execution anew, and scans whole tables while they are small or their statistics outdated.
+    /// For statements that find their rows by a key, one by one. Without this the planner replans
+    /// each execution, and scans whole tables while they are small or their statistics outdated.
     pub(super) fn by_key(options: &PgConnectOptions, most: u32, losses: Losses) -> Self {
         let options = options.clone().options([
             ("plan_cache_mode", "force_generic_plan"),
@@ -205,7 +205,7 @@ impl Connections {
             match done {
                 Ok(_) => transaction.commit().await?,
                 // Otherwise the rollback would wait until the connection's next use, and the locks
-                // with it.
+                // would be held until then.
                 Err(_) => transaction.rollback().await?,
             }
             done

@@ -23,7 +23,7 @@ impl PersistedEventRepository for Store {
     }
 
     /// Replaces the stock method, which writes the sequence into the statement's text, so that every
-    /// number is prepared anew and evicts another statement from the cache.
+    /// number prepares a new statement and evicts another one from the cache.
     async fn get_last_events<A: Aggregate>(
         &self,
         aggregate_id: &str,

@@ -1,4 +1,4 @@
-//! What only a bucket of blobs does.
+//! Behaviour of a bucket of blobs only.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,7 +9,7 @@ use photolog_store::{BlobConfig, BlobError, BlobUrl, Blobs};
 use photolog_tests::link::{Link, Target};
 use photolog_tests::s3::S3;
 
-/// A client of the server. `place` is bucket and prefix.
+/// Settings for a client of the server. `place` is bucket and prefix.
 pub(crate) fn config(s3: &S3, place: &str, folder: &Path) -> BlobConfig {
     let Ok(BlobUrl::Bucket(url)) = format!("s3://{place}").parse() else {
         panic!("{place} is no bucket");
@@ -108,7 +108,7 @@ async fn a_server_that_is_away_for_a_moment_is_asked_again() {
     assert_eq!(blobs.get(&digest).await.unwrap().unwrap(), "patient");
 }
 
-/// A connection may die without a word: nothing comes back, and nothing is refused.
+/// A connection may die silently: no response arrives, and nothing is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_falls_silent_is_asked_again_within_ten_seconds() {
     let folder = tempfile::tempdir().unwrap();

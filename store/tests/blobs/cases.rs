@@ -1,4 +1,4 @@
-//! The cases that hold in every place.
+//! The cases that hold for both backends.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,12 +18,12 @@ async fn digests(blobs: &Blobs) -> Vec<ContentHash> {
         .await
         .unwrap();
     digests.sort();
-    // While a blob is put again, a listing may name it twice: rclone does.
+    // While a blob is stored again, a listing may contain it twice, as with rclone.
     digests.dedup();
     digests
 }
 
-/// Bytes that no compression or hole in a file makes small.
+/// Bytes that neither compression nor a sparse file makes smaller.
 fn noise(length: usize) -> Bytes {
     let mut state = 1u32;
     std::iter::repeat_with(|| {
@@ -54,7 +54,7 @@ pub(crate) async fn what_is_kept_comes_back_under_its_digest(world: &World) {
     assert_eq!(world.unfinished(), 0);
 }
 
-/// Around the size of a part, and the largest upload the service takes.
+/// Sizes around that of a part, and the largest upload that the service accepts.
 pub(crate) async fn large_blobs_come_back_whole(world: &World) {
     for length in [(5 << 20) - 1, 5 << 20, (5 << 20) + 1, 16 << 20] {
         let bytes = noise(length);
@@ -79,7 +79,7 @@ pub(crate) async fn an_upload_cut_short_leaves_nothing(world: &World) {
     spool.write(Bytes::from_static(b"half")).await.unwrap();
     assert_eq!(world.unfinished(), 1);
     drop(spool);
-    // It is removed off the async threads.
+    // The file is removed off the async threads.
     let began = Instant::now();
     while world.unfinished() > 0 && began.elapsed() < Duration::from_secs(10) {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -151,7 +151,7 @@ pub(crate) async fn a_listing_shows_every_blob_and_nothing_else(world: &World) {
         expected.push(kept.digest());
     }
     expected.sort();
-    // Whatever else lies there is not ours to judge.
+    // Other files in the folder are ignored.
     let neighbour = world.file(&expected[0]).with_file_name("notes.txt");
     std::fs::write(neighbour, b"not a blob").unwrap();
     let unfinished = blobs.spool().await.unwrap();

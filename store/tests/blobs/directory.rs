@@ -1,4 +1,4 @@
-//! What only a directory of blobs does.
+//! Behaviour of a directory of blobs only.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ async fn only_old_leftovers_are_removed_at_open() {
     let name = |number: u8| format!("0190f7c2-1111-7aaa-8bbb-12345678900{number}");
     let (alive, old) = (name(1), name(2));
     fs::write(incoming.join(&alive), b"").unwrap();
-    // What no upload is named like is not ours.
+    // A file without an upload's name is left alone.
     for name in [old.as_str(), "foreign"] {
         let file = fs::File::create(incoming.join(name)).unwrap();
         let yesterday = SystemTime::now() - Duration::from_secs(24 * 60 * 60);
@@ -31,7 +31,7 @@ async fn only_old_leftovers_are_removed_at_open() {
     assert!(incoming.join("foreign").exists());
 }
 
-/// A directory that holds one blob.
+/// A directory with one blob.
 async fn one_blob(folder: &Path) -> (Blobs, ContentHash, PathBuf) {
     let path = folder.join("blobs");
     let config = BlobConfig::Directory { path: path.clone() };

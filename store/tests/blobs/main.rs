@@ -1,5 +1,5 @@
-//! What every place of blobs must do, as one list of cases: each is run against a directory and
-//! against a bucket of a real S3 server. Beside them, what only one of the two can do.
+//! The contract of a blob store, as one list of cases: each runs against a directory and against a
+//! bucket of a real S3 server. In addition, behaviour of only one of the two.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -13,7 +13,7 @@ use photolog_store::{BlobConfig, Blobs};
 use photolog_tests::s3::S3;
 use tempfile::TempDir;
 
-/// An empty place of blobs, gone with the value.
+/// An empty blob store, removed on drop.
 pub(crate) struct World {
     pub(crate) blobs: Blobs,
     pub(crate) folder: TempDir,
@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    /// The file behind a blob, for somebody who damages it.
+    /// The file of a blob, for damaging it.
     pub(crate) fn file(&self, digest: &photolog_domain::ContentHash) -> PathBuf {
         let name = digest.to_string();
         let path = format!("{}/{}/{name}", &name[0..2], &name[2..4]);
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// Files of uploads that are not done.
+    /// The number of files of unfinished uploads.
     pub(crate) fn unfinished(&self) -> usize {
         let incoming = match &self.s3 {
             None => "blobs/incoming",
@@ -64,7 +64,7 @@ impl World {
     }
 }
 
-/// Makes a test of each case for each place.
+/// Defines a test of each case for each backend.
 macro_rules! conformance {
     ($($case:ident),+ $(,)?) => {
         mod in_a_directory {

@@ -1,4 +1,4 @@
-//! The smallest valid things, and a database to put them in.
+//! Minimal valid fixtures, and a database for them.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
 
-/// An empty database of its own, gone with the value. On Postgres a sequencer runs.
+/// An empty database, removed on drop. On Postgres a sequencer runs.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
@@ -55,7 +55,7 @@ impl Database {
         }
     }
 
-    /// As another process opens it.
+    /// Opens it again, as another process would.
     pub(crate) async fn open_again(&self) -> Result<Store, StoreError> {
         Store::open(&self.config, self.master_key.clone()).await
     }
@@ -75,7 +75,7 @@ impl Database {
         }
     }
 
-    /// Writes an event behind a stream as only a newer program does.
+    /// Writes an event at the end of a stream, as a newer program would.
     pub(crate) async fn write_newer(&self, aggregate_type: &str, stream: Uuid, payload: &str) {
         let event = NewerEvent {
             aggregate_type,
@@ -90,7 +90,7 @@ impl Database {
         }
     }
 
-    /// How many rows a table has.
+    /// The number of rows of a table.
     pub(crate) async fn count(&self, table: &str) -> i64 {
         let query = format!("SELECT count(*) FROM {table}");
         match &self.config {
@@ -108,7 +108,7 @@ impl Database {
         }
     }
 
-    /// The rows of a table as `verify` sees them.
+    /// The rows of a table as `verify` reads them.
     pub(crate) async fn rows(&self, table: Table) -> Vec<Columns> {
         let opened = Snapshot::open(&self.config, self.master_key.clone()).await;
         let (mut snapshot, mut rows) = (opened.unwrap(), Vec::new());
@@ -118,7 +118,7 @@ impl Database {
         rows
     }
 
-    /// Who holds which bytes.
+    /// The image that holds each content.
     pub(crate) async fn holders(&self) -> BTreeMap<(AccountId, ContentHash), ImageId> {
         let rows = self.rows(Table::Claims).await;
         let claim = |row: &Columns| {
@@ -129,7 +129,7 @@ impl Database {
         rows.iter().map(claim).collect()
     }
 
-    /// How many images accounts have that have any.
+    /// The number of images of each account that has any.
     pub(crate) async fn counts(&self) -> BTreeMap<AccountId, i64> {
         let rows = self.rows(Table::ImageCounts).await;
         let count = |row: &Columns| {
@@ -140,7 +140,7 @@ impl Database {
         counts.filter(|(_, images)| *images != 0).collect()
     }
 
-    /// As when the process that sequences dies.
+    /// Simulates the death of the sequencing process.
     pub(crate) fn sequencer_stops(&self) {
         self.sequencer.abort();
     }
@@ -155,7 +155,7 @@ fn text<'a>(row: &'a Columns, column: &str) -> &'a str {
     row[column].as_str().unwrap()
 }
 
-/// The whole log as the table has it, dense and chained.
+/// The whole log from the table, checked to be gapless and chained.
 pub(crate) async fn whole_log(store: &Store) -> Vec<ArchivedEvent> {
     let log = store.archived_events(0, 10_000).await.unwrap();
     let mut tail = LogTail::default();
@@ -179,7 +179,7 @@ pub(crate) fn sequences(store: &Store) -> tokio::task::JoinHandle<()> {
     })
 }
 
-/// Returns once the store leads: only who leads may set a bookmark.
+/// Returns once the store leads: only the leader may set a bookmark.
 pub(crate) async fn until_it_leads(store: &Store) {
     while store
         .set_bookmark("lead", Bookmark::default())
@@ -190,7 +190,7 @@ pub(crate) async fn until_it_leads(store: &Store) {
     }
 }
 
-/// The present moment: what expires is measured from it.
+/// The current time, the base for expiry times.
 pub(crate) fn at() -> Timestamp {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -241,7 +241,7 @@ pub(crate) async fn append_if(
         .await
 }
 
-/// Runs the same work many times at once.
+/// Runs the same work many times concurrently.
 pub(crate) async fn in_parallel<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     times: usize,
     mut work: impl FnMut(usize) -> F,
@@ -256,7 +256,7 @@ pub(crate) async fn in_parallel<T: Send + 'static, F: Future<Output = T> + Send 
     results
 }
 
-/// Returns once the log holds so many events.
+/// Returns once the log contains this many events.
 pub(crate) async fn settle(store: &Store, head: i64) {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     while store.log_head().await.unwrap() < head {

@@ -31,7 +31,7 @@ pub(crate) async fn a_key_is_taken_once_and_remembers_what_it_led_to(database: &
     let record = store.idempotency_record(account, "k").await.unwrap();
     assert_eq!(record.as_ref(), Some(&expected));
 
-    // The same content again: the key is what is told, not the duplicate.
+    // The same content again: the result is that of the key, not a duplicate.
     let retried = append_if(
         store,
         crate::given::image(),
@@ -55,7 +55,7 @@ pub(crate) async fn a_key_is_taken_once_and_remembers_what_it_led_to(database: &
     )
     .await
     .unwrap();
-    // A refused append does not use its key up.
+    // A refused append does not consume its key.
     let refused = append_if(
         store,
         crate::given::image(),
@@ -90,7 +90,7 @@ pub(crate) async fn of_many_parallel_uses_of_a_key_exactly_one_wins(database: &D
 
 pub(crate) async fn a_key_is_forgotten_after_a_day(database: &Database) {
     let (store, account) = (&database.store, account());
-    // A node whose clock is a day ahead keeps no key longer than others, and makes none expire.
+    // A node whose clock is a day ahead keeps no key longer than others, and expires none.
     let tomorrow = at().unix_millis() + 25 * 60 * 60 * 1_000;
     let ahead = EventMetadata {
         occurred_at: Timestamp::from_unix_millis(tomorrow).unwrap(),

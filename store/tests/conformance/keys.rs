@@ -41,7 +41,7 @@ fn key_id(number: usize) -> KeyId {
     format!("plk_abcdefghijklm{number:03}").parse().unwrap()
 }
 
-/// Issues a key with these verifiers beside its event.
+/// Issues a key with these verifiers, which are not in its event.
 async fn issue(
     store: &Store,
     account: AccountId,
@@ -198,7 +198,7 @@ pub(crate) async fn the_master_key_is_rotated_under_open_stores(database: &Datab
     store.prepare_master_key().await.unwrap();
     let both = file();
     assert_eq!(store.rotate_master_key().await.unwrap(), 2);
-    // Cut off here, the file with both keys opens everything; so does the last state.
+    // Interrupted here, the file with both keys opens everything; so does the final state.
     for state in [both.clone(), both[old.len()..].to_owned()] {
         std::fs::write(database.master_key.path(), state).unwrap();
         let fresh = database.open_again().await.unwrap();
@@ -218,7 +218,7 @@ pub(crate) async fn the_master_key_is_rotated_under_open_stores(database: &Datab
     assert_eq!(before.len(), after.len());
     assert_ne!(before, after);
 
-    // Another process adds a key under the new one, without a restart.
+    // Another process adds a key under the new master key, without a restart.
     issue(&other, account, 2, &key_id(2), &verifiers(2))
         .await
         .unwrap();

@@ -1,4 +1,4 @@
-//! The log: one dense order of all events, chained by hashes, and who waits for it.
+//! The log: one gapless order of all events, chained by hashes, and the waits for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) async fn the_log_is_dense_and_keeps_the_order_of_each_stream(database
                     .await
                     .unwrap()
                     .sequence;
-                // Lost races leave no gap.
+                // Lost races leave no gaps.
                 append(&store, image, 0, [disabled()]).await.unwrap_err();
             }
             sequence as usize

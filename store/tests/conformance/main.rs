@@ -1,4 +1,4 @@
-//! What every backend must do, as one list of cases: each is run against each database.
+//! The contract of a backend, as one list of cases: each runs against each database.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -13,7 +13,7 @@ mod tokens;
 mod uniqueness;
 mod view;
 
-/// Makes a test of each case for each backend.
+/// Defines a test of each case for each backend.
 macro_rules! conformance {
     ($($area:ident: $($case:ident),+;)+) => {
         mod sqlite {

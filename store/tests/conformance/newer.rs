@@ -1,4 +1,4 @@
-//! What a newer program has written: read and shown, but neither passed over nor granted.
+//! Events written by a newer program: read and shown, but neither ignored nor granting anything.
 
 use photolog_domain::{
     Account, AccountEvent, DialectName, Image, ImageEvent, Key, KeyId, KeyVerifiers, Scope, Word,
@@ -21,7 +21,7 @@ pub(crate) async fn an_event_that_only_a_newer_program_knows_is_shown_and_folded
     database.write_newer("Image", image.uuid(), PAYLOAD).await;
     settle(store, 2).await;
 
-    // From memory and from the beginning.
+    // From the cache and from the beginning.
     for store in [store, &database.open_again().await.unwrap()] {
         let loaded = store.load::<Image>(image.uuid()).await.unwrap();
         assert_eq!(loaded.sequence, 2);
@@ -111,7 +111,7 @@ pub(crate) async fn an_account_with_such_an_event_has_its_keys_refused(database:
             database.write_newer("Account", stream, PAYLOAD).await;
         }
     }
-    // The feed still says what the keys are called.
+    // The feed still shows the names of the keys.
     let names = store.actor_names(account, [key_id.as_str()]).await;
     assert_eq!(names.unwrap().get(key_id.as_str()), None);
 }

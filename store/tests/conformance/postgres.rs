@@ -1,4 +1,4 @@
-//! What only PostgreSQL can get wrong: transactions that commit out of order, many nodes, roles.
+//! Problems of PostgreSQL only: transactions that commit out of order, many nodes, roles.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn url(database: &Database) -> &str {
     }
 }
 
-/// An event of a stream of its own, as SQL of somebody else's program.
+/// An event in a stream of its own, as SQL of another program.
 fn insert(stream: &str) -> String {
     let metadata = serde_json::to_string(&metadata()).unwrap();
     let payload = serde_json::to_string(&set("a", "b")).unwrap();
@@ -31,7 +31,7 @@ fn insert(stream: &str) -> String {
 async fn a_transaction_held_open_is_sequenced_late_and_holds_nobody_up() {
     let database = Database::postgres().await;
     let store = &database.store;
-    // The control: a reader that remembers how far it has come in a table's own numbering.
+    // The control: a reader that remembers its position in a table's own numbering.
     let mut control = PgConnection::connect(url(&database)).await.unwrap();
     control
         .execute("CREATE TABLE numbered (number bigserial, stream text)")
@@ -68,7 +68,7 @@ async fn a_transaction_held_open_is_sequenced_late_and_holds_nobody_up() {
     .await;
     let written: i64 = written.into_iter().sum();
 
-    // Everything else is sequenced although the transaction is still open.
+    // All other events are sequenced although the transaction is still open.
     settle(store, written).await;
     let mut read_naively = async |control: &mut PgConnection| {
         let rows = sqlx::query("SELECT number, stream FROM numbered WHERE number > $1 ORDER BY 1")
@@ -96,9 +96,9 @@ async fn a_transaction_held_open_is_sequenced_late_and_holds_nobody_up() {
     database.close().await;
 }
 
-/// Rows read so far, of each table that is read as a whole, and of each index.
+/// The number of rows read so far, of each table by sequential scans, and of each index.
 async fn rows_read(connection: &mut PgConnection) -> BTreeMap<String, i64> {
-    // The server adds it up about once a second.
+    // The server updates these statistics about once a second.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let rows = sqlx::query(
         "SELECT relname::text, seq_tup_read FROM pg_stat_user_tables
@@ -110,8 +110,8 @@ async fn rows_read(connection: &mut PgConnection) -> BTreeMap<String, i64> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// A dump holds one snapshot for as long as it takes; what was removed since stays in every index. The
-/// same goes for a transaction that writes.
+/// A dump holds one snapshot until it ends; rows deleted since then stay in every index. The same
+/// applies to a transaction that writes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_foreign_snapshot_makes_nobody_read_what_is_gone() {
     const EVENTS: u8 = 250;
@@ -133,7 +133,7 @@ async fn a_foreign_snapshot_makes_nobody_read_what_is_gone() {
         assert!(saved.unwrap());
         assert_eq!(store.checkpoint("v", 1).await.unwrap(), to);
     }
-    // The lead tells each second how far it has come.
+    // The leader stores its progress every second.
     tokio::time::sleep(Duration::from_secs(2)).await;
     for _ in 0..EVENTS {
         assert_eq!(store.oldest_unsequenced().await.unwrap(), None);
@@ -186,7 +186,7 @@ async fn what_was_just_sequenced_is_read_as_the_table_has_it() {
     }
     settle(store, 20).await;
     let read = store.read_log(3, 10).await.unwrap();
-    // Another process has sequenced nothing.
+    // Another process has sequenced nothing itself.
     let other = database.open_again().await.unwrap();
     let table = other.read_log(3, 10).await.unwrap();
     other.close().await;
@@ -231,7 +231,7 @@ async fn many_sequencers_and_rollbacks_leave_one_dense_log() {
     .await
     .into_iter()
     .sum();
-    // The one that sequences dies; another takes over.
+    // The sequencing process dies; another takes over.
     database.sequencer_stops();
     settle(&nodes[0].1, written).await;
     let store = &nodes[0].1;

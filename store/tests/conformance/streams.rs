@@ -1,4 +1,4 @@
-//! Streams: the optimistic lock, all or nothing, and folds.
+//! Streams: optimistic locking, atomic appends, and folds.
 
 use cqrs_es::CqrsFramework;
 use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
@@ -80,10 +80,10 @@ pub(crate) async fn nothing_of_a_refused_append_stays(database: &Database) {
     append(store, image, 0, [uploaded(account, 1), set("a", "1")])
         .await
         .unwrap();
-    // The second event collides although the first does not.
+    // The second event conflicts although the first does not.
     let late = append(store, image, 1, [set("b", "1"), set("c", "1")]).await;
     assert!(matches!(late, Err(StoreError::Conflict)));
-    // Events are fine, the claim is not.
+    // The events are valid, the claim is not.
     let copy = append(
         store,
         crate::given::image(),
@@ -99,7 +99,7 @@ pub(crate) async fn nothing_of_a_refused_append_stays(database: &Database) {
 
 pub(crate) async fn a_known_stream_equals_its_full_fold(database: &Database) {
     let store = &database.store;
-    // Another process: it shares the database, not the memory.
+    // Another process shares the database, but not the memory.
     let other = database.open_again().await.unwrap();
     let image = image();
     append(store, image, 0, [uploaded(account(), 1)])

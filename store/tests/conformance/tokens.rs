@@ -1,4 +1,4 @@
-//! Token families: which of a log-in's tokens still count, and for how long.
+//! Token families: which of a log-in's tokens are still valid, and for how long.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ async fn key(store: &Store, name: char) -> (AccountId, KeyId) {
         key_id: key_id.clone(),
         key: Key::new(&verifiers, [Scope::ImagesRead]),
     };
-    // Before anybody can log in, the node has read it.
+    // The node has read the secret before any client can log in.
     store.token_secret([1; 32]).await.unwrap();
     append_to(store, account, 0, opened).await;
     let conditions = Conditions {
@@ -70,7 +70,7 @@ async fn lives(store: &Store, family: &TokenFamily) -> bool {
     store.token_family(family.family).await.unwrap().is_some()
 }
 
-/// The number of the refresh token that was given.
+/// The number of the new refresh token.
 fn granted(refreshed: Refreshed) -> i64 {
     match refreshed {
         Refreshed::Granted(family) => family.refresh_number,
@@ -143,10 +143,10 @@ pub(crate) async fn each_refresh_spends_its_token(database: &Database) {
     assert_eq!(refresh(&other, 1).await, Refreshed::Unknown);
     assert_eq!(granted(refresh(&key_id, 1).await), 2);
     assert_eq!(granted(refresh(&key_id, 2).await), 3);
-    // Never given out: a power cut took it.
+    // A number never issued, as after a power cut that lost it.
     assert_eq!(refresh(&key_id, 9).await, Refreshed::Unknown);
     assert_eq!(granted(refresh(&key_id, 3).await), 4);
-    // Another client cannot end the family by what it stole.
+    // Another client cannot end the family with a stolen token.
     assert_eq!(refresh(&other, 1).await, Refreshed::Unknown);
     assert!(lives(store, &family).await);
     assert_eq!(refresh(&key_id, 1).await, Refreshed::Reused);
@@ -170,7 +170,7 @@ pub(crate) async fn a_lost_answer_may_be_asked_for_again_for_a_while(database: &
     for _ in 0..3 {
         assert_eq!(granted(refresh(1).await), 2);
     }
-    // Repeating it does not make the while longer.
+    // Repeating it does not extend the period.
     age(REPEAT_MILLIS / 2).await;
     assert_eq!(granted(refresh(1).await), 2);
     age(REPEAT_MILLIS / 2).await;
@@ -200,7 +200,7 @@ pub(crate) async fn a_key_has_so_many_families_and_the_oldest_ends(database: &Da
     let (_, other) = key(store, 'b').await;
     let spared = begun(store, &other).await;
     let oldest = begun(store, &key_id).await;
-    // The rest of those that fit, all younger by a little.
+    // Up to the maximum number, each slightly younger.
     let copies = format!(
         "WITH RECURSIVE numbers (n) AS
            (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < {FAMILIES_PER_KEY})

@@ -1,4 +1,4 @@
-//! What holds across streams: one enabled image per content and account, and the image limit.
+//! Constraints across streams: one enabled image per content and account, and the image limit.
 
 use photolog_domain::{Account, AccountEvent};
 use photolog_store::{Conditions, StoreError};

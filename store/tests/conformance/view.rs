@@ -45,7 +45,7 @@ pub(crate) async fn rows_and_checkpoint_move_together(database: &Database) {
     assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 3);
     let kept = store.image_rows(&[one.image]).await.unwrap();
     assert_eq!(kept, std::slice::from_ref(&one));
-    // Another projector that stands where this one stood writes nothing.
+    // Another projector that is where this one was writes nothing.
     let late = fresh(account(), 2);
     assert!(!save(0, 4, vec![late.clone()]).await);
     assert!(!save(2, 4, vec![late.clone()]).await);
@@ -73,7 +73,7 @@ pub(crate) async fn a_checkpoint_moves_alone_and_is_forgotten(database: &Databas
     assert!(!step(1, 2, 4).await);
     assert!(step(1, 3, 5).await);
     assert_eq!(store.checkpoint(OTHER, 1).await.unwrap(), 5);
-    // A new version begins anew, and the old program does not take it back.
+    // A new version starts over, and the old program does not revert it.
     assert!(step(2, 0, 2).await);
     assert!(!step(1, 5, 6).await);
     assert_eq!(store.checkpoint(OTHER, 1).await.unwrap(), 0);
@@ -83,7 +83,7 @@ pub(crate) async fn a_checkpoint_moves_alone_and_is_forgotten(database: &Databas
     assert_eq!(store.checkpoint(OTHER, 2).await.unwrap(), 0);
     assert!(!step(2, 2, 3).await);
     assert!(step(2, 0, 4).await);
-    // All this is nothing to other projections.
+    // None of this affects other projections.
     assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 7);
     assert_eq!(store.image_rows(&[shown.image]).await.unwrap(), rows);
 }
@@ -316,7 +316,7 @@ pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Databas
     };
     let seen = store.wait_until_visible(&never, Duration::from_millis(50));
     assert!(!seen.await.unwrap());
-    // Written by a projector of another process, of which this one hears nothing.
+    // Written by a projector of another process, without a notification to this one.
     let other = database.open_again().await.unwrap();
     database.sequencer_stops();
     store.resign_lead().await.unwrap();
@@ -343,7 +343,7 @@ pub(crate) async fn a_newer_version_begins_anew(database: &Database) {
     assert!(store.save_image_rows(NAME, 2, 0, 2, rows).await.unwrap());
     let left = store.image_rows(&[old.image, new.image]).await.unwrap();
     assert_eq!(left, [new]);
-    // The old program does not take it back.
+    // The old program does not revert it.
     assert_eq!(store.checkpoint(NAME, 1).await.unwrap(), 0);
     assert!(!store.save_image_rows(NAME, 1, 0, 5, &[old]).await.unwrap());
 }
