@@ -108,13 +108,13 @@ const SHOW_LOGS: &str = "PHOTOLOG_TEST_LOGS";
 /// Attacks run separately.
 const NOT_ATTACKS: [&str; 2] = ["--skip", ATTACKS];
 
-/// Runs attacks without other stories, whose memory or time must not count as theirs. While one
-/// attacks, the servers of the next start, and those of the last wait for their deadlines.
+/// Runs attacks one after the other and without other stories, whose memory or time must not count as
+/// theirs.
 fn attacks(times: &mut TestTimes) -> Result<()> {
     times.run(cargo(STORIES).arg(ATTACKS), ATTACKS_AT_ONCE)
 }
 
-const ATTACKS_AT_ONCE: usize = 2;
+const ATTACKS_AT_ONCE: usize = 1;
 
 /// `cargo xtask soak hostile`: every attack at full size against the release build.
 pub(crate) fn soak_hostile() -> Result<()> {
