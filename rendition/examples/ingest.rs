@@ -1,4 +1,4 @@
-//! Makes masters, one for each line of JSON on standard input, and says how long each took: the
+//! Makes masters, one for each line of JSON on standard input, and reports how long each took: the
 //! native half of `cargo xtask bench edge`.
 
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! `Inspection::working_bytes` is what the service sets aside for an upload: never less than
-//! making the master allocates, and not much more. Looking at a header takes next to nothing.
+//! `Inspection::working_bytes` is what the service reserves for an upload: never less than making
+//! the master allocates, and not much more. Inspecting a header takes hardly any memory.
 
 #[path = "../benches/hostile/jpeg.rs"]
 mod jpeg;
@@ -27,19 +27,19 @@ use proptest::prelude::*;
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// Tests of one program run side by side, and all count alike.
+/// Tests of one program run in parallel, and the allocator counts for all of them.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// What looking at a header may allocate: lists of the file's parts.
+/// What inspecting a header may allocate: lists of the file's parts.
 const MOST_TO_INSPECT: usize = 4 << 20;
 const MEBIBYTE: u64 = 1 << 20;
 
-/// To be held through a test.
+/// A lock to be held for a whole test.
 fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs something and says what it allocated at most.
+/// Runs a function and returns its peak allocation.
 fn peak<T>(run: impl FnOnce() -> T) -> (T, usize) {
     let before = ALLOCATED.current_usage();
     ALLOCATED.reset_peak_usage();
@@ -47,7 +47,7 @@ fn peak<T>(run: impl FnOnce() -> T) -> (T, usize) {
     (value, ALLOCATED.peak_usage() - before)
 }
 
-/// What was set aside for a picture, and what it took.
+/// The reserved bytes of a picture, and the allocated ones.
 fn measured(name: &str, bytes: &[u8]) -> Option<(u64, u64)> {
     let (inspection, taken) = peak(|| inspect(bytes));
     assert!(taken <= MOST_TO_INSPECT, "{name}: {taken} to inspect");
@@ -187,7 +187,7 @@ fn lossless_recipe() -> impl Strategy<Value = webp::Lossless> {
     )
 }
 
-/// Heads of lossy WebPs that can be decoded with noise behind them.
+/// Heads of lossy WebPs that decode with noise after them.
 fn heads() -> &'static [Vec<u8>] {
     static HEADS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     HEADS.get_or_init(|| webp::lossy_heads(8))
@@ -254,7 +254,7 @@ proptest! {
     }
 }
 
-/// A buffer that doubles from the length of a row on, to nearly twice what it holds in the end.
+/// A buffer that doubles, beginning with the length of a row, to nearly twice its final contents.
 #[test]
 fn a_png_that_is_stored_keeps_to_its_bound() {
     let _alone = alone();
@@ -301,7 +301,7 @@ fn ordinary_pictures_set_aside_little_more_than_they_take() {
         ] {
             let name = format!("{name} of {width}x{height}");
             let (working, taken) = measured(&name, &bytes).expect(&name);
-            // Without loss, noise turns out as long as its pixels, in buffers that double.
+            // Noise without loss takes as many bytes as its pixels, in buffers that double.
             let most = if name.contains("JPEG") {
                 taken * 3 / 2
             } else {
@@ -359,7 +359,7 @@ fn png_with(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     file
 }
 
-/// What is beside the pixels is passed over when it inflates to more than a profile may have.
+/// Data beside the pixels is skipped if it inflates to more than the limit of a profile.
 #[test]
 fn side_chunks_take_no_more_than_they_may() {
     let _alone = alone();
@@ -446,12 +446,12 @@ fn what_cannot_be_there_is_refused_by_the_header() {
     assert!(matches!(inspect(&jpeg), Err(RenditionError::Truncated)));
 }
 
-/// The decoder reads a part into a buffer that doubles, while the colours are there already.
+/// The decoder reads a part into a buffer that doubles, while the colours are already in memory.
 #[test]
 fn a_long_lossy_webp_keeps_to_its_bound() {
     let _alone = alone();
-    // Where the pixels count, and where the bytes do: just beyond where a buffer has doubled, and no
-    // multiple of the words into which they are copied.
+    // Where the pixels dominate, and where the bytes do: just beyond the doubling of a buffer, and
+    // no multiple of the words into which they are copied.
     for (sides, payload) in [
         ((3_350, 2_603), 5 << 20),
         ((3_350, 2_603), 9 << 20),
@@ -495,7 +495,7 @@ fn one_colour_of_twelve_megapixels_is_a_picture() {
     }
 }
 
-/// The largest pictures are taken, where they cannot cost much.
+/// The largest pictures are accepted where they cannot be expensive.
 #[test]
 fn a_hundred_megapixels_pass_where_rows_come_one_by_one() {
     let _alone = alone();

@@ -157,7 +157,7 @@ fn a_cut_off_picture_is_refused_wherever_it_is_cut() {
         fixture!("lossy.webp"),
         long_png.as_slice(),
     ] {
-        // The last bytes of a PNG are an empty end chunk: pixels are whole without it.
+        // The last bytes of a PNG are an empty end chunk: pixels are complete without it.
         for length in 0..bytes.len() - 16 {
             assert!(
                 make_master(&bytes[..length]).is_err(),
@@ -192,7 +192,7 @@ fn damaged_bytes_never_panic() {
     }
 }
 
-/// A PNG's header with this size and nothing behind it.
+/// A PNG's header with this size and nothing after it.
 fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = png(1, 1);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
@@ -225,7 +225,7 @@ fn a_bomb_is_refused_by_its_header() {
         refused(&png_header(16_384, 16_384)),
         RenditionError::TooManyPixels
     ));
-    // So many pixels are allowed, but not in so few bytes.
+    // This many pixels are allowed, but not in so few bytes.
     assert!(matches!(
         refused(&png_header(10_000, 10_000)),
         RenditionError::Truncated

@@ -36,7 +36,7 @@ fn recipe() -> impl Strategy<Value = webp::Lossless> {
     )
 }
 
-/// The master of a picture that needs no resizing holds the same pixels.
+/// The master of a picture that needs no resizing contains the same pixels.
 fn check(bytes: &[u8], is_lossless: bool) {
     let expected = image::load_from_memory(bytes);
     let master = make_master(bytes);

@@ -6,10 +6,10 @@ use super::noise::Noise;
 use super::png::{Bits, Content, Packing, chunk, zlib};
 use super::{jpeg, png, webp};
 
-/// Uploads may have so many bytes.
+/// The most bytes of an upload.
 const MOST_BYTES: usize = 16 << 20;
 
-/// How to make a file, the same each time.
+/// A recipe for a file, the same each time.
 #[derive(Clone, Debug)]
 pub(crate) enum Case {
     Png(png::Recipe),
@@ -120,7 +120,7 @@ impl Case {
     }
 }
 
-/// What is nasty by design.
+/// Files that are expensive by design.
 pub(crate) fn by_design() -> Vec<Case> {
     let mut cases = Vec::new();
     for (width, height) in [(2_048, 2_048), (5_000, 5_000), (10_000, 10_000)] {
@@ -295,7 +295,7 @@ fn jpeg_flood(marker: u8, payload: &[u8]) -> Vec<u8> {
     jpeg_prefixed(&segments)
 }
 
-/// Something between a JPEG's first marker and its others.
+/// A JPEG with extra bytes between its first marker and its others.
 fn jpeg_prefixed(bytes: &[u8]) -> Vec<u8> {
     let good = jpeg::Recipe::plain(64, 64).make(&mut Noise::new(3));
     [&good[..2], bytes, &good[2..]].concat()
@@ -310,13 +310,14 @@ fn profiled(fill: fn(&mut Vec<u8>)) -> Vec<u8> {
 
 fn zeros_zlib(out: &mut Vec<u8>, length: usize) {
     let megabyte = zlib(&vec![0; 64 << 20], 9);
-    // Whatever follows a stream is not looked at: a stream of so many bytes, all of them runs.
+    // Bytes after the end of a stream are ignored, so this makes a stream of this length, all of it
+    // runs.
     while out.len() < length {
         out.extend(&megabyte[2..megabyte.len() - 8]);
     }
 }
 
-/// Blocks with fixed codes and nothing in them.
+/// Empty blocks with fixed codes.
 fn empty_blocks(out: &mut Vec<u8>, length: usize) {
     let mut bits = Bits::default();
     for _ in 0..length * 8 / 10 {

@@ -1,4 +1,4 @@
-//! Nasty JPEGs: long codes, many scans, many tables, many restarts.
+//! Expensive JPEGs: long codes, many scans, many tables, many restarts.
 
 use super::noise::Noise;
 
@@ -10,18 +10,18 @@ pub(crate) struct Recipe {
     /// Sampling factors of the first component; the others have 1 x 1.
     pub(crate) sampling: u8,
     pub(crate) progressive: bool,
-    /// Every coefficient is there; otherwise only DC.
+    /// Whether every coefficient is present; otherwise only DC is.
     pub(crate) full: bool,
-    /// Codes of 16 bits; otherwise of the least.
+    /// Codes of 16 bits; otherwise of the fewest.
     pub(crate) long_codes: bool,
     /// Restart after each MCU.
     pub(crate) restarts: bool,
-    /// Scans of a progressive picture behind its first ones.
+    /// Scans of a progressive picture after its first ones.
     pub(crate) refinements: usize,
     pub(crate) turned: bool,
 }
 
-/// Uploads may have so many bytes.
+/// The most bytes of an upload.
 const MOST_BYTES: usize = 16 << 20;
 
 impl Recipe {
@@ -210,7 +210,7 @@ impl Recipe {
                     } else {
                         let mut idle = count;
                         while idle > 0 {
-                            // Runs of 2^14 blocks and some.
+                            // Runs of 2^14 blocks, then the rest.
                             let run = idle.min(1 << 14);
                             if run == 1 << 14 {
                                 bits.put(many.0, many.1);
@@ -245,7 +245,7 @@ fn refine(bits: &mut Bits, count: usize, noise: &mut Noise) {
 /// The codes for the three symbols of a table.
 fn codes(long: bool) -> [(u32, u32); 3] {
     if long {
-        // 1 to 13 bits are taken by symbols that do not come.
+        // Codes of 1 to 13 bits go to symbols that do not occur.
         [(0xFFF8, 16), (0xFFF9, 16), (0xFFFA, 16)]
     } else {
         [(0b0, 1), (0b10, 2), (0b110, 3)]
@@ -281,7 +281,7 @@ pub(crate) fn segment(file: &mut Vec<u8>, marker: u8, payload: &[u8]) {
     file.extend(payload);
 }
 
-/// Bits, the highest of each byte first, with zeros stuffed.
+/// A bit writer, the highest bit of each byte first, with stuffed zeros.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,

@@ -1,8 +1,8 @@
-//! Searches for the upload that costs most: `cargo xtask bench hostile [SECONDS]`.
+//! Searches for the most expensive upload: `cargo xtask bench hostile [SECONDS]`.
 //!
-//! Files that are nasty by design come first, then random ones of the same kinds. Each is
+//! Files that are expensive by design come first, then random ones of the same kinds. Each is
 //! inspected and made a master, in this process and on this thread; CPU time and allocations are
-//! held against the bounds that `docs/benchmarks.md` states. The worst are measured five times.
+//! compared with the bounds in `docs/benchmarks.md`. The worst are measured five times.
 
 #![expect(
     clippy::print_stdout,
@@ -26,19 +26,19 @@ use photolog_rendition::{inspect, make_master};
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
 const MEBIBYTE: f64 = (1 << 20) as f64;
-/// Up to so many megapixels a picture may cost a fixed amount.
+/// Up to this many megapixels a picture may cost a fixed amount.
 const SMALL: f64 = 25.0;
 const MOST_CPU: Duration = Duration::from_millis(500);
 const MOST_BYTES: f64 = 250e6;
 /// Above that, an amount for each megapixel, and memory within the service's budget.
 const MOST_CPU_PER_MEGAPIXEL: Duration = Duration::from_millis(25);
 const BUDGET: f64 = 160.0 * MEBIBYTE;
-/// How many of the worst are shown and measured again.
+/// How many of the worst are printed and measured again.
 const SHOWN: usize = 25;
 
 struct Figures {
     name: String,
-    /// From which the same file can be made again.
+    /// The recipe from which the same file can be made again.
     case: Case,
     megapixels: f64,
     upload: f64,
@@ -55,7 +55,7 @@ impl Figures {
         MOST_CPU.max(MOST_CPU_PER_MEGAPIXEL.mul_f64(self.megapixels))
     }
 
-    /// How near the costs come to their bounds: 1 and more is too much.
+    /// The ratio of the costs to their bounds: 1 and more is too much.
     fn badness(&self) -> f64 {
         let most_bytes = if self.megapixels <= SMALL {
             MOST_BYTES

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same every time.
+//! Pseudorandom numbers, the same every time.
 
 /// A generator (xorshift, G. Marsaglia 2003).
 pub(crate) struct Noise(u64);

@@ -1,4 +1,4 @@
-//! Nasty PNGs: every kind of pixel, filter and way to compress.
+//! Expensive PNGs: every kind of pixel, filter and compression.
 
 use std::io::Write;
 
@@ -9,18 +9,18 @@ use super::noise::Noise;
 pub(crate) enum Packing {
     Stored,
     Deflate(u32),
-    /// Blocks with Huffman codes of their own that hold a few rows of runs each.
+    /// Blocks with Huffman codes of their own, each of which contains a few rows of runs.
     TinyBlocks,
-    /// As many blocks without anything in them as fit, then the pixels.
+    /// As many empty blocks as fit, then the pixels.
     EmptyBlocks,
 }
 
-/// What pixels are before the filter is undone.
+/// The pixels before the filter is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Flat,
     Noise,
-    /// Noise that comes again every 4 KiB, so that it compresses.
+    /// Noise that repeats every 4 KiB, so that it compresses.
     Repeated,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Recipe {
     pub(crate) packing: Packing,
     /// Bytes of an `IDAT` chunk.
     pub(crate) chunk: usize,
-    /// Bytes of EXIF before the pixels, that say how the picture is turned.
+    /// Bytes of EXIF before the pixels, with the picture's orientation.
     pub(crate) turned: bool,
 }
 
@@ -80,7 +80,7 @@ impl Recipe {
         file
     }
 
-    /// All rows, each behind its filter's number.
+    /// All rows, each preceded by its filter's number.
     fn rows(&self, noise: &mut Noise) -> Vec<u8> {
         let samples = [1, 0, 3, 1, 2, 0, 4][usize::from(self.colour)];
         let bits = samples * usize::from(self.depth);
@@ -218,7 +218,7 @@ fn stored(bytes: &[u8], is_last: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Bits, the lowest of each byte first.
+/// A bit writer, the lowest bit of each byte first.
 #[derive(Default)]
 pub(crate) struct Bits {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Nasty WebPs: lossless ones with many codes and transforms, lossy ones full of noise.
+//! Expensive WebPs: lossless ones with many codes and transforms, lossy ones full of noise.
 
 use super::noise::Noise;
 use super::png::Bits;
@@ -20,7 +20,7 @@ pub(crate) fn file(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     file
 }
 
-/// The chunk before the others of an extended file.
+/// The first chunk of an extended file.
 pub(crate) fn extended(flags: u8, width: u32, height: u32) -> Vec<u8> {
     let mut data = vec![flags, 0, 0, 0];
     data.extend(&(width - 1).to_le_bytes()[..3]);
@@ -40,7 +40,8 @@ pub(crate) struct Lossless {
     pub(crate) cache_bits: Option<u32>,
     /// Groups of codes; more than one needs a picture of blocks.
     pub(crate) groups: u32,
-    /// The longest code of each of the four colours, in bits; 0 for one symbol that costs none.
+    /// The longest code of each of the four colours, in bits; 0 for a single symbol that takes
+    /// none.
     pub(crate) longest: u32,
     /// Bytes of noise as pixels.
     pub(crate) payload: usize,
@@ -75,7 +76,7 @@ impl Lossless {
         bits.finish()
     }
 
-    /// The same without the header, as an alpha plane has it.
+    /// The same without the header, as in an alpha plane.
     pub(crate) fn body(&self, bits: &mut Bits, noise: &mut Noise) {
         let mut width = self.width;
         if let Some(colours) = self.palette {
@@ -114,7 +115,7 @@ impl Lossless {
         }
         if self.groups > 1 {
             bits.put(1, 1);
-            // Blocks as large as there are, all of the last group.
+            // The largest possible blocks, all of the last group.
             bits.put(7, 3);
             bits.put(0, 1);
             let last = self.groups - 1;
@@ -144,7 +145,7 @@ fn single(bits: &mut Bits, symbol: u32) {
     bits.put(symbol, 8);
 }
 
-/// A code whose longest codes have so many bits; every sequence of bits is one.
+/// A code whose longest codes have this many bits; every sequence of bits is valid.
 fn code(bits: &mut Bits, longest: u32, alphabet: u32) {
     match longest {
         0 => return single(bits, 7),
@@ -158,7 +159,7 @@ fn code(bits: &mut Bits, longest: u32, alphabet: u32) {
     }
     bits.put(0, 1);
     if longest <= 8 {
-        // As many symbols of the same length as there can be: their lengths cost no bits.
+        // As many symbols of the same length as possible: their lengths take no bits.
         let place = [0, 3, 4, 5, 6, 7, 9, 10, 11][longest as usize];
         bits.put(place + 1 - 4, 4);
         for at in 0..=place {
@@ -179,7 +180,7 @@ fn code(bits: &mut Bits, longest: u32, alphabet: u32) {
     }
 }
 
-/// How many code lengths follow.
+/// The number of code lengths that follow.
 fn limit(bits: &mut Bits, count: u32) {
     bits.put(1, 1);
     bits.put(7, 3);
@@ -194,8 +195,8 @@ fn flat_picture(bits: &mut Bits, symbol: u32) {
     }
 }
 
-/// A picture within the picture, of greens from 0 to 13, the modes that there are, and random other
-/// colours.
+/// A picture within the picture, of greens from 0 to 13, which are the existing modes, and random
+/// other colours.
 fn noise_picture(bits: &mut Bits, noise: &mut Noise, count: u32) {
     bits.put(0, 1);
     code(bits, 4, 280);
@@ -210,8 +211,9 @@ fn noise_picture(bits: &mut Bits, noise: &mut Noise, count: u32) {
     }
 }
 
-/// The data of a `VP8 ` chunk. Any bytes decode to something, so that noise does for all but the
-/// size of the first partition; `head` begins that one, and decides about filters and tables.
+/// The data of a `VP8 ` chunk. Any bytes decode to something, so that noise suffices for all but
+/// the size of the first partition; `head` begins that partition, and determines filters and
+/// tables.
 pub(crate) fn lossy(
     width: u32,
     height: u32,

@@ -1,10 +1,10 @@
-//! The cosines that both transforms are made of. Its own file because they are computed when this is
-//! compiled, with what constants allow.
+//! The cosines from which both transforms are made. Its own file because they are computed at
+//! compile time, with what constants allow.
 
-/// Bits after the point in the basis.
+/// Bits after the binary point in the basis.
 pub(super) const BASIS_BITS: u32 = 13;
-/// `BASIS[u][x]`: how much the frequency u adds to sample x of N, times the root of 2 (for u above
-/// 0) as in the usual factorisations, so that the frequency 0 has weight 1.
+/// `BASIS[u][x]`: the contribution of frequency u to sample x of N, times the root of 2 (for u
+/// above 0) as in the usual factorisations, so that the frequency 0 has weight 1.
 pub(super) const fn basis<const N: usize>() -> [[i16; N]; N] {
     let mut table = [[1 << BASIS_BITS; N]; N];
     let mut u = 1;
@@ -25,7 +25,7 @@ pub(super) const fn basis<const N: usize>() -> [[i16; N]; N] {
     table
 }
 
-/// The cosine by its power series: the library's is not available in constants.
+/// The cosine by its power series, because the library's is not available in constants.
 const fn cosine(angle: f64) -> f64 {
     let turn = 2.0 * std::f64::consts::PI;
     let whole = (angle / turn) as u32 as f64;

@@ -1,5 +1,5 @@
 //! Reads entropy-coded data bit by bit (T.81 section F.2.2.5). Its own file because all scans share
-//! it and it is the decoder's hottest code; it knows bytes, stuffing and markers, never symbols.
+//! it and it is the decoder's hottest code; it handles bytes, stuffing and markers, never symbols.
 
 use super::JpegError;
 use super::segments::{is_restart, next_marker};
@@ -7,17 +7,17 @@ use super::segments::{is_restart, next_marker};
 /// A cursor over entropy-coded data with up to 64 bits read ahead.
 ///
 /// Past a marker or the end of the file it delivers zero bits for ever and counts them, so that the
-/// hot loops need no check of their own; [`BitReader::check`] tells afterwards whether any of
-/// those was used.
+/// hot loops need no check of their own; [`BitReader::check`] reports afterwards whether any of
+/// them was used.
 #[derive(Clone, Copy)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
     position: usize,
     /// The next bits, first one topmost. Below the lowest of `available` bits there may be a part
-    /// of the byte that comes next; or-ing that byte in again changes nothing.
+    /// of the next byte; or-ing that byte in again changes nothing.
     buffer: u64,
     available: u32,
-    /// How many of the bits ever put into the buffer were made up.
+    /// How many of the bits ever put into the buffer are past the end.
     invented: u64,
 }
 
@@ -63,8 +63,9 @@ impl<'a> BitReader<'a> {
         *self = self.refilled_slowly();
     }
 
-    /// Byte by byte, where stuffing, a marker or the end of the file is near. It takes and gives the
-    /// reader by value: were its address taken, the hot loops could not keep it in registers.
+    /// Byte by byte, where stuffing, a marker or the end of the file is near. It takes and returns
+    /// the reader by value: if its address were taken, the hot loops could not keep it in
+    /// registers.
     #[cold]
     #[inline(never)]
     fn refilled_slowly(mut self) -> Self {
@@ -112,7 +113,7 @@ impl<'a> BitReader<'a> {
     #[inline(always)]
     pub(super) fn take(&mut self, count: u32) -> u32 {
         debug_assert!(count <= 32);
-        // Two shifts, since one by 64 is not defined.
+        // Two shifts, because one by 64 is not defined.
         let bits = (self.buffer >> 1 >> (63 - count)) as u32;
         self.consume(count);
         bits
@@ -125,10 +126,10 @@ impl<'a> BitReader<'a> {
         extend(self.take(size), size)
     }
 
-    /// Fails when bits were used that the file does not hold.
+    /// Fails when bits were used that the file does not contain.
     pub(super) fn check(&self) -> Result<(), JpegError> {
         if self.invented > u64::from(self.available) {
-            // A marker in the way means damage; the end of the file means a cut.
+            // A marker in the way means damage; the end of the file means truncation.
             return Err(if next_marker(self.bytes, self.position).is_some() {
                 JpegError::Corrupt("a scan with too little data")
             } else {
@@ -138,8 +139,8 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// Drops the bits that pad the last byte and steps over restart marker `number` (0 to 7).
-    /// Stray bytes before the marker are passed over, any other marker is an error.
+    /// Drops the bits that pad the last byte and steps over restart marker `number` (0 to 7). Stray
+    /// bytes before the marker are skipped; any other marker is an error.
     pub(super) fn restart(&mut self, number: u8) -> Result<(), JpegError> {
         self.check()?;
         let at = next_marker(self.bytes, self.position).ok_or(JpegError::Truncated)?;
@@ -157,7 +158,7 @@ impl<'a> BitReader<'a> {
     }
 }
 
-/// Turns `size` bits into the signed number they stand for (T.81 figure F.12).
+/// Turns `size` bits into the signed number that they encode (T.81 figure F.12).
 #[inline(always)]
 pub(super) fn extend(bits: u32, size: u32) -> i32 {
     let bits = bits.cast_signed();

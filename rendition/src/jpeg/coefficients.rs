@@ -1,6 +1,6 @@
-//! The coefficients that a progressive picture keeps between scans. Its own file because it holds
-//! the memory trade: only the frequencies that the scale needs are kept, and of the others one bit
-//! each, without which refinement scans could not be read.
+//! The coefficients that a progressive picture keeps between scans. Its own file because it
+//! contains the memory trade-off: only the frequencies that the scale needs are kept, and one bit
+//! of each other one, without which refinement scans could not be read.
 
 use super::JpegError;
 use super::bits::BitReader;
@@ -16,9 +16,9 @@ pub(super) struct Coefficients {
     /// For each block, the AC coefficients that are not zero, as bits in zigzag order; empty when
     /// only DC is kept.
     present: Vec<u64>,
-    /// For each place in zigzag order: which of a block's kept values it is; 64 for none.
+    /// For each position in zigzag order, the index among a block's kept values; 64 for none.
     slots: [u8; 64],
-    /// For each kept value: its place in a block to be rendered.
+    /// For each kept value, its position in a block to be rendered.
     kept: Vec<u8>,
     per_block: usize,
     blocks_wide: usize,
@@ -52,7 +52,7 @@ impl Coefficients {
         &mut self.values[(y * self.blocks_wide + x) * self.per_block]
     }
 
-    /// A block whose AC coefficients are to be changed; not to be asked for when only DC is kept.
+    /// A block whose AC coefficients are to be changed; not valid when only DC is kept.
     #[inline(always)]
     pub(super) fn block(&mut self, x: usize, y: usize) -> StoredBlock<'_> {
         let number = y * self.blocks_wide + x;
@@ -98,7 +98,7 @@ impl Coefficients {
     }
 }
 
-/// One block's AC coefficients, addressed by their place in zigzag order.
+/// One block's AC coefficients, addressed by their position in zigzag order.
 pub(super) struct StoredBlock<'a> {
     values: &'a mut [i16],
     present: &'a mut u64,
@@ -106,7 +106,7 @@ pub(super) struct StoredBlock<'a> {
 }
 
 impl StoredBlock<'_> {
-    /// Which places are not zero.
+    /// Which positions are not zero.
     #[inline(always)]
     pub(super) fn present(&self) -> u64 {
         *self.present
@@ -121,7 +121,8 @@ impl StoredBlock<'_> {
         }
     }
 
-    /// Reads one bit for each of the places: whether its coefficient moves away from zero by `step`.
+    /// Reads one bit for each of the positions: whether its coefficient moves away from zero by
+    /// `step`.
     #[inline(always)]
     pub(super) fn refine(&mut self, bits: &mut BitReader<'_>, mut places: u64, step: i16) {
         while places != 0 {
@@ -135,7 +136,7 @@ impl StoredBlock<'_> {
                 let correction = step & -((corrections >> 31) as i16);
                 corrections <<= 1;
                 if let Some(kept) = self.values.get_mut(usize::from(self.slots[place])) {
-                    // Without a branch, as corrections are as good as random.
+                    // Branchless, because corrections are as good as random.
                     let sign = *kept >> 15;
                     *kept = kept.wrapping_add((correction ^ sign) - sign);
                 }

@@ -1,6 +1,6 @@
 //! The colour formulas (JFIF 1.02, ITU-T T.871 section 7) between planes and pixels, in integers
-//! with 16 bits after the point as the Independent JPEG Group writes them. Its own file because it
-//! knows colours but neither files nor blocks.
+//! with 16 bits after the binary point as the Independent JPEG Group writes them. Its own file
+//! because it handles colours, but neither files nor blocks.
 
 use super::JpegError;
 use super::planes::{Colour, Plane, Planes};
@@ -16,10 +16,10 @@ pub enum Subsampling {
 }
 
 /// Turns planes into red, green, blue, interleaved, without padding. Ink colours become what they
-/// look like on white paper by the plain formula; an ICC profile is not asked.
+/// look like on white paper by the plain formula; an ICC profile is not consulted.
 ///
 /// # Errors
-/// [`JpegError::NotEncodable`] when the planes do not hold what they promise.
+/// [`JpegError::NotEncodable`] when the planes are not as large as they declare.
 pub fn to_rgb(planes: &Planes) -> Result<Vec<u8>, JpegError> {
     if !planes.is_sound() {
         return Err(JpegError::NotEncodable(
@@ -51,7 +51,7 @@ pub fn to_rgb(planes: &Planes) -> Result<Vec<u8>, JpegError> {
             }
             (Colour::Ycck { inverted }, [luma, cb, cr, k]) => {
                 ycc_row([luma.row(y), cb.row(y), cr.row(y)], out);
-                // What was transformed are the complements of the inks.
+                // The transform was applied to the complements of the inks.
                 out.iter_mut().for_each(|ink| *ink = 255 - *ink);
                 ink_row(out, k.row(y), inverted);
             }
@@ -123,7 +123,7 @@ fn interleave(rows: [&[u8]; 3], out: &mut [u8]) {
     }
 }
 
-/// Half of the last place, for rounding.
+/// Half of the last binary place, for rounding.
 const HALF: i32 = 1 << 15;
 
 fn ycc_row(rows: [&[u8]; 3], out: &mut [u8]) {
@@ -164,7 +164,7 @@ fn luma_row(pixels: &[u8], luma: &mut [u8]) {
 fn chroma_row<const N: usize>(rows: &[&[u8]; N], cb: &mut [u8], cr: &mut [u8]) {
     let width = rows[0].len() / 3;
     let convert = |[r, g, b]: [i32; 3]| {
-        // N * N is 1 or 4: as many more bits before the point.
+        // N * N is 1 or 4: as many more bits before the binary point.
         let (shift, count) = (16 + N.ilog2() * 2, (N * N) as i32);
         let centre = (128 << shift) + HALF * count - 1;
         let cb = (-11_059 * r - 21_709 * g + 32_768 * b + centre) >> shift;

@@ -1,5 +1,5 @@
 //! The encoder: planes to a baseline JFIF file with Huffman codes made for the picture. Its own
-//! file because it is the order of the file's parts; the arithmetic is in `fdct`, the entropy
+//! file because it defines the order of the file's parts; the arithmetic is in `fdct`, the entropy
 //! coding in `tokens`. It writes no metadata.
 
 use wide::i16x8;
@@ -35,7 +35,7 @@ pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
     write_frame(&mut file, planes, &channels);
     write_huffman(&mut file, &codes[..classes * CODES / 2]);
     write_scan(&mut file, &channels);
-    // What is stuffed is about one byte in 256.
+    // About one byte in 256 needs stuffing.
     let bytes = tokens.written_bytes(&codes);
     file.reserve_exact(bytes + bytes / 64 + 64);
     let mut writer = Writer::new(&codes, &mut file);
@@ -48,7 +48,7 @@ pub fn encode(planes: &Planes, quality: u8) -> Result<Vec<u8>, JpegError> {
     Ok(file)
 }
 
-/// Samples of all blocks, those outside of the picture too.
+/// Samples of all blocks, including those outside the picture.
 fn coded_samples(planes: &Planes, channels: &[Channel<'_>]) -> usize {
     let (across, down) = (channels[0].across, channels[0].down);
     let mcus = planes.height.div_ceil(8 * down) * planes.width.div_ceil(8 * across);
@@ -56,7 +56,7 @@ fn coded_samples(planes: &Planes, channels: &[Channel<'_>]) -> usize {
     mcus * blocks.sum::<usize>() * 64
 }
 
-/// Gives the symbols of all blocks in coding order.
+/// Passes on the symbols of all blocks in coding order.
 #[inline(always)]
 fn visit(
     planes: &Planes,
@@ -86,7 +86,7 @@ fn visit(
     }
 }
 
-/// A component: its plane and how many of its blocks an MCU has.
+/// A component: its plane and the number of its blocks in an MCU.
 struct Channel<'a> {
     plane: &'a Plane,
     class: Class,
@@ -94,7 +94,7 @@ struct Channel<'a> {
     down: usize,
 }
 
-/// Judges the planes, and finds the sampling factors from their sizes.
+/// Checks the planes, and derives the sampling factors from their sizes.
 fn channels(planes: &Planes) -> Result<Vec<Channel<'_>>, JpegError> {
     const SIZES: JpegError = JpegError::NotEncodable("planes whose sizes do not fit together");
     if !planes.is_sound() {
@@ -151,8 +151,8 @@ fn factor(luma: usize, chroma: usize) -> Option<usize> {
     }
 }
 
-/// The samples of a block, centred on 0; past the edges the last ones are repeated, which costs
-/// the fewest bits. None when the whole block lies outside.
+/// The samples of a block, centred on 0; past the edges the last ones are repeated, which takes the
+/// fewest bits. None if the whole block lies outside.
 #[inline(always)]
 fn samples(plane: &Plane, x: usize, y: usize) -> Option<Rows> {
     let (left, top) = (x * 8, y * 8);
@@ -209,7 +209,7 @@ fn write_frame(file: &mut Vec<u8>, planes: &Planes, channels: &[Channel<'_>]) {
 fn write_huffman(file: &mut Vec<u8>, codes: &[HuffmanCode]) {
     let mut payload = Vec::new();
     for (number, code) in (0_u8..).zip(codes) {
-        // The high half tells DC from AC, the low half luma from chroma.
+        // The high half distinguishes DC and AC, the low half luma and chroma.
         payload.push((number & 1) << 4 | number >> 1);
         payload.extend(code.counts);
         payload.extend(&code.symbols);
@@ -234,8 +234,8 @@ fn segment(file: &mut Vec<u8>, marker: u8, payload: &[u8]) {
 }
 
 /// Quantisation steps for luma and chroma alike, in natural order: the table of N. Robidoux, which
-/// ImageMagick and mozjpeg know. At equal size it looks better than the tables of annex K.1, which
-/// spend too little on chroma: `docs/benchmarks.md` has the figures.
+/// ImageMagick and mozjpeg include. At equal size it looks better than the tables of annex K.1,
+/// which spend too little on chroma: `docs/benchmarks.md` has the figures.
 #[rustfmt::skip]
 const STEPS: [u16; 64] = [
     16, 16,  16,  18,  25,  37,  56,  85,

@@ -1,6 +1,6 @@
 //! The forward DCT (T.81 section A.3.3) and quantisation, for the encoder. Its own file because it
 //! is pure arithmetic, in integers so that every platform makes the same bytes. Like the inverse
-//! one it is written around sums of pairs of products.
+//! transform, it is built on sums of pairs of products.
 
 use bytemuck::cast;
 use wide::{i16x8, i32x4, u16x8};
@@ -12,7 +12,7 @@ use super::zigzag::frequencies;
 /// Eight rows of samples, or the coefficients of a block, one vector each.
 pub(super) type Rows = [i16x8; 8];
 
-/// Bits after the point kept between the two passes, and after the last one.
+/// Bits after the binary point between the two passes, and after the last one.
 const PASS_BITS: u32 = 2;
 const RESULT_BITS: u32 = 3;
 
@@ -48,7 +48,7 @@ fn pass(rows: &Rows, shift: u32) -> Rows {
     })
 }
 
-/// The lanes of two vectors in turn.
+/// Interleaves the lanes of two vectors.
 #[inline(always)]
 fn interleaved(a: i16x8, b: i16x8) -> [i16x8; 2] {
     let (a, b) = (a.to_array(), b.to_array());
@@ -77,7 +77,8 @@ const fn pair_weights() -> [[[i16; 8]; 2]; 8] {
     weights
 }
 
-/// Divides by the quantisation steps without division. All in the order of the coefficients.
+/// Divides by the quantisation steps without division. All arrays are in the order of the
+/// coefficients.
 pub(super) struct Quantiser {
     /// Half a step.
     half: [u16x8; 8],

@@ -1,5 +1,5 @@
-//! How a frame is divided into MCUs and blocks (T.81 section A.2) and how large its planes become
-//! at a scale. Its own file because decoding, rendering and the memory estimate must agree on it.
+//! How a frame is divided into MCUs and blocks (T.81 section A.2) and how large its planes are at a
+//! scale. Its own file because decoding, rendering and the memory estimate must agree on it.
 
 use super::planes::{Colour, Plane, Planes, Scale, allocate};
 use super::{Coding, Header, JpegError};
@@ -9,10 +9,10 @@ pub(super) struct ComponentGeometry {
     /// Blocks of this component in an MCU, across and down.
     pub(super) horizontal: usize,
     pub(super) vertical: usize,
-    /// Blocks that hold samples of the picture: what a scan of this component alone carries.
+    /// Blocks that contain samples of the picture: those of a scan of this component alone.
     pub(super) blocks_wide: usize,
     pub(super) blocks_high: usize,
-    /// Blocks in whole MCUs: what an interleaved scan carries, and what memory is laid out for.
+    /// Blocks in whole MCUs: those of an interleaved scan, for which memory is laid out.
     pub(super) padded_wide: usize,
     pub(super) padded_high: usize,
     /// Samples after scaling.
@@ -36,7 +36,7 @@ impl Geometry {
         let size = [header.width as usize, header.height as usize];
         let (largest_h, largest_v) = header.largest_sampling();
         let largest = [largest_h as usize, largest_v as usize];
-        // A lone component is never interleaved, so that its factors mean nothing (A.2.2).
+        // A single component is never interleaved, so its factors have no meaning (A.2.2).
         let alone = header.components.len() == 1;
         let unit = if alone { [1, 1] } else { largest };
         let mcus = [size[0].div_ceil(8 * unit[0]), size[1].div_ceil(8 * unit[1])];
@@ -90,7 +90,7 @@ impl Geometry {
         })
     }
 
-    /// The planes put together.
+    /// Combines the planes.
     pub(super) fn into_planes(self, planes: Vec<Plane>) -> Planes {
         Planes {
             width: self.width,
@@ -111,7 +111,7 @@ impl Geometry {
                 let per_block = (kept * 2 + if kept > 1 { 8 } else { 0 }) as u64;
                 let components = || self.components.iter();
                 let blocks = |c: &ComponentGeometry| (c.padded_wide * c.padded_high) as u64;
-                // All coefficients at first; each component's go when its plane is made.
+                // All coefficients at first; each component's are freed when its plane is made.
                 let mut bytes = components().map(blocks).sum::<u64>() * per_block;
                 let mut most = bytes;
                 for component in components() {
@@ -125,7 +125,7 @@ impl Geometry {
         most + TABLES
     }
 
-    /// What the planes take.
+    /// The bytes of the planes.
     pub(super) fn planes_bytes(&self) -> u64 {
         let planes = self.components.iter();
         planes.map(|c| c.plane_bytes(self.scale) as u64).sum()

@@ -1,5 +1,5 @@
-//! What can be known of a JPEG before any pixel is decoded: size, coding, components, colour, and
-//! where the metadata lies. Its own file because limits are judged on it before anything large is
+//! What is known of a JPEG before any pixel is decoded: size, coding, components, colour, and where
+//! the metadata is. Its own file because limits are checked on it before anything large is
 //! allocated, and because it must stay cheap: it reads markers only and never entropy-coded data.
 
 use super::segments::{
@@ -33,15 +33,15 @@ pub struct Component {
 /// A chunk of the ICC profile, as APP2 segments carry it (ICC.1, Annex B.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IccChunk {
-    /// Place among the chunks, from 1.
+    /// Its number among the chunks, from 1.
     pub number: u8,
-    /// How many chunks there are, as this one says.
+    /// How many chunks there are, according to this one.
     pub count: u8,
-    /// Where the chunk's profile bytes lie in the file.
+    /// The range of the chunk's profile bytes in the file.
     pub range: Range<usize>,
 }
 
-/// Everything that the markers before the first scan tell.
+/// The information in the markers before the first scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Width in pixels, at least 1.
@@ -58,7 +58,7 @@ pub struct Header {
     pub adobe_transform: Option<u8>,
     /// MCUs between restart markers in the first scan; 0 means none.
     pub restart_interval: u16,
-    /// Where the EXIF data lies: a TIFF file, without the `Exif\0\0` before it.
+    /// The range of the EXIF data: a TIFF file, without the `Exif\0\0` before it.
     pub exif: Option<Range<usize>>,
     /// The chunks of the ICC profile, in file order.
     pub icc: Vec<IccChunk>,
@@ -69,7 +69,7 @@ impl Header {
     ///
     /// # Errors
     /// When the bytes are no JPEG, end too early, contradict the standard, or are of a kind that
-    /// [`super::decode`] does not read.
+    /// [`super::decode`] does not support.
     pub fn parse(bytes: &[u8]) -> Result<Self, JpegError> {
         let mut segments = Segments::new(bytes)?;
         let mut found = Found::default();
@@ -83,7 +83,7 @@ impl Header {
         }
     }
 
-    /// The ICC profile put together, if the file has a complete one.
+    /// The assembled ICC profile, if the file has a complete one.
     #[must_use]
     pub fn icc_profile(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let count = self.icc.first()?.count;
@@ -103,7 +103,7 @@ impl Header {
     }
 }
 
-/// What the walk has met so far.
+/// What has been found so far.
 #[derive(Default)]
 struct Found {
     frame: Option<Frame>,
@@ -147,7 +147,7 @@ impl Found {
 
     fn note_exif(&mut self, segment: &Segment, payload: &[u8]) {
         const PREFIX: &[u8] = b"Exif\0";
-        // The sixth byte is padding, and some writers do not put zero there.
+        // The sixth byte is padding, which some writers do not set to zero.
         if self.exif.is_none() && payload.len() > 6 && payload.starts_with(PREFIX) {
             self.exif = Some(segment.payload.start + 6..segment.payload.end);
         }
@@ -155,7 +155,7 @@ impl Found {
 
     fn note_icc(&mut self, segment: &Segment, payload: &[u8]) {
         const PREFIX: &[u8] = b"ICC_PROFILE\0";
-        // At most 255 chunks can be numbered; more would only make us allocate.
+        // At most 255 chunks can be numbered; more would only waste memory.
         if self.icc.len() < 255 && payload.len() >= 14 && payload.starts_with(PREFIX) {
             self.icc.push(IccChunk {
                 number: payload[12],
@@ -183,15 +183,15 @@ impl Found {
         })
     }
 
-    /// The colour model is nowhere said outright. JFIF means YCbCr, then the Adobe transform
-    /// decides, then the component identifiers, in the order in which common decoders ask.
+    /// No marker states the colour model directly. JFIF means YCbCr, then the Adobe transform
+    /// decides, then the component identifiers, in the order in which common decoders check them.
     fn colour(&self) -> Result<Colour, JpegError> {
         let components = self
             .frame
             .as_ref()
             .map_or(&[][..], |frame| &frame.components);
         let ids: Vec<u8> = components.iter().map(|component| component.id).collect();
-        // Adobe's products store ink amounts upside down and always leave their marker.
+        // Adobe's products store inverted ink amounts and always write their marker.
         let inverted = self.adobe_transform.is_some();
         match (components.len(), self.adobe_transform) {
             (0, _) => Err(JpegError::Corrupt("a scan before the frame header")),

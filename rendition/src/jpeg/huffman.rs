@@ -1,6 +1,6 @@
-//! Huffman tables made for decoding (T.81 annex C and section F.2.2.3). Its own file because the
-//! look-up that yields code, run and coefficient in one step is what makes decoding fast, and it
-//! is easiest to trust when it stands alone.
+//! Huffman tables prepared for decoding (T.81 annex C and section F.2.2.3). Its own file because
+//! the look-up that yields code, run and coefficient in one step is what makes decoding fast, and
+//! it is easiest to verify on its own.
 
 use super::JpegError;
 use super::bits::{BitReader, extend};
@@ -10,7 +10,7 @@ const LOOKUP_BITS: u32 = 10;
 /// The longest code with the longest run of extra bits.
 pub(super) const LONGEST_SYMBOL: u32 = 16 + 16;
 
-/// What the first [`LOOKUP_BITS`] bits stand for, packed into one word: from the lowest bit, 6 bits
+/// The meaning of the first [`LOOKUP_BITS`] bits, packed into one word: from the lowest bit, 6 bits
 /// of length, 4 of run, 4 of extra, 2 unused, 16 of value.
 ///
 /// `value` is the coefficient when its extra bits lie within the looked-up ones; then `length`
@@ -43,7 +43,7 @@ impl Entry {
     }
 }
 
-/// A symbol with its extra bits: so many zeros, then a coefficient. A coefficient of zero marks
+/// A symbol with its extra bits: a number of zeros, then a coefficient. A coefficient of zero marks
 /// the end of a block, of blocks, or a run of 16.
 #[derive(Clone, Copy)]
 pub(super) struct Symbol {
@@ -59,9 +59,9 @@ pub(super) struct HuffmanTable {
     counts: [u8; 16],
     /// Symbols in the order of their codes.
     symbols: Vec<u8>,
-    /// For codes of each length: one more than the last code, moved up to 16 bits.
+    /// For codes of each length: the last code plus one, shifted up to 16 bits.
     limits: [u32; 17],
-    /// For codes of each length: what to add to a code to get its place in `symbols`.
+    /// For codes of each length: what to add to a code to get its index in `symbols`.
     offsets: [i32; 17],
 }
 
@@ -155,7 +155,7 @@ impl HuffmanTable {
     }
 }
 
-/// Enters a code under all values that its bits can begin.
+/// Enters a code under all values that begin with its bits.
 fn fill_lookup(lookup: &mut [Entry], code: u32, length: u32, symbol: u8) {
     let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
     let rest = LOOKUP_BITS - length;

@@ -1,10 +1,11 @@
 //! Huffman codes made for encoding: the best code for counted symbols, within JPEG's limits (T.81
-//! annex K.2). Its own file because it is one algorithm that needs nothing else of the encoder.
+//! annex K.2). Its own file because it is one algorithm that depends on nothing else in the
+//! encoder.
 
 /// The longest code that JPEG allows.
 const LONGEST: usize = 16;
 
-/// A code as a DHT segment describes it, and ready for writing.
+/// A code as a DHT segment describes it, and prepared for writing.
 pub(super) struct HuffmanCode {
     /// How many codes there are of each length, 1 to 16.
     pub(super) counts: [u8; LONGEST],
@@ -15,14 +16,14 @@ pub(super) struct HuffmanCode {
 }
 
 impl HuffmanCode {
-    /// The best code for symbols that occur this often.
+    /// The best code for symbols of these frequencies.
     pub(super) fn best(frequencies: &[u32; 256]) -> Self {
         let lengths = limited(tree_depths(frequencies));
         let mut symbols: Vec<u8> = (0..=255)
             .filter(|&s| frequencies[usize::from(s)] > 0)
             .collect();
-        // The depths only tell how many codes of each length there are: which symbol gets which
-        // follows from how often it occurs.
+        // The depths only determine how many codes of each length there are: which symbol gets
+        // which follows from its frequency.
         symbols.sort_by_key(|&symbol| std::cmp::Reverse(frequencies[usize::from(symbol)]));
         let mut codes = [(0, 0); 256];
         let (mut code, mut place) = (0_u16, 0);
@@ -42,16 +43,16 @@ impl HuffmanCode {
     }
 }
 
-/// How many symbols lie at each depth of the Huffman tree (figures K.1 and K.2). One more symbol,
-/// the rarest of all, takes the code of ones only, which JPEG reserves.
+/// How many symbols are at each depth of the Huffman tree (figures K.1 and K.2). One more symbol,
+/// the rarest of all, takes the code of all ones, which JPEG reserves.
 fn tree_depths(frequencies: &[u32; 256]) -> Vec<usize> {
     let mut nodes: Vec<(u64, Vec<usize>)> = Vec::with_capacity(257);
     // The reserved symbol weighs less than any other, so that it ends up deepest.
     nodes.push((0, vec![0]));
     let used = frequencies.iter().filter(|&&frequency| frequency > 0);
     nodes.extend(used.map(|&frequency| (u64::from(frequency), vec![0])));
-    // Each node: weight, depths of its leaves. With 257 leaves at most, the plain search for the
-    // two lightest is quick enough.
+    // Each node: weight, depths of its leaves. With 257 leaves at most, a linear search for the two
+    // lightest is fast enough.
     while nodes.len() > 1 {
         nodes.sort_by_key(|node| std::cmp::Reverse(node.0));
         let (Some(light), Some(mut heavy)) = (nodes.pop(), nodes.pop()) else {
@@ -68,12 +69,12 @@ fn tree_depths(frequencies: &[u32; 256]) -> Vec<usize> {
     depths
 }
 
-/// Brings codes that are too long down to 16 bits (figure K.3), then gives up the reserved one.
+/// Shortens codes that are too long to 16 bits (figure K.3), then drops the reserved one.
 fn limited(mut depths: Vec<usize>) -> [u8; LONGEST] {
     for depth in (LONGEST + 1..depths.len()).rev() {
         while depths[depth] > 0 {
-            // Two leaves at this depth: one moves up to their common parent, the other joins a
-            // leaf of a lesser depth, which thereby becomes a node.
+            // Two leaves at this depth: one moves up to their common parent, the other joins a leaf
+            // of a lesser depth, which thereby becomes a node.
             let Some(parent) = (1..depth - 1).rev().find(|&lesser| depths[lesser] > 0) else {
                 break;
             };
@@ -105,7 +106,7 @@ mod tests {
             code.counts.iter().map(|&c| usize::from(c)).sum::<usize>(),
             used
         );
-        // Kraft's sum stays below 1: the code of ones only is free.
+        // Kraft's sum stays below 1: the code of all ones is free.
         let taken: u32 = (1..)
             .zip(code.counts)
             .map(|(length, count)| u32::from(count) << (16 - length))

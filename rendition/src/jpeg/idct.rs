@@ -2,9 +2,9 @@
 //! Its own file because it is pure arithmetic, all in integers, so that every platform makes the
 //! same samples.
 //!
-//! It is written around one instruction that SSE2, NEON and WASM all have: products of eight pairs
-//! of 16-bit numbers, added two by two into four sums ([`i16x8::dot`]). Left to itself the compiler
-//! finds no SIMD here, or a poor one; this takes a quarter of the instructions.
+//! It is built on one instruction that SSE2, NEON and WASM all have: products of eight pairs of
+//! 16-bit numbers, added two by two into four sums ([`i16x8::dot`]). On its own, the compiler finds
+//! little or no SIMD here; this takes a quarter of the instructions.
 
 use bytemuck::cast;
 use wide::{i16x8, i32x4, i32x8, u8x16};
@@ -13,18 +13,19 @@ use super::basis::{BASIS_BITS, basis};
 use super::planes::Scale;
 use super::zigzag::frequencies;
 
-/// Coefficients of one block, dequantised. Those of two horizontal frequencies lie side by side,
-/// as the sums of pairs want them: see [`slot`]. The last entry takes what a scale has no use for.
+/// Coefficients of one block, dequantised. Those of two horizontal frequencies lie side by side, as
+/// the sums of pairs require: see [`slot`]. The last entry takes coefficients that a scale does not
+/// use.
 pub(super) type Block = [i16; 65];
 
-/// A transform that is told where its samples go: the block's first sample and the stride.
+/// A transform that writes its samples at the block's first sample, with the given stride.
 type Transform = fn(&Block, &mut [u8], usize);
 
 /// Everything that depends on the scale, chosen once.
 pub(super) struct Inverse {
-    /// For each place in zigzag order: where in a [`Block`] the coefficient belongs.
+    /// For each position in zigzag order: the coefficient's index in a [`Block`].
     pub(super) slots: [u8; 64],
-    /// The places in zigzag order that the scale has a use for.
+    /// The positions in zigzag order that the scale uses.
     pub(super) wanted: u64,
     n: usize,
     flat: Transform,
@@ -55,13 +56,13 @@ impl Inverse {
         }
     }
 
-    /// Samples that a block yields in each direction.
+    /// Samples of a block in each direction.
     #[inline(always)]
     pub(super) fn samples(&self) -> usize {
         self.n
     }
 
-    /// Makes the samples of a block. Bit k of `present` tells whether the coefficient at place k
+    /// Makes the samples of a block. Bit k of `present` says whether the coefficient at position k
     /// of the zigzag order may be other than zero; most blocks have few of them, and low ones.
     #[inline(always)]
     pub(super) fn render(&self, block: &Block, present: u64, out: &mut [u8], stride: usize) {
@@ -77,7 +78,7 @@ impl Inverse {
     }
 }
 
-/// Where the coefficients of each zigzag place go, for blocks of n x n samples.
+/// The index of each zigzag position's coefficient, for blocks of n x n samples.
 fn slots(n: usize) -> [u8; 64] {
     std::array::from_fn(|k| match frequencies(k) {
         (u, v) if u < n && v < n => slot(u, v),
@@ -85,11 +86,11 @@ fn slots(n: usize) -> [u8; 64] {
     })
 }
 
-/// Pairs of frequencies, even ones and odd ones apart; the low ones first, so that the first half
-/// of everything suffices for the lowest 4 x 4.
+/// Pairs of frequencies, even ones and odd ones separate; the low ones first, so that the first
+/// half of everything suffices for the lowest 4 x 4.
 const PAIRS: [[usize; 2]; 4] = [[0, 2], [1, 3], [4, 6], [5, 7]];
 
-/// The place of a frequency in [`PAIRS`].
+/// The index of a frequency in [`PAIRS`].
 const fn rank(frequency: usize) -> usize {
     [0, 2, 1, 3, 4, 6, 5, 7][frequency]
 }
@@ -99,7 +100,7 @@ const fn slot(u: usize, v: usize) -> u8 {
     (rank(u) / 2 * 16 + rank(v) * 2 + rank(u) % 2) as u8
 }
 
-/// The zigzag places of the lowest n x n frequencies.
+/// The zigzag positions of the lowest n x n frequencies.
 const fn within(n: usize) -> u64 {
     let mut places = 0;
     let mut k = 0;
@@ -121,7 +122,7 @@ fn flat<const N: usize>(block: &Block, out: &mut [u8], stride: usize) {
     }
 }
 
-/// Bits after the point kept between the two passes.
+/// Bits after the binary point between the two passes.
 const PASS_BITS: u32 = 2;
 
 /// The lowest 4 x 4 coefficients become N x N samples.
@@ -194,7 +195,7 @@ fn store<const N: usize, const P: usize>(rows: &[[i16x8; P]; 2], out: &mut [u8],
         left
     };
     for y in 0..N.div_ceil(2) {
-        // With an odd N the eighth row is there, but empty.
+        // With an odd N the eighth row exists, but is empty.
         let upper = pack(left[2 * y], right[2 * y]);
         let lower = pack(left[2 * y + 1], right[2 * y + 1]);
         let two_rows = u8x16::narrow_i16x8(upper, lower).to_array();
@@ -206,8 +207,8 @@ fn store<const N: usize, const P: usize>(rows: &[[i16x8; P]; 2], out: &mut [u8],
 
 /// One dimension, four lanes: pairs of frequencies become N samples.
 ///
-/// Even frequencies are symmetric around the middle and odd ones antisymmetric, so that half of
-/// the products serve twice. No sum of any i16 inputs can overflow (the tests prove it).
+/// Even frequencies are symmetric around the middle and odd ones antisymmetric, so that half of the
+/// products serve twice. No sum of any i16 inputs can overflow (the tests prove it).
 #[inline(always)]
 fn pass<const N: usize, const P: usize>(pairs: &[i16x8; P], bias: i32, shift: u32) -> [i32x4; 8] {
     let weights = const { pair_weights::<N>() };
@@ -241,8 +242,8 @@ const fn pair_weights<const N: usize>() -> [[[i16; 8]; 4]; 4] {
     weights
 }
 
-/// Eight sums as i16. Saturation cannot happen in a true picture, and keeps others from
-/// overflowing in the next pass.
+/// Eight sums as i16. Saturation cannot happen in a valid picture, and prevents overflow in the
+/// next pass in others.
 #[inline(always)]
 pub(super) fn pack(low: i32x4, high: i32x4) -> i16x8 {
     i16x8::from_i32x8_saturate(cast::<[i32x4; 2], i32x8>([low, high]))

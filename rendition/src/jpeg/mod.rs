@@ -1,13 +1,14 @@
 //! JPEG, from bytes to planes and back (ITU-T T.81): a decoder that makes the picture at n/8 of its
 //! size straight from the coefficients, a baseline encoder, and the colour formulas between.
 //!
-//! Own code because nothing at hand does all that the edge needs: separate planes without colour
-//! conversion, scaled decoding, and progressive pictures without memory for all coefficients.
+//! Own code because no available library does all that the edge needs: separate planes without
+//! colour conversion, scaled decoding, and progressive pictures without memory for all
+//! coefficients.
 //!
-//! Start at [`decode()`] and [`encode()`]. Bytes flow through `segments` and `header`, then `bits` and
-//! `huffman`; `scan` walks the blocks for `sequential` or `progressive`; `idct` makes samples. All
-//! arithmetic is in integers, so that every platform makes the same bytes. This folder must not
-//! know sizes, formats or limits of the service: who calls it judges the [`Header`] first.
+//! Start at [`decode()`] and [`encode()`]. Bytes flow through `segments` and `header`, then `bits`
+//! and `huffman`; `scan` walks the blocks for `sequential` or `progressive`; `idct` makes samples.
+//! All arithmetic is in integers, so that every platform makes the same bytes. This folder must not
+//! depend on the service's sizes, formats or limits: the caller checks the [`Header`] first.
 
 mod basis;
 mod bits;
@@ -47,11 +48,11 @@ pub const MOST_ENCODER_BYTES: u64 = (tokens::MOST_KEPT * size_of::<tokens::Token
 /// Decodes a picture at a scale.
 ///
 /// Strict where pictures get lost: data that ends early or contradicts itself is an error. Lenient
-/// where cameras are careless: bytes between segments and after the picture do not matter, nor
-/// does a missing end marker once every block was read.
+/// where cameras are careless: bytes between segments and after the picture do not matter, nor does
+/// a missing end marker once every block was read.
 ///
 /// # Errors
-/// See [`JpegError`]. Look at the [`Header`] and [`memory_needed`] before: this function allocates
+/// See [`JpegError`]. Check the [`Header`] and [`memory_needed`] first: this function allocates
 /// whatever the picture needs.
 pub fn decode(bytes: &[u8], scale: Scale) -> Result<Planes, JpegError> {
     let header = Header::parse(bytes)?;
@@ -66,8 +67,8 @@ pub fn decode(bytes: &[u8], scale: Scale) -> Result<Planes, JpegError> {
     Ok(geometry.into_planes(planes))
 }
 
-/// The fewest bytes that hold such a picture: the shortest code has one bit, and each block at
-/// least one code. A file that is far too short can be refused before any memory is taken.
+/// The fewest bytes of such a picture: the shortest code has one bit, and each block at least one
+/// code. A file that is far too short can be refused before any memory is allocated.
 #[must_use]
 pub fn fewest_bytes(header: &Header) -> u64 {
     Geometry::new(header, Scale::EIGHTH).blocks() as u64 / 8
@@ -79,7 +80,7 @@ pub fn memory_needed(header: &Header, scale: Scale) -> u64 {
     Geometry::new(header, scale).memory(header.coding)
 }
 
-/// The part of [`memory_needed`] that is the result.
+/// The part of [`memory_needed`] that the result takes.
 #[must_use]
 pub fn decoded_bytes(header: &Header, scale: Scale) -> u64 {
     Geometry::new(header, scale).planes_bytes()

@@ -1,5 +1,5 @@
-//! Pictures as separate planes of samples, and the scales at which a decoder can make them. Its
-//! own file because these types are what the rest of the crate sees on both sides of the codec.
+//! Pictures as separate planes of samples, and the scales at which a decoder can make them. Its own
+//! file because the rest of the crate uses these types on both sides of the codec.
 
 use super::{Header, JpegError};
 
@@ -25,7 +25,7 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// How many planes a picture of this kind has.
+    /// The number of planes of a picture of this kind.
     #[must_use]
     pub const fn planes(self) -> usize {
         match self {
@@ -43,7 +43,7 @@ pub struct Plane {
     pub width: usize,
     /// Rows that belong to the picture.
     pub height: usize,
-    /// Samples from one row's begin to the next; what lies past `width` is padding.
+    /// Samples from the start of one row to the next; those past `width` are padding.
     pub stride: usize,
     /// At least `height` rows of `stride` samples; a decoder may leave more.
     pub samples: Vec<u8>,
@@ -67,13 +67,13 @@ impl Plane {
         &self.samples[y * self.stride..][..self.width]
     }
 
-    /// The samples of row `y` without padding, to be written.
+    /// The samples of row `y` without padding, mutable.
     #[must_use]
     pub fn row_mut(&mut self, y: usize) -> &mut [u8] {
         &mut self.samples[y * self.stride..][..self.width]
     }
 
-    /// Whether the samples hold every row that the size promises.
+    /// Whether the samples contain every row of the declared size.
     pub(super) fn is_sound(&self) -> bool {
         let rows = self.height.saturating_mul(self.stride);
         self.width > 0 && self.height > 0 && self.stride >= self.width && self.samples.len() >= rows
@@ -89,7 +89,7 @@ pub struct Planes {
     pub height: usize,
     /// What the planes mean.
     pub colour: Colour,
-    /// As many planes as `colour` says.
+    /// As many planes as `colour` requires.
     pub planes: Vec<Plane>,
 }
 
@@ -103,7 +103,7 @@ impl Planes {
     }
 }
 
-/// How large a picture is decoded: eighths of its own size.
+/// The scale at which a picture is decoded, in eighths of its own size.
 ///
 /// Blocks of 8 x 8 coefficients turn directly into blocks of n x n samples, so that a smaller
 /// picture costs less, and loses less, than shrinking a decoded one.
@@ -130,7 +130,7 @@ impl Scale {
     }
 
     /// The smallest scale at which the picture still has `width` x `height` pixels, or the full
-    /// one. To resize with hardly any loss, ask for 1.5 times the size that is wanted.
+    /// one. To resize with hardly any loss, request 1.5 times the wanted size.
     #[must_use]
     pub fn covering(header: &Header, width: u32, height: u32) -> Self {
         let covers = |side: u32, wanted: u32, eighths: u8| {
@@ -141,19 +141,19 @@ impl Scale {
             .map_or(Self::FULL, Self)
     }
 
-    /// How many eighths.
+    /// The number of eighths.
     #[must_use]
     pub const fn eighths(self) -> u8 {
         self.0
     }
 
-    /// Samples that a block yields in each direction.
+    /// Samples of a block in each direction.
     pub(super) fn block(self) -> usize {
         self.0.into()
     }
 }
 
-/// Makes room for `count` items, failing where the platform has no such memory.
+/// Allocates `count` items; fails if the platform does not have the memory.
 pub(super) fn allocate<T: Clone + Default>(count: usize) -> Result<Vec<T>, JpegError> {
     let mut items = Vec::new();
     items

@@ -1,6 +1,6 @@
 //! Progressive pictures (T.81 annex G): many scans refine the same coefficients, so these are kept
-//! until the last one. What is not needed at a scale is neither kept nor, where possible, read:
-//! at an eighth only the DC scans are, which are a small part of the file.
+//! until the last one. Coefficients that a scale does not need are neither kept nor, where
+//! possible, read: at an eighth only the DC scans are read, which are a small part of the file.
 
 use super::bits::BitReader;
 use super::coefficients::Coefficients;
@@ -41,7 +41,7 @@ pub(super) fn decode(
         };
         segments.position = planned.end;
         for component in &planned.scan.components {
-            // The table in force at a component's first scan counts for all (B.2.4.1).
+            // The table in force at a component's first scan applies to all (B.2.4.1).
             let slot = &mut quant[component.index];
             if slot.is_none() {
                 *slot = Some(*tables.quant(header.components[component.index].quant_table)?);
@@ -186,7 +186,7 @@ struct AcFirst<'a> {
     table: &'a HuffmanTable,
     scan: &'a Scan,
     store: &'a mut Coefficients,
-    /// Blocks still to come that have nothing in this band.
+    /// Following blocks that have nothing in this band.
     idle: u32,
 }
 
@@ -207,7 +207,7 @@ impl Visitor for AcFirst<'_> {
             self.idle -= 1;
             return Ok(());
         }
-        // A copy of its own stays in registers.
+        // A local copy stays in registers.
         let (mut own, last, low) = (*bits, self.scan.last, self.scan.low);
         let mut block = self.store.block(x, y);
         let mut k = self.scan.first;
@@ -234,13 +234,13 @@ impl Visitor for AcFirst<'_> {
     }
 }
 
-/// Later scans of a band of AC coefficients (G.1.2.3): one more bit of those that are not zero
-/// already, and coefficients that become other than zero only now.
+/// Later scans of a band of AC coefficients (G.1.2.3): one more bit of those that are already not
+/// zero, and coefficients that become other than zero only now.
 struct AcRefine<'a> {
     table: &'a HuffmanTable,
     scan: &'a Scan,
     store: &'a mut Coefficients,
-    /// Blocks still to come in which no coefficient of this band is new.
+    /// Following blocks in which no coefficient of this band is new.
     idle: u32,
 }
 
@@ -259,7 +259,7 @@ impl Visitor for AcRefine<'_> {
     ) -> Result<(), JpegError> {
         let (mut own, last, step) = (*bits, self.scan.last, 1_i16 << self.scan.low);
         let mut block = self.store.block(x, y);
-        // What is present before this scan; what it adds is not refined by it.
+        // The coefficients present before this scan; those that it adds are not refined by it.
         let present = block.present();
         let mut k = self.scan.first;
         while self.idle == 0 && k <= last {
@@ -296,7 +296,7 @@ fn idle_blocks(bits: &mut BitReader<'_>, log: usize) -> u32 {
     (1 << log) + bits.take(log)
 }
 
-/// The place, at or after `from`, of the zero number `run` (from 0) in a mask; 64 if there is none.
+/// The position, at or after `from`, of zero number `run` (from 0) in a mask; 64 if there is none.
 fn nth_zero(mask: u64, from: usize, run: usize) -> usize {
     let mut zeros = !mask & (u64::MAX << from);
     for _ in 0..run {
@@ -305,7 +305,7 @@ fn nth_zero(mask: u64, from: usize, run: usize) -> usize {
     zeros.trailing_zeros() as usize
 }
 
-/// The places from `from` up to, but not with, `to`; `from` is below 64 or equal to `to`.
+/// The positions from `from` up to `to`, exclusive; `from` is below 64 or equal to `to`.
 fn places(from: usize, to: usize) -> u64 {
     below(to) & !below(from)
 }

@@ -1,19 +1,19 @@
-//! A look ahead over the scans of a progressive picture: which there are, whether together they
-//! are legal and complete, and which must be read for the scale that is wanted. Its own file
-//! because it needs nothing but markers, and costs little more than finding them.
+//! A look ahead over the scans of a progressive picture: which exist, whether together they are
+//! legal and complete, and which must be read for the wanted scale. Its own file because it needs
+//! nothing but markers, and costs little more than finding them.
 
 use super::scan::Scan;
 use super::segments::{EOI, SOS, Segments, end_of_scan};
 use super::{Header, JpegError};
 
-/// Real files have about ten scans. The limit keeps a small file from costing hours, since a scan
+/// Real files have about ten scans. The limit keeps a small file from costing hours, because a scan
 /// of a few bytes may walk over millions of blocks.
 const MOST_SCANS: usize = 64;
 
-/// One scan and what becomes of it.
+/// One scan and whether it is read.
 pub(super) struct PlannedScan {
     pub(super) scan: Scan,
-    /// Where its entropy-coded data ends.
+    /// The end of its entropy-coded data.
     pub(super) end: usize,
     pub(super) needed: bool,
 }
@@ -24,8 +24,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Finds the scans; bit k of `wanted` says that the coefficients at place k of the zigzag
-    /// order are to be known exactly.
+    /// Finds the scans; bit k of `wanted` says that the coefficients at position k of the zigzag
+    /// order must be decoded exactly.
     pub(super) fn new(bytes: &[u8], header: &Header, wanted: u64) -> Result<Self, JpegError> {
         let mut segments = Segments::new(bytes)?;
         let mut scans = Vec::new();
@@ -55,7 +55,7 @@ impl Plan {
             }
         };
         mark_needed(&mut scans, header.components.len(), wanted);
-        // Without an end marker, only a file whose last scan is read to its end is whole.
+        // Without an end marker, a file is complete only if its last scan is read to its end.
         let whole = progress.complete() && scans.last().is_some_and(|last| last.needed);
         if !progress.has_all_dc() || !(ended || whole) {
             return Err(JpegError::Truncated);
@@ -64,9 +64,9 @@ impl Plan {
     }
 }
 
-/// Going backwards: a scan is needed when it tells of a coefficient that is wanted. A refinement
-/// scan can be read only by a decoder that knows which coefficients of its band are zero, so that it makes
-/// the earlier scans of all its band needed too.
+/// Going backwards: a scan is needed if it contains a wanted coefficient. Reading a refinement scan
+/// requires knowing which coefficients of its band are zero, so the earlier scans of its whole band
+/// become needed too.
 fn mark_needed(scans: &mut [PlannedScan], components: usize, wanted: u64) {
     let mut wanted = vec![wanted; components];
     for planned in scans.iter_mut().rev() {
@@ -129,7 +129,7 @@ impl Progress {
         self.reached.iter().all(|component| component[0].is_some())
     }
 
-    /// Whether every coefficient is known to its last bit.
+    /// Whether every coefficient has been refined to its last bit.
     fn complete(&self) -> bool {
         self.reached
             .iter()

@@ -1,14 +1,14 @@
-//! What sequential and progressive scans have in common: the scan header (T.81 section B.2.3), the
-//! walk over MCUs (A.2.3) and restart intervals (E.2.4). It knows where each block lies, never
-//! what is coded in it: that is the visitor's part.
+//! The common parts of sequential and progressive scans: the scan header (T.81 section B.2.3), the
+//! walk over MCUs (A.2.3) and restart intervals (E.2.4). It determines where each block is;
+//! decoding its contents is the visitor's part.
 
 use super::bits::BitReader;
 use super::geometry::Geometry;
 use super::{Header, JpegError};
 
-/// A component as it takes part in a scan.
+/// A component that takes part in a scan.
 pub(super) struct ScanComponent {
-    /// Place among the frame's components.
+    /// Index among the frame's components.
     pub(super) index: usize,
     pub(super) dc_table: u8,
     pub(super) ac_table: u8,
@@ -20,7 +20,7 @@ pub(super) struct Scan {
     /// First and last coefficient, in zigzag order.
     pub(super) first: usize,
     pub(super) last: usize,
-    /// Bit position that earlier scans reached (0: none came before) and that this one reaches.
+    /// Bit position that earlier scans reached (0: there was none) and that this one reaches.
     pub(super) high: u32,
     pub(super) low: u32,
 }
@@ -65,7 +65,7 @@ impl Scan {
 
 /// What a scan does with each block.
 pub(super) trait Visitor {
-    /// Forgets what earlier blocks predicted: a restart marker was passed.
+    /// Discards predictions from earlier blocks, after a restart marker.
     fn restart(&mut self);
 
     /// Reads the block at column `x`, row `y` of the scan's component number `slot`.
@@ -132,7 +132,7 @@ struct Restarts {
 }
 
 impl Restarts {
-    /// To be asked before each MCU; steps over the marker when one is due.
+    /// To be called before each MCU; steps over the marker when one is due.
     #[inline(always)]
     fn due(&mut self, bits: &mut BitReader<'_>) -> Result<bool, JpegError> {
         if self.interval == 0 {

@@ -1,6 +1,6 @@
 //! Walks the marker segments of a JPEG (ITU-T T.81 section B.1). Its own file because the header
 //! reader, the decoder and the look-ahead over progressive scans all need the same walk, with the
-//! same tolerance for stray bytes. It knows where segments lie, never what they mean.
+//! same tolerance for stray bytes. It locates segments and does not interpret them.
 
 use super::JpegError;
 use std::ops::Range;
@@ -21,10 +21,10 @@ const RST0: u8 = 0xD0;
 const RST7: u8 = 0xD7;
 const TEM: u8 = 0x01;
 
-/// Real files have some hundreds. A segment may have four bytes, and all are looked at.
+/// Real files have some hundreds. A segment may have only four bytes, and each one takes time.
 const MOST_SEGMENTS: usize = 65_536;
 
-/// One marker with the place of its parameters (after the two length bytes).
+/// One marker with the range of its parameters (after the two length bytes).
 pub(super) struct Segment {
     pub(super) marker: u8,
     pub(super) payload: Range<usize>,
@@ -33,7 +33,7 @@ pub(super) struct Segment {
 /// A cursor over the marker segments of a file.
 pub(super) struct Segments<'a> {
     bytes: &'a [u8],
-    /// Where the next marker is looked for.
+    /// Where the search for the next marker begins.
     pub(super) position: usize,
     /// Markers met so far.
     count: usize,
@@ -53,8 +53,8 @@ impl<'a> Segments<'a> {
         }
     }
 
-    /// The next segment. Bytes that belong to no segment are passed over, as some cameras pad
-    /// between segments; so are markers that stand alone and carry nothing.
+    /// The next segment. Bytes that belong to no segment are skipped, because some cameras pad
+    /// between segments; so are standalone markers without content.
     pub(super) fn next(&mut self) -> Result<Segment, JpegError> {
         loop {
             let at = next_marker(self.bytes, self.position).ok_or(JpegError::Truncated)?;
@@ -123,8 +123,8 @@ pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Where the entropy-coded data that begins at `from` ends: at the first marker that is not a
-/// restart marker, or at the end of the file.
+/// The end of the entropy-coded data that begins at `from`: the first marker that is not a restart
+/// marker, or the end of the file.
 pub(super) fn end_of_scan(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(marker) = next_marker(bytes, at) {

@@ -1,6 +1,6 @@
 //! Sequential pictures (T.81 annex F): each block is complete when it is read, so that it is
-//! rendered at once and nothing but the planes needs memory. Apart from the progressive decoder,
-//! which must keep coefficients; what both share is in the scan walk.
+//! rendered at once and only the planes need memory. Separate from the progressive decoder, which
+//! must keep coefficients; what both share is in the scan walk.
 
 use super::bits::BitReader;
 use super::geometry::Geometry;
@@ -27,7 +27,7 @@ pub(super) fn decode(
     let mut done = vec![false; count];
     let mut tables = Tables::default();
     let mut segments = Segments::new(bytes)?;
-    // What follows the last component's scan does not matter, not even whether it exists.
+    // Anything after the last component's scan does not matter, even if it is missing.
     while done.contains(&false) {
         let segment = segments.next()?;
         match segment.marker {
@@ -57,7 +57,7 @@ pub(super) fn decode(
     Ok(planes)
 }
 
-/// A component of a scan with all that its blocks need.
+/// A component of a scan with everything that its blocks need.
 struct Channel<'a> {
     dc: &'a HuffmanTable,
     ac: &'a HuffmanTable,
@@ -70,12 +70,12 @@ struct Channel<'a> {
 struct SequentialScan<'a> {
     channels: Vec<Channel<'a>>,
     inverse: &'a Inverse,
-    /// From this place of the zigzag order on, coefficients are skipped.
+    /// From this position of the zigzag order on, coefficients are skipped.
     read_up_to: usize,
     block: Block,
 }
 
-/// When there is less than this to read of a block, the rest is worth a table for skipping it.
+/// If fewer coefficients than this are read of a block, a table for skipping the rest pays off.
 const WORTH_SKIPPING: usize = 32;
 
 impl<'a> SequentialScan<'a> {
@@ -152,7 +152,8 @@ pub(super) fn read_dc(
     Ok((predicted + difference).clamp(i16::MIN.into(), i16::MAX.into()))
 }
 
-/// Reads the other coefficients (F.2.2.2) into the zeroed block; says which places are present.
+/// Reads the other coefficients (F.2.2.2) into the zeroed block; returns which positions are
+/// present.
 #[inline(always)]
 fn read_ac(
     bits: &mut BitReader<'_>,
@@ -160,7 +161,7 @@ fn read_ac(
     read_up_to: usize,
     block: &mut Block,
 ) -> Result<u64, JpegError> {
-    // A copy of its own stays in registers.
+    // A local copy stays in registers.
     let mut own = *bits;
     let mut present = 0;
     let mut k = 1;
@@ -190,8 +191,8 @@ fn read_ac(
     Ok(present)
 }
 
-/// What becomes of each coefficient: its step, and where in the block it goes. Runs that lead out
-/// of the block are noticed only after it, so that there is room for the longest.
+/// The step and the index in the block of each coefficient. Runs that lead out of the block are
+/// noticed only after it, so there is room for the longest.
 struct Places([Place; 64 + 16]);
 
 #[derive(Clone, Copy)]
@@ -217,7 +218,7 @@ impl Places {
         self.0[k].slot.into()
     }
 
-    /// A coefficient times its step. True ones fit into 16 bits; others may wrap.
+    /// A coefficient times its step. Valid ones fit into 16 bits; others may wrap.
     #[inline(always)]
     fn dequantised(&self, k: usize, value: i32) -> i16 {
         (value as i16).wrapping_mul(self.0[k].step)

@@ -1,20 +1,21 @@
-//! The fast way over AC coefficients that a small scale has no use for: several symbols at a time,
-//! without looking at their extra bits. Apart from the Huffman tables because only sequential
-//! pictures at small scales need it, and then it saves a good part of the time.
+//! The fast way over AC coefficients that a small scale does not use: several symbols at a time,
+//! ignoring their extra bits. Separate from the Huffman tables because only sequential pictures at
+//! small scales need it, where it saves a good part of the time.
 
 use super::JpegError;
 use super::bits::BitReader;
 use super::huffman::{HuffmanTable, LONGEST_SYMBOL, Symbol};
 
-/// Bits that one look-up goes by.
+/// Bits of the index of one look-up.
 const LOOKUP_BITS: u32 = 10;
-/// The places of a block.
+/// The positions of a block.
 const PLACES: usize = 64;
 
-/// For each value of the next bits: how far one may go on whole symbols that they begin.
+/// For each value of the next bits: how far to skip over the whole symbols at their beginning.
 pub(super) struct SkipTable(Box<[Step; 1 << LOOKUP_BITS]>);
 
-/// Packed: from the lowest bit, 6 bits of length, 7 of places passed, 1 for the end of the block.
+/// Packed: from the lowest bit, 6 bits of length, 7 of positions skipped, 1 for the end of the
+/// block.
 #[derive(Clone, Copy)]
 struct Step(u16);
 
@@ -50,7 +51,7 @@ impl SkipTable {
         let (mut length, mut places, mut ends) = (0, 0, false);
         while length < LOOKUP_BITS && places < PLACES && !ends {
             let (code, symbol) = codes[(bits << length) & ((1 << LOOKUP_BITS) - 1)];
-            // The extra bits may lie past those looked at, the code may not.
+            // The extra bits may lie past the look-up's bits, the code may not.
             if code == 0 || length + code > LOOKUP_BITS {
                 break;
             }
@@ -62,7 +63,7 @@ impl SkipTable {
         Step(length as u16 | (places as u16) << 6 | u16::from(ends) << 13)
     }
 
-    /// Passes over the rest of a block from place `k` and says where it ended: 64, or beyond in a
+    /// Skips the rest of a block from position `k` and returns where it ended: 64, or beyond in a
     /// corrupt file.
     #[inline(always)]
     pub(super) fn skip(
@@ -75,8 +76,8 @@ impl SkipTable {
             bits.ensure(LONGEST_SYMBOL);
             let step = self.0[bits.peek(LOOKUP_BITS) as usize];
             let next = k + step.places();
-            // One by one where a code is long, or where the block may end within the step: what
-            // comes after that is no AC code.
+            // One by one where a code is long, or where the block may end within the step: the bits
+            // after that are no AC code.
             if step.length() == 0 || next >= PLACES {
                 let Symbol { run, value } = table.next(bits)?;
                 if value == 0 && run != 15 {

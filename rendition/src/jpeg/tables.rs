@@ -1,6 +1,6 @@
 //! The tables that a decoder carries from segment to segment: quantisation (T.81 section B.2.4.1),
-//! Huffman (B.2.4.2) and the restart interval (B.2.4.4). Apart from the scans, since sequential
-//! and progressive pictures define them alike and may redefine them between scans.
+//! Huffman (B.2.4.2) and the restart interval (B.2.4.4). Separate from the scans, because
+//! sequential and progressive pictures define them alike and may redefine them between scans.
 
 use super::JpegError;
 use super::header::restart_interval;
@@ -10,8 +10,8 @@ use super::segments::{DHT, DQT, DRI};
 /// A quantisation table in zigzag order.
 pub(super) type QuantTable = [u16; 64];
 
-/// Real files define eight tables, or as many for each scan. To make one ready takes far longer
-/// than to read its 17 bytes.
+/// Real files define eight tables, or as many for each scan. Preparing one takes far longer than
+/// reading its 17 bytes.
 const MOST_TABLES: usize = 1_024;
 
 /// The tables as defined so far.
@@ -21,12 +21,12 @@ pub(super) struct Tables {
     dc: [Option<HuffmanTable>; 4],
     ac: [Option<HuffmanTable>; 4],
     pub(super) restart_interval: u16,
-    /// Definitions so far.
+    /// Number of definitions so far.
     count: usize,
 }
 
 impl Tables {
-    /// Takes in a segment that defines tables; others are none of its business.
+    /// Reads a segment that defines tables; ignores all others.
     pub(super) fn define(&mut self, marker: u8, payload: &[u8]) -> Result<(), JpegError> {
         match marker {
             DQT => self.define_quant(payload),

@@ -1,4 +1,4 @@
-//! Quantised blocks as entropy coding sees them: symbols with extra bits (T.81 section F.1.2).
+//! Quantised blocks as symbols with extra bits, the input of entropy coding (T.81 section F.1.2).
 //! Its own file because the encoder goes over them twice, first to count and then to write, and
 //! they are far smaller than the coefficients.
 
@@ -9,7 +9,7 @@ use super::fdct::Rows;
 use super::huffman_code::HuffmanCode;
 use super::zigzag::frequencies;
 
-/// Which of four codes a symbol is written in.
+/// Which of the four codes a symbol uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Luma = 0,
@@ -19,22 +19,22 @@ pub(super) enum Class {
 /// Codes in this order: DC and AC of luma, DC and AC of chroma.
 pub(super) const CODES: usize = 4;
 
-/// More symbols than this are not kept. A photograph as large as any master has half as many;
-/// what has more is so full of noise that it is gone over a second time instead.
+/// More symbols than this are not kept. A photograph as large as any master has half as many; a
+/// picture with more is so full of noise that it is processed a second time instead.
 pub(super) const MOST_KEPT: usize = 2 << 20;
 
 /// A symbol: extra bits in the low half, then the symbol, then the code's number.
 #[derive(Clone, Copy)]
 pub(super) struct Token(u32);
 
-/// The symbols of a picture in coding order, and how often each comes.
+/// The symbols of a picture in coding order, and the frequency of each.
 pub(super) struct Tokens {
     list: Vec<Token>,
     is_whole: bool,
     frequencies: Box<[[u32; 256]; CODES]>,
 }
 
-/// Where each coefficient of the zigzag order lies in a block of the forward transform.
+/// The index in a block of the forward transform of each coefficient of the zigzag order.
 const PLACES: [u8; 64] = {
     let mut places = [0; 64];
     let mut k = 0;
@@ -47,7 +47,7 @@ const PLACES: [u8; 64] = {
 };
 
 impl Tokens {
-    /// Makes room for a picture of so many samples, none of which has more than one symbol.
+    /// Makes room for a picture of this many samples, none of which has more than one symbol.
     pub(super) fn new(samples: usize) -> Self {
         Self {
             list: Vec::with_capacity(samples.min(MOST_KEPT)),
@@ -66,12 +66,12 @@ impl Tokens {
         }
     }
 
-    /// The best codes for what was counted.
+    /// The best codes for the counted frequencies.
     pub(super) fn codes(&self) -> [HuffmanCode; CODES] {
         std::array::from_fn(|code| HuffmanCode::best(&self.frequencies[code]))
     }
 
-    /// Bytes that all symbols take in the given codes, stuffing not counted.
+    /// Bytes of all symbols in the given codes, without stuffing.
     pub(super) fn written_bytes(&self, codes: &[HuffmanCode; CODES]) -> usize {
         let bits: u64 = codes
             .iter()
@@ -95,7 +95,7 @@ impl Token {
     #[inline(always)]
     fn new(code: usize, run: u32, value: i16) -> Self {
         let size = 16 - value.unsigned_abs().leading_zeros();
-        // Negative values are written less one, in ones' complement.
+        // Negative values are decremented and written in ones' complement.
         let bits = (i32::from(value) - i32::from(value < 0)).cast_unsigned() & ((1 << size) - 1);
         Self((code as u32) << 24 | (run | size) << 16 | bits)
     }
@@ -109,8 +109,8 @@ impl Token {
     }
 }
 
-/// Gives the symbols of a block; `predicted` is the DC coefficient of the one before and becomes
-/// this one's.
+/// Passes on the symbols of a block; `predicted` is the DC coefficient of the previous block and
+/// becomes this one's.
 #[inline(always)]
 pub(super) fn of_block(
     class: Class,
@@ -141,7 +141,7 @@ pub(super) fn of_block(
     }
 }
 
-/// Gives the symbols of a block that lies outside the picture: whatever costs least.
+/// Passes on the symbols of a block outside the picture: the shortest ones.
 pub(super) fn of_filler(class: Class, push: &mut impl FnMut(Token)) {
     push(Token::new(class as usize * 2, 0, 0));
     push(Token::new(class as usize * 2 + 1, 0, 0));
@@ -149,8 +149,8 @@ pub(super) fn of_filler(class: Class, push: &mut impl FnMut(Token)) {
 
 /// Writes symbols in their codes.
 pub(super) struct Writer<'a> {
-    /// For each code and symbol: its bits with room for the extra ones, so that writing needs one
-    /// step, and how many they are.
+    /// For each code and symbol: its bits with room for the extra ones, so that writing takes one
+    /// step, and their number.
     table: Box<[(u64, u32); CODES * 256]>,
     buffer: u64,
     filled: u32,
@@ -186,7 +186,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Fills the last byte up with ones (F.1.2.3).
+    /// Fills the last byte with ones (F.1.2.3).
     pub(super) fn finish(self) {
         let padding = self.filled.next_multiple_of(8) - self.filled;
         let buffer = self.buffer << padding | ((1 << padding) - 1);

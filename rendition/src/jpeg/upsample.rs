@@ -1,5 +1,5 @@
-//! Brings smaller planes to the picture's size, row by row. Its own file because it is about where
-//! samples sit and not about what they mean: JFIF centres a chroma sample among the pixels it
+//! Brings smaller planes to the picture's size, row by row. Its own file because it handles the
+//! positions of samples and not their meaning: JFIF centres a chroma sample among the pixels it
 //! stands for, so that halved planes are interpolated (weights 3 : 1) and not just repeated.
 
 use super::planes::Plane;
@@ -37,7 +37,7 @@ impl<'a> Upsampler<'a> {
     pub(super) fn row(&mut self, y: usize) -> &[u8] {
         let plane = self.plane;
         if self.down == Ratio::Half {
-            // The nearer row counts three times; at the edges it is the farther one as well.
+            // The nearer row counts three times; at the edges it also replaces the farther one.
             let lower = y & 1 == 1;
             let near = (y / 2).min(plane.height - 1);
             let far = if lower {
@@ -79,14 +79,14 @@ impl<'a> Upsampler<'a> {
     }
 }
 
-/// How a plane's side relates to the picture's.
+/// The ratio of a plane's side to the picture's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ratio {
     Same,
     Half,
     /// One sample for this many pixels.
     Whole(usize),
-    /// Any other: so many samples for so many pixels.
+    /// Any other ratio: samples and pixels.
     Broken(usize, usize),
 }
 
@@ -101,12 +101,12 @@ impl Ratio {
         }
     }
 
-    /// Whether rows or columns are all there or interpolated.
+    /// Whether rows or columns are all present, or are interpolated.
     fn is_smooth(self) -> bool {
         matches!(self, Self::Same | Self::Half)
     }
 
-    /// The same without interpolation: beside a coarser direction it would gain nothing.
+    /// The same without interpolation: next to a coarser direction it would gain nothing.
     fn coarse(self) -> Self {
         match self {
             Self::Half => Self::Whole(2),
@@ -126,7 +126,7 @@ impl Ratio {
 }
 
 /// Doubles a row; each sample yields a left and a right pixel, rounded by `left` and `right` so
-/// that errors cancel. The sums of both directions' weights come to 2 to the power `SHIFT`.
+/// that errors cancel. The sum of both directions' weights is 2 to the power `SHIFT`.
 fn widen<const SHIFT: u32>(sums: &[u16], left: u16, right: u16, out: &mut [u8]) {
     let last = sums.len() - 1;
     // The edges have no neighbour but themselves.

@@ -1,4 +1,4 @@
-//! Right pictures from right files, at every scale.
+//! Correct pictures from correct files, at every scale.
 
 use crate::support::{
     Rgb, decodable, drawing, expected, fixture, largest_difference, psnr, slopes, zune,
@@ -55,7 +55,7 @@ fn rgb(bytes: &[u8]) -> Vec<u8> {
     to_rgb(&decode(bytes, Scale::FULL).unwrap()).unwrap()
 }
 
-/// Whether two pictures have the same samples; what lies in the padding does not matter.
+/// Whether two pictures have the same samples; padding does not matter.
 fn same(a: &Planes, b: &Planes) -> bool {
     a.planes.len() == b.planes.len()
         && a.planes.iter().zip(&b.planes).all(|(a, b)| {
@@ -91,7 +91,7 @@ fn all_samplings_and_sizes_agree_with_zune_jpeg() {
         ] {
             let bytes = encoded(&picture, sampling, |_| {});
             let difference = largest_difference(&rgb(&bytes), &zune(&bytes));
-            // Its way to interpolate chroma is another one.
+            // It interpolates chroma differently.
             let most = if sampling == SamplingFactor::F_1_1 {
                 3
             } else {
@@ -147,7 +147,7 @@ fn progressive_and_restarted_files_give_the_same_planes() {
 
 #[test]
 fn scan_scripts_do_not_change_the_planes() {
-    // The progressive file holds the coefficients of the sequential one, with refinement scans.
+    // The progressive file contains the coefficients of the sequential one, with refinement scans.
     let plain = fixture("sequential_420.jpg");
     for name in [
         "progressive_420.jpg",
@@ -188,7 +188,7 @@ fn smaller_scales_show_the_same_picture() {
     }
 }
 
-/// The mean over the blocks that lie wholly inside, which is the same at all scales.
+/// The mean over the blocks that lie completely inside, which is the same at all scales.
 fn mean_of_blocks(plane: &Plane, blocks: (usize, usize), scale: Scale) -> f64 {
     let n = usize::from(scale.eighths());
     let (wide, high) = (blocks.0 * n, blocks.1 * n);

@@ -1,4 +1,4 @@
-//! What the encoder writes is read by others, small, and close to the original.
+//! The encoder's output is readable by other decoders, small, and close to the original.
 
 use crate::support::{Rgb, drawing, largest_difference, psnr, zune};
 use jpeg_encoder::{ColorType, Encoder, QuantizationTableType, SamplingFactor};

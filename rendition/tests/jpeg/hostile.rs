@@ -1,4 +1,4 @@
-//! Whatever the bytes: an error or a picture, never a panic, and never a picture from a cut file.
+//! Any bytes give an error or a picture, never a panic, and a truncated file never gives a picture.
 
 use crate::support::{decodable, fixture};
 use photolog_rendition::jpeg::{Header, JpegError, Scale, decode, to_rgb};
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const SOME_SCALES: [Scale; 4] = [Scale::FULL, Scale::HALF, Scale::QUARTER, Scale::EIGHTH];
 
 fn try_all(bytes: &[u8]) {
-    // A mutation may make a header of a hundred megapixels; that is for the caller to refuse.
+    // A mutation may make a header of a hundred megapixels, which callers must refuse.
     if Header::parse(bytes).is_ok_and(|header| header.width * header.height <= 1 << 18) {
         for scale in SOME_SCALES {
             if let Ok(planes) = decode(bytes, scale) {
@@ -81,7 +81,7 @@ fn flipped_bits_are_survived() {
         let bytes = fixture(&name);
         let mut changed = bytes.clone();
         for place in 0..bytes.len() {
-            // Another bit of each byte; all of them would take minutes to no further use.
+            // A different bit of each byte; all bits would take minutes without further benefit.
             changed[place] ^= 1 << (place % 8);
             try_all(&changed);
             changed[place] = bytes[place];

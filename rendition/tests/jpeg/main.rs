@@ -1,8 +1,8 @@
-//! The JPEG module from outside: against files that other encoders made, against other decoders,
-//! and against files made to break it.
+//! The JPEG module from outside: against files of other encoders, against other decoders, and
+//! against files made to break it.
 //!
 //! The fixtures are a small drawing written by libjpeg-turbo's tools and by Pillow; beside each
-//! `.jpg` lies, as `.ppm`, what libjpeg-turbo decodes it to.
+//! `.jpg` there is a `.ppm`, as decoded by libjpeg-turbo.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Fixtures, generated pictures and ways to compare pictures, for all of these tests.
+//! Fixtures, generated pictures and comparisons of pictures, for all of these tests.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub(crate) fn decodable() -> Vec<String> {
     names
 }
 
-/// The decoded twin of a fixture.
+/// A fixture as decoded by libjpeg-turbo.
 pub(crate) fn expected(name: &str) -> Rgb {
     let bytes = fixture(&name.replace(".jpg", ".ppm"));
     let mut fields = bytes.splitn(4, |&byte| byte == b'\n' || byte == b' ');
@@ -77,7 +77,7 @@ pub(crate) fn drawing(width: usize, height: usize) -> Rgb {
     }
 }
 
-/// Like [`drawing`], but without edges in colour, so that ways to interpolate chroma agree.
+/// Like [`drawing`], but without edges in colour, so that all interpolations of chroma agree.
 pub(crate) fn slopes(width: usize, height: usize) -> Rgb {
     let mut pixels = Vec::with_capacity(width * height * 3);
     for y in 0..height {
