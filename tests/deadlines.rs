@@ -322,21 +322,45 @@ async fn until_let_go(app: &TestApp, sockets_before: usize) {
     }
 }
 
+/// A peer over HTTP/1.1 that has asked for a large picture and read nothing yet.
+struct LargeAnswer {
+    app: TestApp,
+    path: String,
+    peer: TcpStream,
+    sockets_before: usize,
+}
+
+impl LargeAnswer {
+    async fn begin() -> Self {
+        let mut app = server(&[ANSWER]).await;
+        let path = large_picture(&app).await;
+        app.client = photolog_tests::client();
+        let server = app.url.trim_start_matches("http://").parse().unwrap();
+        until_quiet(&app).await;
+        let sockets_before = sockets(app.process_id());
+        let peer = connect_without_buffer(Ipv4Addr::new(127, 0, 1, 1), server).await;
+        let mut peer = peer.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\n\r\n");
+        peer.write_all(request.as_bytes()).await.unwrap();
+        until_taken(&app, sockets_before).await;
+        Self {
+            app,
+            path,
+            peer,
+            sockets_before,
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_is_not_read_is_ended() {
-    let mut app = server(&[ANSWER]).await;
-    let path = large_picture(&app).await;
-    app.client = photolog_tests::client();
-    let server = app.url.trim_start_matches("http://").parse().unwrap();
-    until_quiet(&app).await;
-    let before = sockets(app.process_id());
-    let mut unread = connect_without_buffer(Ipv4Addr::new(127, 0, 1, 1), server)
-        .await
-        .unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\n\r\n");
-    unread.write_all(request.as_bytes()).await.unwrap();
-    until_taken(&app, before).await;
-    let let_go = until_let_go(&app, before);
+    let LargeAnswer {
+        app,
+        path,
+        peer: unread,
+        sockets_before,
+    } = LargeAnswer::begin().await;
+    let let_go = until_let_go(&app, sockets_before);
     assert_ends("an answer that is not read over HTTP/1.1", let_go).await;
     drop(unread);
 
@@ -355,18 +379,12 @@ async fn an_answer_that_is_not_read_is_ended() {
 /// It reads all the time, far more slowly than the minimum rate.
 #[tokio::test]
 async fn an_answer_that_is_read_too_slowly_is_ended() {
-    let mut app = server(&[ANSWER]).await;
-    let path = large_picture(&app).await;
-    app.client = photolog_tests::client();
-    let server = app.url.trim_start_matches("http://").parse().unwrap();
-    until_quiet(&app).await;
-    let before = sockets(app.process_id());
-    let mut slow = connect_without_buffer(Ipv4Addr::new(127, 0, 1, 1), server)
-        .await
-        .unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\n\r\n");
-    slow.write_all(request.as_bytes()).await.unwrap();
-    until_taken(&app, before).await;
+    let LargeAnswer {
+        app,
+        peer: mut slow,
+        sockets_before,
+        ..
+    } = LargeAnswer::begin().await;
     let read = async {
         loop {
             let mut little = [0; 512];
@@ -379,7 +397,7 @@ async fn an_answer_that_is_read_too_slowly_is_ended() {
     let ended = async {
         tokio::select! {
             () = read => {}
-            () = until_let_go(&app, before) => {}
+            () = until_let_go(&app, sockets_before) => {}
         }
     };
     assert_ends("an answer that is read too slowly", ended).await;

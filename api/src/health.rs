@@ -225,7 +225,7 @@ impl Look {
             return problems;
         };
         if self.moved.1.elapsed() > STANDSTILL {
-            let sentence = format!("the projection {name} stands still at position {position}");
+            let sentence = format!("the projection {name} is stalled at position {position}");
             problems.push(Kind::Projection.problem(sentence));
         } else if progress.lag() > self.most_lag {
             let lag = progress.lag();

@@ -145,7 +145,7 @@ impl Follower {
             after,
             error = %error,
             cause = std::error::Error::source(error),
-            "the projection stands still"
+            "the projection is stalled"
         );
         Stall {
             after,
