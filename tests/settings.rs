@@ -228,7 +228,7 @@ fn a_misspelt_variable_is_told_in_the_log() {
     let said = String::from_utf8_lossy(&output.stderr);
     let line = said.lines().next().unwrap_or_default();
     assert!(
-        line.contains("PHOTOLOG_DATABSE_URL is no setting; is PHOTOLOG_DATABASE_URL meant?"),
+        line.contains("PHOTOLOG_DATABSE_URL is not a setting; did you mean PHOTOLOG_DATABASE_URL?"),
         "{said}"
     );
     refuses(&output, &["--listen"]);

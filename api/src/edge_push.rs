@@ -62,7 +62,9 @@ impl FromStr for EdgeUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let url: Url = text.parse().map_err(|problem| format!("{problem}"))?;
         if url.scheme() != "http" {
-            return Err("must begin with http://; edges are told over a private network".into());
+            return Err(
+                "must begin with http://, because edges are notified over a private network".into(),
+            );
         }
         url.join("/edge/changed")
             .map(Self)
@@ -72,9 +74,6 @@ impl FromStr for EdgeUrl {
 
 /// Follows the log from its current end and notifies these edges; runs as long as the program.
 pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
-    // Another part of the program may have installed a provider already. reqwest panics without a
-    // default crypto provider, even for plain HTTP.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new();
     let token = secret.push_token();
     let mut listeners: Vec<_> = edges
@@ -101,7 +100,7 @@ pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "edges are not told of changes for a moment");
+                tracing::warn!(%error, "the log cannot be read: edges are not notified until it can");
                 sleep(PAUSE).await;
             }
         }
@@ -205,9 +204,11 @@ impl Listener {
         let edge = self.edge.without_login();
         match &problem {
             Some(problem) if self.problem.as_ref() != Some(problem) => {
-                tracing::warn!(%edge, "an edge is not told of changes: {problem}");
+                tracing::warn!(%edge, "an edge cannot be notified of changes: {problem}");
             }
-            None if self.problem.is_some() => tracing::info!(%edge, "the edge is told again"),
+            None if self.problem.is_some() => {
+                tracing::info!(%edge, "the edge is notified of changes again")
+            }
             _ => {}
         }
         self.problem = problem;
@@ -233,7 +234,7 @@ async fn send(
             "--edge-secret is not the edge's: give both the same PHOTOLOG_EDGE_SECRET".to_owned(),
         ),
         status => Err(format!(
-            "--edges: there is no edge, for the answer is {status}"
+            "--edges: this is not an edge, because it answered {status}"
         )),
     }
 }

@@ -7,7 +7,8 @@
 //! | module | contents, from the top down |
 //! | --- | --- |
 //! | [`serve`] | assembles a server and runs it |
-//! | [`pipeline`] | the path of a request: places, credentials, handler, failures |
+//! | [`pipeline`] | the path of a request: match, admit, handle, failures |
+//! | `admission` | the places that a request takes, and the checks that it passes |
 //! | [`routes`] | the list of dialects, and the matching of requests to routes |
 //! | [`dialect`] | a folder for each wire format: routes, credentials, types, errors; our own is [`dialect::photolog`] |
 //! | [`route`] | the type of a route |
@@ -30,6 +31,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod admission;
 pub mod app;
 pub mod auth;
 pub mod clock;

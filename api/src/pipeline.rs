@@ -1,16 +1,11 @@
-//! The path of a request through the server: match, take places, authenticate, check the account
-//! and the scope, handle, write failures in the dialect's own format.
-//!
-//! Places are taken in this order: first one of the client's address, then one of the pool of the
-//! route's [`Access`]. On routes with keys the pool's place is taken after the credentials check,
-//! together with one of the account and one of the key. So a flood of one kind of requests does not
-//! affect the others.
+//! The path of a request through the server: match, admit, handle, write failures in the dialect's
+//! own format, add the headers of every response.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -19,29 +14,25 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use photolog_domain::{AccountId, KeyId};
 use tracing::Instrument;
 use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply};
 
+use crate::admission::admit;
 use crate::app::SharedApp;
-use crate::auth::Caller;
 use crate::auth::rate::Allowance;
 use crate::dialect::Dialect;
 use crate::dialect::photolog::Photolog;
 use crate::error::{ApiError, Kind};
 use crate::http::answers::Reader;
-use crate::http::client_address::{client_address, counted_as};
-use crate::http::memory::Holder;
+use crate::http::client_address::client_address;
 use crate::http::observation::Observation;
 use crate::http::path::{Query, segments};
-use crate::http::places::{Place, RotatingPlace, Slot};
 use crate::http::poll_watch::watched;
-use crate::http::request::Held;
 use crate::http::response::{set, set_allowance};
 use crate::http::{Request, RequestBody, RequestId, Response};
-use crate::route::{Access, Route};
-use crate::routes::Dialects;
+use crate::route::Route;
+use crate::routes::{Dialects, Found};
 
 /// The largest body that any route accepts; it bounds the time for a body of unknown length.
 const LARGEST_BODY: u64 = 17 << 20;
@@ -147,11 +138,10 @@ struct Arrived {
     body: RequestBody,
 }
 
-async fn answer(app: SharedApp, dialects: Dialects, path: &str, mut arrived: Arrived) -> Response {
-    let id = RequestId::of(&arrived.headers);
-    let (client, reader) = (arrived.client, arrived.reader.clone());
+async fn answer(app: SharedApp, dialects: Dialects, path: &str, arrived: Arrived) -> Response {
     let (dialect, found) = dialects.find(&arrived.method, path);
     let pattern = found.as_ref().map_or("none", |(route, _)| route.pattern);
+    let id = RequestId::of(&arrived.headers);
     let observed = Observation::begin(
         &arrived.method,
         &arrived.headers,
@@ -159,72 +149,119 @@ async fn answer(app: SharedApp, dialects: Dialects, path: &str, mut arrived: Arr
         dialect.name(),
         pattern,
     );
-    let is_options = arrived.method == Method::OPTIONS;
-    let preflight = dialect.preflight().filter(|_| is_options);
-    let mut allowance = None;
-    let handled = async {
+    let exchange = Exchange {
+        app,
+        dialect,
+        id,
+        client: arrived.client,
+        allowance: OnceLock::new(),
+    };
+    let reader = arrived.reader.clone();
+    let response = watched(pattern, exchange.respond(found, path, arrived));
+    let response = response.instrument(observed.span.clone()).await;
+    let mut response = exchange.count(reader, response).await;
+    exchange.add_headers(&mut response, &|| dialects.allowed(&segments(path)));
+    observed.end(&response);
+    response
+}
+
+/// One request and its response.
+struct Exchange {
+    app: SharedApp,
+    dialect: &'static dyn Dialect,
+    id: RequestId,
+    client: IpAddr,
+    /// The remaining allowance of the request's key, once it is counted.
+    allowance: OnceLock<Allowance>,
+}
+
+impl Exchange {
+    /// The handler's response, or the failure in the dialect's format.
+    async fn respond(&self, found: Found, path: &str, arrived: Arrived) -> Response {
+        let is_options = arrived.method == Method::OPTIONS;
+        let preflight = self.dialect.preflight().filter(|_| is_options);
+        let handled = AssertUnwindSafe(self.handle(found, path, arrived)).catch_unwind();
+        let error = match handled.await {
+            Ok(Ok(response)) => return response,
+            Ok(Err(error)) => error,
+            Err(_) => ApiError::internal("a handler panicked"),
+        };
+        match (&error.kind, preflight) {
+            (Kind::MethodNotAllowed { allow }, Some(preflight)) => preflight(allow),
+            _ => refuse(self.dialect, &error, self.client),
+        }
+    }
+
+    /// Admits the request and calls its handler, within the request's time.
+    async fn handle(
+        &self,
+        found: Found,
+        path: &str,
+        mut arrived: Arrived,
+    ) -> Result<Response, ApiError> {
         let (route, parameters) = found?;
         // It is never read, and would otherwise be held until the response is made.
         if route.method == Method::GET {
             arrived.body = RequestBody::none();
         }
-        let deadline = deadline(&app, &arrived);
-        let mut request = Request {
+        let deadline = deadline(&self.app, &arrived);
+        let request = Request {
             target: join(path, &arrived.query),
             query: Query::read(&arrived.query)?,
             method: arrived.method,
             parameters,
             headers: arrived.headers,
-            client,
+            client: arrived.client,
             reader: arrived.reader,
             body: arrived.body,
-            id: id.clone(),
-            dialect: dialect.name(),
+            id: self.id.clone(),
+            dialect: self.dialect.name(),
             caller: None,
             places: None,
         };
-        let handled = async {
-            let mut places = admit(&app, dialect, route, &mut request, &mut allowance).await?;
-            let rotating = places.rotating.take();
-            let places: Held = Arc::new(places);
-            request.places = Some(places.clone());
-            let work = (route.handler)(app.clone(), request);
-            match rotating {
-                Some(place) => place.hold(work).await,
-                None => work.await,
-            }
-        };
-        tokio::time::timeout(deadline, handled)
+        tokio::time::timeout(deadline, self.admit_and_handle(route, request))
             .await
             .unwrap_or_else(|_| Err(ApiError::busy("the request took too long")))
-    };
-    let handled = async {
-        match AssertUnwindSafe(handled).catch_unwind().await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => match (&error.kind, preflight) {
-                (Kind::MethodNotAllowed { allow }, Some(preflight)) => preflight(allow),
-                _ => refuse(dialect, &error, client),
-            },
-            Err(_) => refuse(dialect, &ApiError::internal("a handler panicked"), client),
+    }
+
+    async fn admit_and_handle(
+        &self,
+        route: &Route,
+        mut request: Request,
+    ) -> Result<Response, ApiError> {
+        let (app, allowance) = (&self.app, &self.allowance);
+        let mut places = admit(app, self.dialect, route, &mut request, allowance).await?;
+        let rotating = places.rotating.take();
+        request.places = Some(Arc::new(places));
+        let work = (route.handler)(app.clone(), request);
+        match rotating {
+            Some(place) => place.hold(work).await,
+            None => work.await,
         }
-    };
-    let handled = watched(pattern, handled);
-    let mut response = handled.instrument(observed.span.clone()).await;
-    if let Some(reader) = reader
-        && let Err(error) = reader.count(&mut response).await
-    {
-        response = refuse(dialect, &error, client);
     }
-    if let Some(allowance) = &allowance {
-        set_allowance(&mut response, allowance);
+
+    /// Counts the response until it is written; a refusal when too much waits to be read.
+    async fn count(&self, reader: Option<Reader>, mut response: Response) -> Response {
+        let Some(reader) = reader else {
+            return response;
+        };
+        match reader.count(&mut response).await {
+            Ok(()) => response,
+            Err(error) => refuse(self.dialect, &error, self.client),
+        }
     }
-    dialect.decorate(&mut response, &id, &|| dialects.allowed(&segments(path)));
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let name = HeaderName::from_static("x-request-id");
-    set(&mut response, name, id.as_str());
-    observed.end(&response);
-    response
+
+    /// Adds the headers of every response; `allow` finds the methods that the path allows.
+    fn add_headers(&self, response: &mut Response, allow: &dyn Fn() -> String) {
+        if let Some(allowance) = self.allowance.get() {
+            set_allowance(response, allowance);
+        }
+        self.dialect.decorate(response, &self.id, allow);
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let name = HeaderName::from_static("x-request-id");
+        set(response, name, self.id.as_str());
+    }
 }
 
 /// How long a request may take: the handler's time, and that of its body at the minimum rate.
@@ -246,103 +283,6 @@ fn refuse(dialect: &dyn Dialect, error: &ApiError, client: IpAddr) -> Response {
         set(&mut response, ALLOW, allow);
     }
     response
-}
-
-/// The places that a request holds until its response is made.
-#[derive(Default)]
-struct Places {
-    _address: Option<Slot<IpAddr>>,
-    rotating: Option<RotatingPlace>,
-    _pool: Option<Place>,
-    _account: Option<Slot<AccountId>>,
-    _key: Option<Slot<KeyId>>,
-}
-
-/// Checks places, credentials, rate, tenant and scope; nothing else does.
-async fn admit(
-    app: &SharedApp,
-    dialect: &dyn Dialect,
-    route: &Route,
-    request: &mut Request,
-    allowance: &mut Option<Allowance>,
-) -> Result<Places, ApiError> {
-    let client = request.client;
-    let from_address = || app.places.addresses.enter(&counted_as(client)).map(Some);
-    match route.access {
-        Access::Probe => Ok(Places::default()),
-        Access::Picture => Ok(Places {
-            _address: from_address()?,
-            rotating: Some(app.places.pictures.enter(client)),
-            ..Places::default()
-        }),
-        Access::Open => {
-            let places = Places {
-                _address: from_address()?,
-                rotating: Some(app.places.open.enter(client)),
-                ..Places::default()
-            };
-            request
-                .body
-                .charge(app.bodies.share(Holder::client(client)));
-            dialect.check_version(request)?;
-            Ok(places)
-        }
-        Access::Edge => {
-            app.edge_secret.check(&request.headers)?;
-            Ok(Places {
-                _pool: Some(app.places.keyed.enter()?),
-                ..Places::default()
-            })
-        }
-        Access::Key(scope) => {
-            let address = from_address()?;
-            dialect.check_version(request)?;
-            let checking = app.places.authentication.enter_soon().await?;
-            let caller = dialect.authenticate(app, request, checking).await?;
-            let places = Places {
-                rotating: None,
-                _address: address,
-                _pool: Some(app.places.keyed.enter()?),
-                _account: Some(app.places.accounts.enter(&caller.account)?),
-                _key: Some(app.places.keys.enter(&caller.key_id)?),
-            };
-            let holder = Holder::Account(caller.account);
-            request.body.charge(app.bodies.share(holder));
-            app.auth.key_uses.note(&caller);
-            within_rate(app, &caller, allowance)?;
-            authorize(dialect, route, request, &caller)?;
-            caller.may(scope)?;
-            request.caller = Some(caller);
-            Ok(places)
-        }
-    }
-}
-
-/// Counts a request against its key's rate.
-fn within_rate(
-    app: &SharedApp,
-    caller: &Caller,
-    allowance: &mut Option<Allowance>,
-) -> Result<(), ApiError> {
-    let counted = app.auth.rates.count(&caller.key_id, Instant::now());
-    *allowance = counted.unwrap_or_else(Some);
-    counted.map(drop).map_err(ApiError::from)
-}
-
-/// Checks that the account and the tenant that the path names are the caller's.
-fn authorize(
-    dialect: &dyn Dialect,
-    route: &Route,
-    request: &Request,
-    caller: &Caller,
-) -> Result<(), ApiError> {
-    if route.pattern.contains("{account}") {
-        caller.owns(request.parameters.get("account"))?;
-    }
-    match request.parameters.tenant() {
-        Some(tenant) => dialect.check_tenant(tenant, caller),
-        None => Ok(()),
-    }
 }
 
 fn join(path: &str, query: &str) -> String {

@@ -1,6 +1,8 @@
 //! All dialects, and the matching of requests to routes. The rest of a request's processing is in
 //! [`pipeline`](crate::pipeline).
 
+use std::borrow::Cow;
+
 use http::Method;
 
 use crate::dialect::Dialect;
@@ -22,6 +24,15 @@ pub struct Dialects(pub &'static [&'static dyn Dialect]);
 /// The route of a request with the values of its `{names}`, or the error when there is none.
 pub type Found = Result<(&'static Route, Parameters), ApiError>;
 
+/// A route that fits a path, whatever the method.
+struct Fitting<'a> {
+    dialect: &'static dyn Dialect,
+    route: &'static Route,
+    /// The path in the form that the dialect's routes have, and the tenant that it named.
+    path: Cow<'a, [&'a str]>,
+    tenant: Option<&'a str>,
+}
+
 impl Dialects {
     /// The route for a request, or an error when there is none, and the dialect in whose format to
     /// report it.
@@ -32,10 +43,14 @@ impl Dialects {
             method => method,
         };
         let mut other = None;
-        for (dialect, route) in self.fitting(&path) {
+        for Fitting {
+            dialect,
+            route,
+            path,
+            tenant,
+        } in self.fitting(&path)
+        {
             if route.method == *wanted {
-                let rewritten = dialect.rewrite(&path);
-                let (path, tenant) = rewritten.unwrap_or_else(|| (path.clone(), None));
                 let parameters = Parameters::read(route.pattern, &path, tenant);
                 return (dialect, parameters.map(|values| (route, values)));
             }
@@ -58,7 +73,7 @@ impl Dialects {
     /// The methods of a path, in the format of `Allow`; empty when there is no such path.
     pub fn allowed(self, path: &[&str]) -> String {
         let mut methods = Vec::new();
-        for (dialect, route) in self.fitting(path) {
+        for Fitting { dialect, route, .. } in self.fitting(path) {
             methods.push(route.method.as_str());
             if route.method == Method::GET {
                 methods.push("HEAD");
@@ -72,18 +87,20 @@ impl Dialects {
         methods.join(", ")
     }
 
-    fn fitting<'a>(
-        self,
-        path: &'a [&'a str],
-    ) -> impl Iterator<Item = (&'static dyn Dialect, &'static Route)> + 'a {
+    fn fitting<'a>(self, path: &'a [&'a str]) -> impl Iterator<Item = Fitting<'a>> {
         self.0.iter().flat_map(move |dialect| {
-            let rewritten = dialect.rewrite(path);
-            let fits = move |route: &&Route| match &rewritten {
-                Some((path, _)) => matches(route.pattern, path),
-                None => matches(route.pattern, path),
+            let (path, tenant) = match dialect.rewrite(path) {
+                Some((rewritten, tenant)) => (Cow::Owned(rewritten), tenant),
+                None => (Cow::Borrowed(path), None),
             };
-            let routes = dialect.routes().iter().filter(fits);
-            routes.map(move |route| (*dialect, route))
+            dialect.routes().iter().filter_map(move |route| {
+                matches(route.pattern, &path).then(|| Fitting {
+                    dialect: *dialect,
+                    route,
+                    path: path.clone(),
+                    tenant,
+                })
+            })
         })
     }
 

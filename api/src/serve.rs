@@ -47,7 +47,9 @@ impl Server {
         dialects: Dialects,
     ) -> anyhow::Result<Self> {
         if serving.edge_secret.is_empty() && !serving.edges.is_empty() {
-            anyhow::bail!("--edges needs --edge-secret, by which edges know that it is us");
+            anyhow::bail!(
+                "--edges needs --edge-secret, which edges check before they accept a message"
+            );
         }
         if serving.watch_polls {
             poll_watch::turn_on();

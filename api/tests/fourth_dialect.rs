@@ -119,7 +119,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        photolog_telemetry::tls::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig::Sqlite {
             path: folder.path().join("photolog.sqlite"),

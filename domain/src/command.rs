@@ -52,14 +52,6 @@ pub enum ImageCommand {
     Disable,
 }
 
-impl ImageCommand {
-    /// Whether the outcome does not depend on concurrent writes, so that the command may be run
-    /// again after a lost race without involving the client.
-    pub fn commutes(&self) -> bool {
-        !matches!(self, Self::Upload { .. })
-    }
-}
-
 /// The change of the alternative text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AltTextChange {

@@ -11,7 +11,7 @@ pub enum ImageError {
     #[error("image not found")]
     NotFound,
     /// An upload to a stream that already holds an image.
-    #[error("image exists already")]
+    #[error("image already exists")]
     AlreadyExists,
     /// A disabled image accepts no more writes.
     #[error("image is disabled")]
@@ -40,13 +40,13 @@ pub enum AccountError {
     #[error("account not found")]
     NotFound,
     /// The account already exists.
-    #[error("account exists already")]
+    #[error("the account already exists")]
     AlreadyExists,
     /// The account has no such key.
     #[error("key {0} not found")]
     KeyNotFound(KeyId),
     /// The account already has this key.
-    #[error("key {0} exists already")]
+    #[error("key {0} already exists")]
     KeyExists(KeyId),
     /// The command is not allowed on a suspended account.
     #[error("the account is suspended: resume it")]

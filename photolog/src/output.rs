@@ -37,6 +37,6 @@ pub(crate) fn try_to_print(line: impl std::fmt::Display) -> io::Result<()> {
 /// Prints a line for the person at the terminal, if there is one.
 pub(crate) fn say(text: &str) {
     if let Err(error) = try_to_print(text) {
-        tracing::debug!(%error, "nobody reads standard output");
+        tracing::debug!(%error, "standard output is closed");
     }
 }

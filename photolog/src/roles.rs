@@ -88,8 +88,8 @@ async fn catch_up(store: &Store) -> anyhow::Result<()> {
 }
 
 fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be handled")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be handled")?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -14,8 +14,8 @@ use crate::settings::{DatabaseSettings, RelaySettings};
 /// # Errors
 /// When a setting is invalid; each message names it.
 pub async fn run(database: &DatabaseSettings, relay: RelaySettings) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be handled")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be handled")?;
     let store = database.find_postgres().await?;
     let (stop, stops) = watch::channel(false);
     let projector = Projector::new(store.clone(), relay, projections());

@@ -12,16 +12,14 @@ use std::time::Duration;
 use photolog_store::{Position, Store, StoreError};
 use tokio::sync::watch;
 
+use crate::backoff::Backoff;
 use crate::projection::{Batch, Projection, ProjectionError};
 
 /// Entries per transaction.
 const BATCH: u32 = 500;
 
-/// The first pause after a failure; each further failure doubles it.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
-/// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Pauses after failures.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
 
 /// How long to wait for another projector's last step.
 const STAND_BY: Duration = Duration::from_secs(1);
@@ -109,11 +107,12 @@ impl Follower {
     pub(crate) async fn run(mut self, stalls: &watch::Sender<Stalls>) -> Infallible {
         let name = self.projection.name();
         let mut limit = BATCH;
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = BACKOFF;
         loop {
             match self.advance(limit).await {
                 Ok(step) => {
-                    (limit, pause) = (BATCH.min(limit * 2), FIRST_PAUSE);
+                    limit = BATCH.min(limit * 2);
+                    backoff.reset();
                     stalls.send_if_modified(|stalls| stalls.remove(name).is_some());
                     match step {
                         Advance::Advanced => {}
@@ -126,8 +125,7 @@ impl Follower {
                 Err(error) => {
                     let stall = self.stall(&error);
                     stalls.send_modify(|stalls| _ = stalls.insert(name, stall));
-                    tokio::time::sleep(pause).await;
-                    pause = LONGEST_PAUSE.min(pause * 2);
+                    backoff.pause().await;
                 }
             }
         }

@@ -11,6 +11,7 @@
 //! | [`image_view`] | the projection behind lists and public links; rebuilds it beside the one in use |
 //! | [`relay`] | publishes the log to NATS JetStream |
 //! | [`cloud_event`] | an event as subscribers receive it |
+//! | `backoff` | pauses between attempts |
 //! | [`settings`] | settings shared by the API and the projector |
 //! | [`progress`] | progress of the projector, as metrics and for readiness |
 //! | [`archive`] | backup into a folder, restore from it |
@@ -29,6 +30,7 @@
 
 pub mod alone;
 pub mod archive;
+pub(crate) mod backoff;
 pub mod cloud_event;
 pub mod follower;
 pub mod gc;

@@ -12,7 +12,7 @@ use crate::idempotency::IdempotencyRecord;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another writer appended to the stream first.
-    #[error("the stream has moved on")]
+    #[error("another write to this stream came first")]
     Conflict,
     /// Another enabled image of the account holds the same bytes.
     #[error("image {holder} holds the same bytes")]
@@ -33,10 +33,10 @@ pub enum StoreError {
     #[error("another process leads now")]
     NotLeading,
     /// Another process is already building the table.
-    #[error("another `photolog rebuild` is at work on this database")]
+    #[error("another `photolog rebuild` is running on this database")]
     Rebuilding,
     /// Another process is collecting garbage.
-    #[error("`photolog gc` is at work already")]
+    #[error("`photolog gc` is already running")]
     Collecting,
     /// The database was migrated by a newer program.
     #[error("the database is newer than this program: {0}")]
@@ -64,7 +64,7 @@ pub enum StoreError {
     )]
     NoRight(&'static str),
     /// A log can be imported only into an empty database.
-    #[error("the database holds events already")]
+    #[error("the database already holds events")]
     NotEmpty,
     /// The master key is missing, or is not the one that wrapped the database's secrets.
     #[error(transparent)]
@@ -79,7 +79,7 @@ pub enum StoreError {
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
     /// Any other database error.
-    #[error("the database refused")]
+    #[error("the database returned an error")]
     Database(#[source] sqlx::Error),
 }
 
@@ -88,13 +88,13 @@ pub enum StoreError {
 pub enum MasterKeyError {
     /// It existed before, or the settings require it.
     #[error(
-        "the master key {} is missing: put the file back, for no other key opens the secrets in \
+        "the master key {} is missing: put the file back, because no other key opens the secrets in \
          the database, or make it with `photolog master-key create` for a new installation", .0.display()
     )]
     Missing(PathBuf),
     /// The file does not contain a key.
     #[error(
-        "{} is no master key: it must hold 64 hexadecimal digits, as `openssl rand -hex 32` \
+        "{} is not a master key: it must hold 64 hexadecimal digits, as `openssl rand -hex 32` \
          prints them", .0.display()
     )]
     Malformed(PathBuf),
@@ -120,7 +120,7 @@ pub enum MasterKeyError {
     )]
     Unopened(String),
     /// The operating system provides no randomness.
-    #[error("the system gives no randomness")]
+    #[error("the operating system provides no random numbers")]
     Randomness(#[from] getrandom::Error),
 }
 

@@ -3,6 +3,7 @@
 use crate::chain::{GENESIS, Hash, Position, link};
 use crate::error::StoreError;
 use crate::log_entry::ArchivedEvent;
+use crate::stored_event::StoredEvent;
 
 /// The current end of a log: where the next event goes, and which hash it is chained to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,25 +24,33 @@ impl Default for LogTail {
 }
 
 impl LogTail {
+    /// The end of the log once it also holds `event`.
+    pub(crate) fn then(&self, event: &StoredEvent) -> Self {
+        Self {
+            position: self.position + 1,
+            hash: link(&self.hash, event),
+        }
+    }
+
     /// Advances to `event`, if it is the next one.
     ///
     /// # Errors
     /// When its position or its hash does not follow from the previous entry.
     pub fn advance(&mut self, event: &ArchivedEvent) -> Result<(), StoreError> {
-        let position = self.position + 1;
+        let next = self.then(&event.stored());
+        let position = next.position;
         if event.position != position {
             let found = event.position;
             return Err(StoreError::Corrupt(format!(
                 "position {found} where {position} was due"
             )));
         }
-        let hash = link(&self.hash, &event.stored());
-        if event.hash != hash {
+        if event.hash != next.hash {
             return Err(StoreError::Corrupt(format!(
                 "the hash chain breaks at position {position}"
             )));
         }
-        *self = Self { position, hash };
+        *self = next;
         Ok(())
     }
 }

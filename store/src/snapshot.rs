@@ -124,7 +124,7 @@ impl Table {
 /// Parses a row that was read as JSON.
 pub(crate) fn columns(text: &str) -> Result<Columns, StoreError> {
     let row: Columns = serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("a row is no JSON: {error}")))?;
+        .map_err(|error| StoreError::Corrupt(format!("a row is not JSON: {error}")))?;
     let mut columns = Columns::new();
     for (name, value) in row {
         match value {

@@ -6,6 +6,7 @@
 //! | [`error`] | why telemetry could not be set up |
 //! | `log` | log lines, as text or JSON |
 //! | [`metric`] | the names of the metrics, and the endpoint that Prometheus scrapes |
+//! | [`tls`] | the crypto provider of the process |
 //! | [`trace`] | the span of a request, its trace id, and export by OTLP |
 //!
 //! Other code uses `tracing` and `metrics`, which do nothing until a program calls [`start`].
@@ -16,6 +17,7 @@ pub mod error;
 mod log;
 pub mod metric;
 pub mod settings;
+pub mod tls;
 pub mod trace;
 
 pub use error::TelemetryError;
@@ -31,7 +33,7 @@ pub struct Telemetry {
 }
 
 /// For a server: log lines, metrics and traces, as configured. `service` is its name in traces.
-/// Requires a tokio runtime.
+/// Requires a tokio runtime. Installs the crypto provider too, because every program begins here.
 ///
 /// # Errors
 /// When a setting cannot be used.
@@ -40,6 +42,7 @@ pub fn start(
     exports: &ExportSettings,
     service: &'static str,
 ) -> Result<Telemetry, TelemetryError> {
+    tls::install_crypto_provider();
     let traces = exports
         .otlp_endpoint
         .as_deref()
@@ -58,6 +61,7 @@ pub fn start(
 /// # Errors
 /// When a setting cannot be used.
 pub fn start_log(settings: &LogSettings) -> Result<Telemetry, TelemetryError> {
+    tls::install_crypto_provider();
     log::start(settings, None)?;
     Ok(Telemetry { traces: None })
 }

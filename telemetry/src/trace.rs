@@ -133,8 +133,6 @@ pub(crate) fn exporter(
 /// A blocking client, as the exporting thread requires. It must be created outside any async
 /// runtime.
 fn client() -> Result<reqwest::blocking::Client, String> {
-    // Another part of the program may already have installed a provider.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     std::thread::spawn(|| {
         reqwest::blocking::Client::builder()
             .timeout(EXPORT_TIMEOUT)

@@ -51,6 +51,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
 
+use photolog_telemetry::tls::install_crypto_provider;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -317,11 +318,9 @@ impl TestApp {
     }
 }
 
-/// A client with no connections yet. reqwest panics without a default crypto provider, even for
-/// plain HTTP.
+/// A client with no connections yet.
 pub fn client() -> Client {
-    // Another test of this process may have installed one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_crypto_provider();
     Client::new()
 }
 

@@ -24,6 +24,8 @@ impl S3 {
 
     /// Starts a server.
     pub fn start() -> Self {
+        // For the clients of this process.
+        photolog_telemetry::tls::install_crypto_provider();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let objects = folder.path().join("objects");
         std::fs::create_dir_all(objects.join(Self::BUCKET)).expect("a folder");

@@ -73,7 +73,7 @@ pub(crate) fn hash(secret: &str) -> ContentHash {
 #[derive(Debug, thiserror::Error)]
 pub enum RandomnessError {
     /// The system's error.
-    #[error("the system gives no randomness")]
+    #[error("the operating system provides no random numbers")]
     System(#[from] getrandom::Error),
     /// Random text that is not a valid identifier.
     #[error(transparent)]

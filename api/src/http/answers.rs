@@ -272,7 +272,7 @@ impl Reader {
         reserved
             .await
             .map(|reserved| Room(Arc::new(reserved)))
-            .ok_or_else(|| ApiError::busy("too many answers wait to be read"))
+            .ok_or_else(|| ApiError::busy("too many responses are waiting to be read"))
     }
 
     /// As [`Reader::room`], but without waiting.

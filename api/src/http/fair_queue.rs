@@ -346,7 +346,7 @@ fn memory(name: &'static str) -> metrics::Gauge {
 }
 
 fn too_many() -> ApiError {
-    ApiError::busy("too many requests wait for their turn")
+    ApiError::busy("too many requests are queued")
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
 /// A response in a JSON-based media type.
 pub fn json_as(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
     let text = serde_json::to_vec(body).unwrap_or_else(|problem| {
-        tracing::error!(%problem, "an answer could not be written as JSON");
+        tracing::error!(%problem, "a response could not be written as JSON");
         b"{}".to_vec()
     });
     no_store(with_body(status, content_type, text))

@@ -66,7 +66,10 @@ impl DiskCache {
         let read = tokio::task::spawn_blocking(read).await;
         match read.map_err(std::io::Error::other).flatten() {
             Ok(Some(bytes)) => return Some(freed_elsewhere(bytes)),
-            Ok(None) => tracing::warn!(name, "a cached rendition is damaged: it is made anew"),
+            Ok(None) => tracing::warn!(
+                name,
+                "a cached rendition is damaged and will be rendered again"
+            ),
             Err(problem) => tracing::debug!(%problem, name, "a cached rendition could not be read"),
         }
         self.sizes.invalidate(name);

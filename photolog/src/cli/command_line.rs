@@ -100,8 +100,8 @@ fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
         .filter(|name| name.starts_with(PREFIX) && !is_of_kubernetes(name))
         .filter(|name| !known.contains(name))
         .map(|name| match nearest(&name, &known) {
-            Some(meant) => format!("{name} is no setting; is {meant} meant?"),
-            None => format!("{name} is no setting"),
+            Some(meant) => format!("{name} is not a setting; did you mean {meant}?"),
+            None => format!("{name} is not a setting"),
         })
         .collect()
 }
@@ -238,9 +238,9 @@ mod tests {
         assert_eq!(
             told,
             [
-                "PHOTOLOG_BLOB_ULR is no setting; is PHOTOLOG_BLOB_URL meant?",
-                "PHOTOLOG_DATADIR is no setting; is PHOTOLOG_DATA_DIR meant?",
-                "PHOTOLOG_WEATHER is no setting",
+                "PHOTOLOG_BLOB_ULR is not a setting; did you mean PHOTOLOG_BLOB_URL?",
+                "PHOTOLOG_DATADIR is not a setting; did you mean PHOTOLOG_DATA_DIR?",
+                "PHOTOLOG_WEATHER is not a setting",
             ]
         );
     }

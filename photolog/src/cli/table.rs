@@ -28,7 +28,7 @@ pub enum ResultFormat {
 
 /// Prints a value as JSON.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(value).context("the result cannot be written")?;
+    let text = serde_json::to_string_pretty(value).context("the output cannot be written")?;
     print(text);
     Ok(())
 }

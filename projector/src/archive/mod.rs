@@ -79,7 +79,7 @@ pub enum ArchiveError {
     #[error("{0} holds no finished backup")]
     NoBackup(PathBuf),
     /// It was made by a newer program.
-    #[error("the backup has format {0}, this program knows {FORMAT}")]
+    #[error("the backup has format {0}, but this program reads format {FORMAT}")]
     NewerFormat(u32),
     /// The folder's log is not the beginning of this database's log.
     #[error("{0} holds a backup of another log")]

@@ -24,12 +24,12 @@ use async_nats::{Client, ConnectOptions, ServerAddr};
 use percent_encoding::percent_decode_str;
 use photolog_store::{Position, Store, StoreError};
 
+use crate::backoff::Backoff;
 use crate::settings::RelaySettings;
 use stream::RelayPosition;
 
-/// The first pause after a failure; each further failure doubles it.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Pauses after failures.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
 
 /// How long an acknowledgement may take.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub enum RelayError {
     #[error("--nats-stream: {0}")]
     Stream(String),
     /// A message was rejected.
-    #[error("a message was not taken: {0}")]
+    #[error("the stream did not accept a message: {0}")]
     Refused(String),
     /// The log cannot be read.
     #[error("the log cannot be read")]
@@ -80,13 +80,13 @@ impl Relay {
         let Some(url) = self.settings.url() else {
             return std::future::pending().await;
         };
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = BACKOFF;
         let mut told = String::new();
         loop {
             let mut relayed = RelayPosition::default();
             let Err(error) = self.follow(url, &mut relayed).await;
             if relayed.position > 0 {
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 told.clear();
             }
             // Logged once, although it is retried every few seconds until the cause is removed.
@@ -96,8 +96,7 @@ impl Relay {
                 tracing::warn!(error = %problem, cause, "the relay pauses");
                 told = problem;
             }
-            tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
+            backoff.pause().await;
         }
     }
 

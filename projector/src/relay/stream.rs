@@ -116,7 +116,7 @@ fn check(config: &Config, wanted: &str) -> Result<(), String> {
     }
     if *no_ack {
         return Err(format!(
-            "{name} exists with no_ack, so nobody would know what it has taken"
+            "{name} exists with no_ack, so it would not confirm what it has stored"
         ));
     }
     if *sealed {

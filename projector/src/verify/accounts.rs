@@ -10,7 +10,7 @@ use super::finding::{Finding, Kind};
 use super::log::Log;
 
 /// The advice for a table that changes with the log.
-const ADVICE: &str = "restore a backup, which makes it anew from the log";
+const ADVICE: &str = "restore a backup, which rebuilds it from the log";
 
 /// The expected rows of a table, by key.
 type Rows = BTreeMap<String, Columns>;
@@ -124,7 +124,7 @@ fn compare_secrets(secrets: &[KeptSecret], log: &Log, findings: &mut Vec<Finding
                 Some(key_id) if keys.contains_key(&key_id) => {
                     format!("the secret {name} was changed: revoke its key and issue another")
                 }
-                _ => format!("nobody knows the secret {name}: delete its row from `secrets`"),
+                _ => format!("no key uses the secret {name}: delete its row from `secrets`"),
             };
             findings.push(Finding::new(Kind::Secret, name, sentence));
         }
@@ -153,7 +153,7 @@ fn compare_secrets(secrets: &[KeptSecret], log: &Log, findings: &mut Vec<Finding
                 }
                 if secret.opens {
                     let sentence =
-                        format!("nobody knows the secret {name}: delete its row from `secrets`");
+                        format!("no key uses the secret {name}: delete its row from `secrets`");
                     findings.push(Finding::new(Kind::Secret, name, sentence));
                 }
             }

@@ -57,7 +57,7 @@ pub async fn verify_backup(
             match secrets.unopened_by(master_key).map_err(StoreError::from)? {
                 Some(unopened) => findings.extend(unopened.iter().map(damaged_secret)),
                 None => notes.push(
-                    "the secrets were not opened, because their master key is not at hand"
+                    "the secrets were not opened, because their master key was not given"
                         .to_owned(),
                 ),
             }
@@ -71,7 +71,8 @@ pub async fn verify_backup(
             }
         }
         Ok(None) => notes.push(
-            "the backup holds no secrets: after a restore every key must be issued anew".to_owned(),
+            "the backup holds no secrets: after a restore every key must be issued again"
+                .to_owned(),
         ),
         Err(error) => {
             let sentence = "secrets.json cannot be read: after a restore every key must be issued \

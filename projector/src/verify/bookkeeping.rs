@@ -48,7 +48,7 @@ pub(super) async fn checkpoints(
         if is_second || !is_possible || version < 1 {
             let advice = match name {
                 ImageView::NAME => "run `photolog rebuild`",
-                _ => "delete its row, and it begins anew",
+                _ => "delete its row, and it starts over",
             };
             let sentence =
                 format!("the checkpoint of {name} cannot be: the log ends at {head}. {advice}");

@@ -21,7 +21,7 @@ fn of_fault(fault: GuardFault) -> Finding {
     } = fault;
     let what = match (&expected, &found) {
         (Some(_), None) => "is missing",
-        (None, _) => "is none of ours",
+        (None, _) => "is not part of the schema",
         (Some(_), Some(_)) => "was changed",
     };
     let sentence = format!(

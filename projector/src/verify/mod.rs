@@ -86,13 +86,13 @@ pub enum VerifyError {
     #[error(transparent)]
     Blob(#[from] BlobError),
     /// Events name blobs, but the folder of blobs does not exist.
-    #[error("there is no folder of pictures")]
+    #[error("there is no picture folder")]
     NoPictures,
     /// The backup cannot be read.
     #[error(transparent)]
     Backup(#[from] ArchiveError),
     /// A server started during every attempt.
-    #[error("a server has started meanwhile: try again")]
+    #[error("a server was started in the meantime: stop it and try again")]
     LogKeptGrowing,
 }
 

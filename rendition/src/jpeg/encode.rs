@@ -96,7 +96,7 @@ struct Channel<'a> {
 
 /// Checks the planes, and derives the sampling factors from their sizes.
 fn channels(planes: &Planes) -> Result<Vec<Channel<'_>>, JpegError> {
-    const SIZES: JpegError = JpegError::NotEncodable("planes whose sizes do not fit together");
+    const SIZES: JpegError = JpegError::NotEncodable("planes with sizes that do not fit together");
     if !planes.is_sound() {
         return Err(JpegError::NotEncodable(
             "planes without all of their samples",

@@ -230,7 +230,7 @@ impl Frame {
         }
         if height == 0 {
             return Err(JpegError::Unsupported(
-                "a height told only after the first scan",
+                "a height given only after the first scan",
             ));
         }
         let components = parse_components(usize::from(count), rest)?;

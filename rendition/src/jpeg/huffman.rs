@@ -141,7 +141,7 @@ impl HuffmanTable {
     #[cold]
     #[inline(never)]
     fn long_code(&self, bits: u32) -> Result<Entry, JpegError> {
-        const NO_CODE: JpegError = JpegError::Corrupt("bits that are no Huffman code");
+        const NO_CODE: JpegError = JpegError::Corrupt("bits that are not a Huffman code");
         for length in LOOKUP_BITS + 1..=16 {
             let slot = length as usize;
             if bits < self.limits[slot] {

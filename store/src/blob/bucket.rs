@@ -70,8 +70,6 @@ impl Bucket {
     }
 
     fn new(url: &BucketUrl, environment: &[(String, String)]) -> Result<Self, Error> {
-        // reqwest panics without a default crypto provider. Fails harmlessly if one is installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             objects: client(url, environment)?,
             prefix: Path::from_url_path(url.prefix())?,

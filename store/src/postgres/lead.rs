@@ -146,7 +146,7 @@ impl PostgresLeadership {
                 Ok(false) => return Err(StoreError::NotLeading),
                 Err(error) if granted.elapsed() > LEASE => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, "the lead is not renewed yet");
+                    tracing::warn!(%error, "the lead could not be renewed yet");
                     sleep(Duration::from_millis(100)).await;
                 }
             }

@@ -49,7 +49,7 @@ pub(super) async fn run(
     };
     loop {
         if let Err(error) = listen(&options, hear).await {
-            tracing::warn!(%error, "the database's notifications are not heard for a moment");
+            tracing::warn!(%error, "the connection for the database's notifications was lost");
         }
         tokio::time::sleep(PAUSE).await;
     }

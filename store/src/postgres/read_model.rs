@@ -269,11 +269,8 @@ async fn begin(
     Ok(())
 }
 
-/// Compares and sets the checkpoint under the given lead; if that succeeds, writes the rows and sends
-/// notifications of them.
-///
-/// Does not wait for the disk: if the server crashes, checkpoint and rows are lost together and
-/// projected again.
+/// Runs `move_on.sql`: compares and sets the checkpoint under the given lead; if that succeeds,
+/// writes the rows and sends notifications of them.
 async fn move_on(
     connection: &mut PgConnection,
     step: &CheckpointMove<'_>,
@@ -287,17 +284,9 @@ async fn move_on(
         .take(NOTIFICATIONS)
         .map(listener::shown_to_text)
         .collect();
-    let written = upsert("image_view", "moved,");
     let query = format!(
-        "WITH moved AS (
-           UPDATE checkpoints SET position = $10
-           WHERE projection = $7 AND version = $8 AND position = $9
-             AND EXISTS (SELECT 1 FROM lead WHERE epoch = $13)
-           RETURNING projection),
-         written AS ({written})
-         SELECT EXISTS (SELECT 1 FROM moved),
-                (SELECT count(pg_notify($11, told)) FROM moved, unnest($12::text[]) AS told),
-                set_config('synchronous_commit', 'off', true)"
+        include_str!("move_on.sql"),
+        written = upsert("image_view", "moved,")
     );
     let columns = Columns::of(rows)?;
     let row = columns

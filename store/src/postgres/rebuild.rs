@@ -104,7 +104,7 @@ impl RebuiltTable for PostgresRebuild {
             let swapped = within(STATEMENT, self.try_to_swap(projection, version, position)).await;
             match swapped {
                 Err(StoreError::Unavailable(error)) if is_locked(&error) => {
-                    tracing::info!("the view is read for long: it is swapped later");
+                    tracing::info!("a long query holds the view: the swap will be tried again");
                     tokio::time::sleep(PAUSE).await;
                 }
                 swapped => return swapped,

@@ -26,7 +26,6 @@ use super::listener::LOG_CHANNEL;
 use super::recent_log::RecentLog;
 use super::unsequenced::Search;
 use crate::StoreError;
-use crate::chain::link;
 use crate::column::{log_tail, stored_event};
 use crate::log_entry::LogRow;
 use crate::log_tail::LogTail;
@@ -129,8 +128,10 @@ impl Sequencer<'_> {
         loop {
             let found = within(SEQUENCING, search.find(&mut connection)).await?;
             for batch in found.arrivals.chunks(BATCH) {
-                let sequence = sequence(&mut connection, batch, &mut tail, self.epoch);
-                self.recent.extend(within(SEQUENCING, sequence).await?);
+                let sequence = sequence(&mut connection, batch, tail, self.epoch);
+                let (rows, end) = within(SEQUENCING, sequence).await?;
+                tail = end;
+                self.recent.extend(rows);
                 self.head.reached(tail.position);
             }
             if search.took(found) {
@@ -150,17 +151,17 @@ async fn tail(connection: &mut PgConnection) -> Result<LogTail, StoreError> {
     Ok(log_tail(newest)?)
 }
 
-/// Moves waiting events into the log, in order, and returns their entries. After an error the tail
-/// may lag behind the database, so the caller starts over.
+/// Moves waiting events into the log, in order, and returns their rows and the new end of the
+/// log. After an error the end of the log is unknown, so the caller starts over.
 ///
 /// The rows read cannot change before they are moved, because only the leader removes rows. If a
 /// second process acted as leader, the log's keys would reject its insert.
 async fn sequence(
     connection: &mut PgConnection,
     arrivals: &[i64],
-    tail: &mut LogTail,
+    tail: LogTail,
     epoch: i64,
-) -> Result<Vec<LogRow>, StoreError> {
+) -> Result<(Vec<LogRow>, LogTail), StoreError> {
     let rows = sqlx::query(
         "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version,
                 payload::text, metadata::text, account
@@ -183,13 +184,13 @@ async fn sequence(
     .fetch_all(&mut *connection)
     .await?;
     let mut sequenced = Vec::with_capacity(rows.len());
+    let mut end = tail;
     for row in &rows {
         let event = stored_event(row, 0)?;
-        tail.hash = link(&tail.hash, &event);
-        tail.position += 1;
+        end = end.then(&event);
         sequenced.push(LogRow {
-            position: tail.position,
-            hash: tail.hash,
+            position: end.position,
+            hash: end.hash,
             event,
             account: row.try_get(7)?,
         });
@@ -224,14 +225,14 @@ async fn sequence(
             .collect::<Vec<_>>(),
     )
     .bind(LOG_CHANNEL)
-    .bind(tail.position.to_string())
+    .bind(end.position.to_string())
     .bind(arrivals)
     .bind(epoch)
     .fetch_optional(connection)
     .await?
     .is_some();
     match is_sequenced {
-        true => Ok(sequenced),
+        true => Ok((sequenced, end)),
         false => Err(StoreError::NotLeading),
     }
 }

@@ -108,7 +108,7 @@ impl SnapshotTransaction for PostgresSnapshot {
 
     async fn close(self) -> bool {
         if let Err(error) = self.connection.close().await {
-            tracing::debug!(%error, "closing the database");
+            tracing::debug!(%error, "the database was not closed cleanly");
         }
         true
     }

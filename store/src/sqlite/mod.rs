@@ -287,7 +287,7 @@ impl Sqlite {
         if let Some(connection) = turn.projection.take()
             && let Err(error) = connection.close().await
         {
-            tracing::warn!(%error, "closing the database");
+            tracing::warn!(%error, "the database was not closed cleanly");
         }
     }
 }

@@ -72,7 +72,7 @@ impl Reading {
             && let Some(connection) = self.connection.take()
             && let Err(error) = connection.close().await
         {
-            tracing::debug!(%error, "closing the database");
+            tracing::debug!(%error, "the database was not closed cleanly");
         }
     }
 }

@@ -60,7 +60,7 @@ impl UnpingedReaders {
         let idle = std::mem::take(&mut *self.lock());
         for connection in idle {
             if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "closing the database");
+                tracing::warn!(%error, "the database was not closed cleanly");
             }
         }
     }

@@ -118,7 +118,7 @@ impl WriterTask {
         if let Some(connection) = self.connection
             && let Err(error) = connection.close().await
         {
-            tracing::warn!(%error, "closing the database");
+            tracing::warn!(%error, "the database was not closed cleanly");
         }
     }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
 use photolog_domain::Image;
-use photolog_store::{LogEntry, MasterKeyFile, Store, StoreConfig, StoreError};
+use photolog_store::{ImageRow, LogEntry, MasterKeyFile, Store, StoreConfig, StoreError};
+use sqlx::postgres::PgListener;
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::given::*;
+use crate::view::{NAME, fresh};
 
 fn url(database: &Database) -> &str {
     match &database.config {
@@ -193,6 +195,37 @@ async fn what_was_just_sequenced_is_read_as_the_table_has_it() {
     let texts = |entries: &[LogEntry]| format!("{entries:#?}");
     assert_eq!(read.len(), 10);
     assert_eq!(texts(&read), texts(&table));
+    database.close().await;
+}
+
+/// Each part of `move_on.sql` depends on the part that moves the checkpoint.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_step_that_cannot_move_the_checkpoint_writes_and_notifies_nothing() {
+    let database = Database::postgres().await;
+    let mut notifications = PgListener::connect(url(&database)).await.unwrap();
+    notifications.listen("photolog_view").await.unwrap();
+    let step = async |store: &Store, from, to, row: &ImageRow| {
+        let rows = std::slice::from_ref(row);
+        let moved = store.save_image_rows(NAME, 1, from, to, rows).await;
+        (
+            moved.unwrap(),
+            store.image_rows(&[row.image]).await.unwrap(),
+        )
+    };
+    let without_lead = database.open_again().await.unwrap();
+    let [first, refused, last] = [1, 2, 3].map(|position| fresh(account(), position));
+    let written = |row: &ImageRow| (true, vec![row.clone()]);
+    let nothing = (false, Vec::new());
+
+    assert_eq!(step(&database.store, 0, 1, &first).await, written(&first));
+    assert_eq!(step(&database.store, 5, 6, &refused).await, nothing);
+    assert_eq!(step(&without_lead, 1, 2, &refused).await, nothing);
+    assert_eq!(step(&database.store, 1, 2, &last).await, written(&last));
+    for row in [first, last] {
+        let notification = notifications.recv().await.unwrap();
+        assert_eq!(notification.payload(), format!("{}:1", row.image));
+    }
+    without_lead.close().await;
     database.close().await;
 }
 

@@ -11,7 +11,7 @@ use photolog_store::{
 
 use crate::given::*;
 
-const NAME: &str = "image_view";
+pub(crate) const NAME: &str = "image_view";
 
 fn row(image: ImageId, created_position: i64, events: &[ImageEvent]) -> ImageRow {
     let mut fold = Image::default();
@@ -26,7 +26,7 @@ fn row(image: ImageId, created_position: i64, events: &[ImageEvent]) -> ImageRow
     }
 }
 
-fn fresh(account: AccountId, created_position: i64) -> ImageRow {
+pub(crate) fn fresh(account: AccountId, created_position: i64) -> ImageRow {
     row(image(), created_position, &[uploaded(account, 1)])
 }
 

@@ -27,7 +27,7 @@ const API: Layers = &[
     &["executor.rs"],
     &["operator_commands.rs", "route.rs"],
     &["dialect/"],
-    &["routes.rs"],
+    &["admission.rs", "routes.rs"],
     &["pipeline.rs"],
     &["serve.rs"],
     &["fuzz.rs", "lib.rs"],

@@ -10,10 +10,12 @@ pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
     let operation = match (method, pattern) {
         ("GET", "/accounts/{account}/images/{image}/history") => history(),
         ("GET", "/accounts/{account}/events") => feed(),
-        ("GET", "/edge/pointers/{image}") => Operation::new("What an edge must know of a link")
-            .guarded_by("edge")
-            .answer(200, "The master it shows now", schema("EdgePointer"))
-            .empty(304, "It is the one the edge knows"),
+        ("GET", "/edge/pointers/{image}") => {
+            Operation::new("What an edge needs to know about a link")
+                .guarded_by("edge")
+                .answer(200, "The master it shows now", schema("EdgePointer"))
+                .empty(304, "It is the one the edge knows")
+        }
         ("GET", "/edge/masters/{digest}") => Operation::new("A master's bytes, for an edge")
             .guarded_by("edge")
             .other_answer(
@@ -29,7 +31,7 @@ pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
         ("GET", "/readyz") => Operation::new("Whether this node should get requests")
             .query(
                 "for",
-                "`reads` (default) or `writes`: then also faults that every node shares are told as 503.",
+                "`reads` (default) or `writes`: then faults that every node shares are 503 too.",
                 json!({ "enum": ["reads", "writes"] }),
             )
             .answer(200, "It should", schema("Readiness"))

@@ -74,7 +74,7 @@ pub fn document(dialects: &[&dyn Dialect], public_url: &str) -> Value {
         "info": {
             "title": "Photolog",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "A self-hosted image service whose truth is an append-only event log.",
+            "summary": "A self-hosted image service whose source of truth is an append-only event log.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": public_url }],
