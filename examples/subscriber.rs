@@ -2,7 +2,10 @@
 //!
 //! cargo run -p photolog-projector --example subscriber -- nats://127.0.0.1:4222
 
-#![expect(clippy::print_stdout, reason = "what it hears is what it is for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "printing what it receives is its purpose"
+)]
 
 use async_nats::jetstream::{self, consumer::pull};
 use futures::StreamExt;

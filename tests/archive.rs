@@ -298,7 +298,7 @@ async fn a_picture_that_is_cut_short_in_a_backup_is_copied_again() {
 }
 
 #[tokio::test]
-async fn a_damaged_secret_is_told_and_costs_its_own_key_alone() {
+async fn a_damaged_secret_is_reported_and_costs_its_own_key_alone() {
     let mut app = TestApp::spawn().await;
     some_history(&app).await;
     let (damaged, _) = app.issue_key("images.read");

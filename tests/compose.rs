@@ -101,7 +101,7 @@ fn every_image_has_an_exact_version() {
 }
 
 #[test]
-fn public_links_lead_to_the_edge_which_is_told_of_changes() {
+fn public_links_lead_to_the_edge_which_is_notified_of_changes() {
     let services = services();
     let (api, edge) = (&services["api"]["environment"], &services["edge"]);
     assert_eq!(api["PHOTOLOG_EDGES"], "http://edge:8787");

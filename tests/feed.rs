@@ -72,7 +72,7 @@ impl Listener {
 }
 
 #[tokio::test]
-async fn a_listener_hears_what_happens_and_resumes_where_it_stopped() {
+async fn a_listener_receives_what_happens_and_resumes_where_it_stopped() {
     let app = TestApp::spawn().await;
     app.uploaded(pictures::png(0)).await;
     let mut listener = Listener::connect(&app, "", None).await;

@@ -175,7 +175,7 @@ async fn identifiers_that_name_nothing_are_not_found() {
 }
 
 #[tokio::test]
-async fn an_upload_over_the_limit_is_told_so_while_it_still_sends() {
+async fn an_upload_over_the_limit_is_refused_while_it_still_sends() {
     let app = TestApp::spawn().await;
     let head = format!(
         "POST /accounts/{}/images HTTP/1.1\r\nHost: x\r\n{}Content-Type: multipart/form-data; \

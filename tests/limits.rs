@@ -34,7 +34,7 @@ fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_key_over_its_rate_is_told_so_in_the_words_of_each_dialect() {
+async fn a_key_over_its_rate_is_refused_in_the_words_of_each_dialect() {
     let app = TestApp::with([("PHOTOLOG_RATE_LIMIT", "5")]).await;
     let other = app.issue_key("images.read");
     for (request, member) in dialects(&app) {

@@ -84,7 +84,7 @@ async fn a_request_in_flight_is_finished_before_the_end() {
 /// When a result is not read or cannot be written, nothing panics, and no key is left that was
 /// never shown.
 #[tokio::test]
-async fn a_result_that_nobody_gets_is_told() {
+async fn a_result_that_nobody_gets_is_reported() {
     let app = TestApp::spawn().await;
     let command = |arguments: &[&str]| {
         let mut command = Command::new(program("photolog"));

@@ -39,12 +39,12 @@ async fn heals_under_load(app: TestApp, damage: impl AsyncFn()) {
         let mut done = 0;
         for rebuilt in two {
             let rebuilt = rebuilt.await.unwrap();
-            let told = String::from_utf8_lossy(&rebuilt.stderr).into_owned();
+            let stderr = String::from_utf8_lossy(&rebuilt.stderr).into_owned();
             let is_done = rebuilt.status.success();
             done += u32::from(is_done);
             assert!(
-                is_done || told.contains("another `photolog rebuild`"),
-                "{told}"
+                is_done || stderr.contains("another `photolog rebuild`"),
+                "{stderr}"
             );
         }
         assert!(done > 0);

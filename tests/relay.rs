@@ -111,7 +111,7 @@ async fn rights_that_are_taken_away_and_given_back_lose_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_message_is_passed_by_and_told() {
+async fn a_foreign_message_is_skipped_and_reported() {
     let nats = Nats::start();
     let app = TestApp::with([("PHOTOLOG_NATS_URL", &nats.url())]).await;
     let jetstream = jetstream(&nats).await;

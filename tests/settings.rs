@@ -140,7 +140,7 @@ async fn without_nats_everything_else_works() {
 }
 
 /// Waits until the program has logged this; returns how often it has.
-async fn told(app: &TestApp, words: &str) -> usize {
+async fn logged(app: &TestApp, words: &str) -> usize {
     let began = Instant::now();
     while !app.log().contains(words) {
         assert!(began.elapsed() < PATIENCE, "{}", app.log());
@@ -152,7 +152,7 @@ async fn told(app: &TestApp, words: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_another_database_is_told_once_with_the_way_out() {
+async fn a_stream_of_another_database_is_reported_once_with_the_way_out() {
     let nats = Nats::start();
     let jetstream = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     let lost = TestApp::with([("PHOTOLOG_NATS_URL", &nats.url())]).await;
@@ -165,7 +165,7 @@ async fn a_stream_of_another_database_is_told_once_with_the_way_out() {
     drop(lost);
     let restored = TestApp::with([("PHOTOLOG_NATS_URL", &nats.url())]).await;
     assert_eq!(
-        told(&restored, "--nats-stream").await,
+        logged(&restored, "--nats-stream").await,
         1,
         "{}",
         restored.log()
@@ -190,7 +190,7 @@ async fn a_stream_of_another_database_is_told_once_with_the_way_out() {
     ])
     .await;
     assert_eq!(
-        told(&renamed, "--nats-subject-prefix").await,
+        logged(&renamed, "--nats-subject-prefix").await,
         1,
         "{}",
         renamed.log()
@@ -199,7 +199,7 @@ async fn a_stream_of_another_database_is_told_once_with_the_way_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edge_with_another_secret_is_told_at_the_start_and_once() {
+async fn an_edge_with_another_secret_is_reported_at_the_start_and_once() {
     let edge = Gate::open_before("http://127.0.0.1:1").await;
     edge.judge(|_| {
         let mut answer = Response::new(Full::new(Bytes::new()));
@@ -212,12 +212,12 @@ async fn an_edge_with_another_secret_is_told_at_the_start_and_once() {
         ("PHOTOLOG_EDGES", &url),
     ])
     .await;
-    assert_eq!(told(&app, "--edge-secret").await, 1, "{}", app.log());
+    assert_eq!(logged(&app, "--edge-secret").await, 1, "{}", app.log());
     assert!(!app.log().contains("hunter2"), "{}", app.log());
 }
 
 #[test]
-fn a_misspelt_variable_is_told_in_the_log() {
+fn a_misspelt_variable_is_reported_in_the_log() {
     let output = run(
         "photolog",
         &[

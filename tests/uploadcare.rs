@@ -86,7 +86,7 @@ async fn a_value_is_set_shown_listed_and_deleted() {
         assert_eq!(document(shown, StatusCode::OK).await, json!(value));
         assert_eq!(story.metadata().await, json!({ "colour": value }));
     }
-    // Setting the same value is no change.
+    // Setting the same value is not a change.
     let again = story.put("colour", "\"\"").await;
     assert_eq!(again.headers()["etag"], "\"4\"");
 

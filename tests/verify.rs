@@ -279,7 +279,7 @@ async fn a_backup_is_checked_where_it_lies() {
 }
 
 #[tokio::test]
-async fn a_damaged_cached_rendition_is_found_and_made_anew() {
+async fn a_damaged_cached_rendition_is_found_and_made_again() {
     let mut app = TestApp::spawn().await;
     let image = app.uploaded(pictures::png_of(300, 200, 1)).await;
     let link = image["publicID"].as_str().unwrap();

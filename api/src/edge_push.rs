@@ -84,13 +84,13 @@ pub async fn follow(store: Store, edges: Vec<EdgeUrl>, secret: EdgeSecret) {
         })
         .collect();
     // An empty message, to detect a wrong secret at the start and not when a picture changes.
-    tell_all(&mut listeners, &client, &token, &[]).await;
+    notify_all(&mut listeners, &client, &token, &[]).await;
     let mut reached = None;
     loop {
         match step(&store, reached).await {
             Ok((end, links)) => {
                 for links in links.chunks(LINKS) {
-                    tell_all(&mut listeners, &client, &token, links).await;
+                    notify_all(&mut listeners, &client, &token, links).await;
                 }
                 if reached.replace(end) == Some(end) {
                     tokio::select! {
@@ -175,11 +175,11 @@ fn change(entry: &LogEntry) -> Option<Appended> {
     })
 }
 
-async fn tell_all(listeners: &mut [Listener], client: &Client, token: &str, links: &[String]) {
-    let told = listeners
+async fn notify_all(listeners: &mut [Listener], client: &Client, token: &str, links: &[String]) {
+    let notified = listeners
         .iter_mut()
-        .map(|listener| listener.tell(client, token, links));
-    join_all(told).await;
+        .map(|listener| listener.notify(client, token, links));
+    join_all(notified).await;
 }
 
 /// Retries edges whose last message failed, with an empty message: their cached entries have
@@ -188,7 +188,7 @@ async fn try_again(listeners: &mut [Listener], client: &Client, token: &str) {
     let troubled = listeners
         .iter_mut()
         .filter(|listener| listener.problem.is_some())
-        .map(|listener| listener.tell(client, token, &[]));
+        .map(|listener| listener.notify(client, token, &[]));
     join_all(troubled).await;
 }
 
@@ -199,7 +199,7 @@ struct Listener {
 }
 
 impl Listener {
-    async fn tell(&mut self, client: &Client, token: &str, links: &[String]) {
+    async fn notify(&mut self, client: &Client, token: &str, links: &[String]) {
         let problem = send(client, &self.edge, token, links).await.err();
         let edge = self.edge.without_login();
         match &problem {

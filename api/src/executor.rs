@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_event_is_told_to_be_earlier_than_the_one_before() {
+    async fn no_event_is_dated_before_the_previous_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("photolog.sqlite");
         let key = MasterKeyFile::in_data_folder(folder.path());

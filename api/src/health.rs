@@ -102,13 +102,13 @@ impl HealthWatch {
             most_lag,
             moved: (None, Instant::now()),
         };
-        let (tell, known) = watch::channel(look.take().await);
+        let (sender, known) = watch::channel(look.take().await);
         let looking = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(INTERVAL).await;
                 let now = look.take().await;
-                tell_of_change(&tell.borrow(), &now);
-                tell.send_replace(now);
+                log_change(&sender.borrow(), &now);
+                sender.send_replace(now);
             }
         });
         Self { known, looking }
@@ -127,7 +127,7 @@ impl Drop for HealthWatch {
 }
 
 /// Logs a line for each new problem, and one when none is left.
-fn tell_of_change(before: &Health, now: &Health) {
+fn log_change(before: &Health, now: &Health) {
     let is_new = |problem: &&Problem| !before.problems.iter().any(|old| old.kind == problem.kind);
     for problem in now.problems.iter().filter(is_new) {
         tracing::warn!(problem = problem.kind.name(), "{}", problem.sentence);

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use photolog_store::{Blobs, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -108,7 +110,14 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then finishes the requests in flight.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+    ///
+    /// Boxed, so that the path of a request is compiled with this crate, which is optimised for speed,
+    /// and not with the program.
+    pub fn serve(self, shutdown: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        self.serve_until(shutdown).boxed()
+    }
+
+    async fn serve_until(self, shutdown: BoxFuture<'static, ()>) {
         let app = self.app;
         // Dropping the set aborts its tasks.
         let mut pushing = JoinSet::new();

@@ -144,7 +144,7 @@ impl World {
             account,
             key,
             stop,
-            serving: tokio::spawn(server.serve(stopped.map(drop))),
+            serving: tokio::spawn(server.serve(stopped.map(drop).boxed())),
             _folder: folder,
         }
     }

@@ -1,4 +1,4 @@
-//! What happened, in the past tense. Events are stored for ever: a field may be added with a
+//! What happened, in the past tense. Events are stored forever: a field may be added with a
 //! default, and any other change is a new version with a step in [`crate::upcast`].
 
 use cqrs_es::{Aggregate, DomainEvent};

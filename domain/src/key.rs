@@ -1,7 +1,7 @@
 //! Access keys: what an event contains of a key, and what requests with the key are checked
 //! against.
 //!
-//! Events are kept for ever and copied into backups, so they contain only hashes of the verifiers.
+//! Events are kept forever and copied into backups, so they contain only hashes of the verifiers.
 //! The verifiers themselves are in the store's table of secrets.
 
 use std::collections::BTreeSet;

@@ -218,7 +218,7 @@ mod tests {
             .iter()
             .find(|event| event["event_type"] == "KeyIssued");
         let read = read_again(issued.unwrap());
-        // printf '05%.0s' {1..32} | xxd -r -p | sha256sum; likewise for 20 times 06.
+        // printf '05%.0s' {1..32} | xxd -r -p | sha256sum; and 06 20 times.
         let expected = json!({
             "verifier_hashes": {
                 "secret": "f849d67325facf04177bc663b2dc544051831c589ef581d412f2eba44834e77c",

@@ -112,7 +112,7 @@ test("what cannot be a picture is refused without asking the origin", async () =
   assert.deepEqual(origin.asked, []);
 });
 
-test("a client that takes none of our formats is refused", async () => {
+test("a client that accepts none of our formats is refused", async () => {
   module.answer = () => "406";
   assert.equal((await ask(`/images/${link()}`)).status, 406);
 });

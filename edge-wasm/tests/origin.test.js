@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 
-import { Origin, OriginDown, PictureChanged } from "../worker/origin.js";
+import { Origin, OriginDown, PictureChanged, Withheld } from "../worker/origin.js";
 import { PLAN, POINTER, PUBLIC_ID } from "./support/given.js";
 
 /** An origin that responds like this, and the requests that it got. */
@@ -42,6 +42,10 @@ test("a known pointer is asked for by its digest, and stays when it is still rig
   const { origin: asked, requests } = origin(answers(304));
   assert.equal(await asked.pointer(PUBLIC_ID, POINTER), POINTER);
   assert.equal(requests[0].headers.get("if-none-match"), `"${POINTER.digest}"`);
+});
+
+test("a picture that only a newer origin may show is withheld", async () => {
+  await assert.rejects(origin(answers(409)).origin.pointer(PUBLIC_ID, POINTER), Withheld);
 });
 
 test("a link that is not there is `null`", async () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { OriginDown } from "../worker/origin.js";
+import { OriginDown, Withheld } from "../worker/origin.js";
 import { Pointers } from "../worker/pointers.js";
 import { context, POINTER, promised, settle } from "./support/given.js";
 
@@ -48,6 +48,13 @@ test("the second counts from the question", async () => {
   mock.timers.tick(100);
   await find("slow");
   assert.equal(asked.length, 2);
+});
+
+test("a picture that is withheld is not replaced by the last known one", async () => {
+  const { find } = given(POINTER, new Withheld(), new OriginDown());
+  await find("sold");
+  mock.timers.tick(1_000);
+  await assert.rejects(find("sold"), Withheld);
 });
 
 test("a missing link is asked for once a second", async () => {

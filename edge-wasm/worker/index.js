@@ -18,7 +18,7 @@
 
 import { Busy } from "./budget.js";
 import { pictureHeaders, refusal } from "./headers.js";
-import { Origin, OriginDown, PictureChanged } from "./origin.js";
+import { Origin, OriginDown, PictureChanged, Withheld } from "./origin.js";
 import { Pointers } from "./pointers.js";
 import { PUSH_PATH, push } from "./push.js";
 import { decide, isSize } from "./renderer.js";
@@ -63,7 +63,7 @@ async function answerOrRefuse(request, env, context) {
   try {
     return await answer(request, env, context);
   } catch (problem) {
-    const isExpected = problem instanceof OriginDown || problem instanceof Busy;
+    const isExpected = [OriginDown, Busy, Withheld].some((kind) => problem instanceof kind);
     if (!isExpected) console.error(/** @type {Error} */ (problem)?.stack ?? problem);
     return refusal(503, "the picture cannot be had at the moment", { "retry-after": "1" });
   }

@@ -1,11 +1,14 @@
 // @ts-check
 //! The origin as the edge uses it: pointers, masters, and its own renditions as a last resort.
-//! Every request has a time limit; every failure is one error, `OriginDown`.
+//! Every request has a time limit; every failure of the origin is one error, `OriginDown`.
 
 import { count } from "./garbage.js";
 
 /** The origin did not respond in time, or its response is unusable. */
 export class OriginDown extends Error {}
+
+/** Only a newer origin can tell whether the link's picture may be shown. */
+export class Withheld extends Error {}
 
 /** The link now shows another picture than the planned one. */
 export class PictureChanged extends OriginDown {}
@@ -56,7 +59,8 @@ export class Origin {
   }
 
   /**
-   * What a link shows now: a pointer, `null` for none, or `known` if that is still current.
+   * What a link shows now: a pointer, `null` for none, or `known` if that is still current. Throws
+   * `Withheld` when its picture must not be shown.
    * @param {string} publicId
    * @param {Pointer} [known]
    * @returns {Promise<Pointer | null>}
@@ -69,6 +73,7 @@ export class Origin {
     const answer = await this.#ask(`/edge/pointers/${publicId}`, headers, limit, json);
     if (answer.status === 304 && known) return known;
     if (answer.status === 404) return null;
+    if (answer.status === 409) throw new Withheld(publicId);
     if (answer.status !== 200 || !isPointer(answer.body)) throw odd("pointer", answer);
     const { digest, mediaType, width, height, hasAlpha } = answer.body;
     return { digest, mediaType, width, height, hasAlpha };

@@ -6,6 +6,7 @@
 import { keep, kept } from "./cache.js";
 import { Lru } from "./lru.js";
 import { once } from "./once.js";
+import { Withheld } from "./origin.js";
 
 const TTL_MS = 1_000;
 const MOST_ENTRIES = 10_000;
@@ -36,7 +37,8 @@ export class Pointers {
   }
 
   /**
-   * The pointer, or `null` when there is no such link. Throws `OriginDown` when unknown.
+   * The pointer, or `null` when there is no such link. Throws `OriginDown` when unknown, `Withheld`
+   * when its picture must not be shown.
    * @param {string} publicId
    * @param {Context} context
    * @returns {Promise<Pointer | null>}
@@ -72,6 +74,10 @@ export class Pointers {
     try {
       pointer = await this.#origin.pointer(publicId, known);
     } catch (problem) {
+      if (problem instanceof Withheld) {
+        this.#known.delete(publicId);
+        throw problem;
+      }
       pointer = known ?? (await lastKnown(publicId));
       if (!pointer) throw problem;
       this.#keep(publicId, pointer, Date.now() + TTL_MS);

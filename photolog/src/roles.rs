@@ -59,7 +59,7 @@ pub async fn run(place: &Place, serving: &Serving, roles: Roles) -> anyhow::Resu
     say(&format!("Photolog serves at {}", server.public_url()));
     private::replace(&address, server.address().to_string().as_bytes())
         .context("the file `address` cannot be written")?;
-    server.serve(shutdown_signal()?).await;
+    server.serve(Box::pin(shutdown_signal()?)).await;
     stop_projector.send_replace(true);
     if let Some(projector) = projector {
         projector.await.context("the projector failed")?;

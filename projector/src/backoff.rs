@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_limit_and_begin_anew_after_a_success() {
+    fn pauses_double_up_to_the_limit_and_begin_again_after_a_success() {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(1));
         let pauses: Vec<_> = (0..4).map(|_| backoff.lengthen().as_millis()).collect();
         assert_eq!(pauses, [200, 400, 800, 1_000]);

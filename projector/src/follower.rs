@@ -103,7 +103,7 @@ impl Follower {
         Ok(*self.checkpoint.insert(checkpoint))
     }
 
-    /// Follows the log for ever.
+    /// Follows the log forever.
     pub(crate) async fn run(mut self, stalls: &watch::Sender<Stalls>) -> Infallible {
         let name = self.projection.name();
         let mut limit = BATCH;

@@ -1,4 +1,4 @@
-//! The blobs that an event names. They must exist as long as the event, which is for ever.
+//! The blobs that an event names. They must exist as long as the event, which is forever.
 
 use std::collections::BTreeSet;
 

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::future::{join_all, pending};
 use photolog_store::Store;
 use tokio::sync::watch;
@@ -43,7 +45,13 @@ impl Projector {
     }
 
     /// Runs until `stop` becomes true or its sender is dropped.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    ///
+    /// Boxed, so that it is compiled once, with this crate, and not with each program.
+    pub fn run(self, stop: watch::Receiver<bool>) -> BoxFuture<'static, ()> {
+        self.run_until(stop).boxed()
+    }
+
+    async fn run_until(self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = self.lead() => {}
             () = progress::run(&self.store, &self.projections, &self.relay) => {}

@@ -1,7 +1,7 @@
 //! Reads bits, the lowest of each byte first, as in lossless WebP (RFC 9649, section 3.1) and
 //! deflate (RFC 1951, section 3.1.1).
 
-/// A cursor over bits with up to 64 of them read ahead. Past the end it delivers zeros for ever, so
+/// A cursor over bits with up to 64 of them read ahead. Past the end it delivers zeros forever, so
 /// that the hot loops need no check of their own; [`Bits::is_overrun`] reports it afterwards.
 pub(crate) struct Bits<'a> {
     bytes: &'a [u8],

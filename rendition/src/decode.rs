@@ -53,7 +53,7 @@ pub(crate) enum Format {
 }
 
 impl Header {
-    /// Reads a header and checks it. A damaged EXIF block is no reason to refuse a good picture.
+    /// Reads a header and checks it. A damaged EXIF block is not a reason to refuse a good picture.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, RenditionError> {
         let (format, stored, exif) =
             match MediaType::sniff(bytes).ok_or(RenditionError::UnknownFormat)? {

@@ -10,7 +10,7 @@ use crate::picture::Picture;
 use crate::resize::Source;
 use crate::{Dimensions, MAX_RENDITION_SIDE, RenditionError};
 
-/// Rows are narrowed when they fill this many bytes: each time, the filter is computed anew.
+/// Rows are narrowed when they fill this many bytes: each time, the filter is computed again.
 const STRIP_BYTES: u64 = 8 << 20;
 
 /// Whether a picture is narrowed while it is read: no master is that large.

@@ -52,7 +52,7 @@ pub(crate) const END_ALL_FAMILIES: &str = "DELETE FROM token_families";
 pub(crate) const SECRET: &str = "SELECT name, version, wrapped FROM secrets WHERE name = $1";
 
 /// Rewraps a secret under another master key.
-pub(crate) const WRAP_SECRET_ANEW: &str = "UPDATE secrets SET wrapped = $2 WHERE name = $1";
+pub(crate) const WRAP_SECRET_AGAIN: &str = "UPDATE secrets SET wrapped = $2 WHERE name = $1";
 
 /// Changes a value of the installation.
 pub(crate) const SET_INSTALLATION_VALUE: &str =

@@ -23,7 +23,7 @@ pub(crate) async fn measure() -> Figure {
     let public_id = image["publicID"].as_str().expect("publicID");
     let answer = app.public(public_id, "?size=400x400", None).await;
     let rendition = answer.bytes().await.expect("a picture");
-    assert!(rendition.starts_with(&[0xff, 0xd8]), "this is no JPEG");
+    assert!(rendition.starts_with(&[0xff, 0xd8]), "this is not a JPEG");
 
     let nginx = Nginx::serve(&rendition, "auto");
     let ours = format!("{}/images/{public_id}?size=400x400", app.url);

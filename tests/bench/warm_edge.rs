@@ -42,11 +42,11 @@ pub(crate) async fn measure() -> Vec<Figure> {
     let port = free_port();
     let edges = format!("http://127.0.0.1:{port}");
     let settings = [("PHOTOLOG_EDGE_SECRET", SECRET), ("PHOTOLOG_EDGES", &edges)];
-    let told = Edge::before(TestApp::with(settings).await, port).await;
+    let pushed = Edge::before(TestApp::with(settings).await, port).await;
     figures.push(Figure {
-        name: "edge that is told, p99 of 200 replaces : 150 ms",
+        name: "edge that is notified, p99 of 200 replaces : 150 ms",
         unit: "ms",
-        measured: p99_until_shown(&told, 1).await,
+        measured: p99_until_shown(&pushed, 1).await,
         limit: 150.0,
         target: Target::AtMost(1.0),
     });

@@ -49,7 +49,7 @@ fn rate(wrk: &mut Command) -> f64 {
         .lines()
         .find_map(|line| line.strip_prefix("Requests/sec:"))
         .and_then(|rate| rate.trim().parse().ok())
-        .unwrap_or_else(|| panic!("wrk does not tell the rate:\n{report}"))
+        .unwrap_or_else(|| panic!("wrk did not print the rate:\n{report}"))
 }
 
 /// The medians of two rates measured in turn, since the machine is not equally fast at all times.

@@ -127,7 +127,7 @@ impl Image {
         }
     }
 
-    /// Disabling twice is no failure, and no event.
+    /// Disabling twice is not a failure, and no event.
     pub(crate) fn disable(
         &mut self,
         dialect: &'static str,

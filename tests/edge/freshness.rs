@@ -63,7 +63,7 @@ async fn a_picture_that_was_replaced_a_moment_ago_shows_as_the_new_one() {
 
 /// An edge that the origin notifies of changes, and a picture. The notifications pass through a
 /// gate, so that the story can see when they were sent.
-async fn told_edge() -> (Edge, Gate, Value) {
+async fn notified_edge() -> (Edge, Gate, Value) {
     let port = free_port();
     let messages = Gate::open_before(&format!("http://127.0.0.1:{port}")).await;
     let edges = format!("http://{}", messages.address);
@@ -75,22 +75,22 @@ async fn told_edge() -> (Edge, Gate, Value) {
     (edge, messages, image)
 }
 
-async fn wait_until_told(messages: &Gate) {
+async fn wait_until_notified(messages: &Gate) {
     let began = Instant::now();
     while messages.take_seen() != ["/edge/changed"] {
-        assert!(began.elapsed() < BOUND, "the edge was not told");
+        assert!(began.elapsed() < BOUND, "the edge was not notified");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test]
-async fn an_edge_that_is_told_shows_a_replaced_picture_at_once() {
-    let (edge, messages, image) = told_edge().await;
+async fn an_edge_that_is_notified_shows_a_replaced_picture_at_once() {
+    let (edge, messages, image) = notified_edge().await;
     let (image, link) = names(&image);
     for seed in 1..6 {
         let old = etag(&edge, &link).await;
         edge.replace(image, png_of(64, 43, seed)).await;
-        wait_until_told(&messages).await;
+        wait_until_notified(&messages).await;
         // Without the message it would be the old one, because the second has hardly begun.
         assert_ne!(etag(&edge, &link).await, old);
         both(&edge, &link, &[]).await;
@@ -99,15 +99,15 @@ async fn an_edge_that_is_told_shows_a_replaced_picture_at_once() {
 
 /// Long before the end of the second for which the edge would use its pointer.
 #[tokio::test]
-async fn an_edge_that_is_told_shows_no_picture_of_a_closed_account() {
-    let (edge, messages, image) = told_edge().await;
+async fn an_edge_that_is_notified_shows_no_picture_of_a_closed_account() {
+    let (edge, messages, image) = notified_edge().await;
     let (_, link) = names(&image);
     for (command, status) in [("close", 404), ("reopen", 200), ("close", 404)] {
         // The edge uses this pointer for a second.
         edge.get(&link).await;
         let command = ["account", command, &edge.app.account];
         assert!(edge.app.command(&command).status.success());
-        wait_until_told(&messages).await;
+        wait_until_notified(&messages).await;
         assert_eq!(edge.get(&link).await.status(), status, "{command:?}");
     }
 }

@@ -1,5 +1,5 @@
 //! Small files that are expensive to decode. [`with_note`] changes the bytes of a PNG, so that the
-//! next upload is no duplicate.
+//! next upload is not a duplicate.
 
 use std::io::Write;
 

@@ -65,7 +65,7 @@ impl Link {
     pub async fn to(target: Target) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (orders, heard) = watch::channel(Orders {
+        let (orders, received) = watch::channel(Orders {
             weather: Weather::Fair,
             generation: 0,
             fate: Fate::Reset,
@@ -73,7 +73,7 @@ impl Link {
         Self {
             address,
             orders,
-            keeper: tokio::spawn(keep(listener, Arc::new(target), heard)),
+            keeper: tokio::spawn(keep(listener, Arc::new(target), received)),
         }
     }
 

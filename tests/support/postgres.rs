@@ -161,7 +161,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.stop_at_once();
-        // A temporary folder left behind is no reason to fail.
+        // A temporary folder left behind is not a reason to fail.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

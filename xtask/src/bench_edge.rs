@@ -135,7 +135,7 @@ fn photographs() -> Result<PathBuf> {
     }
     fs::create_dir_all(&scratch)?;
     run(&mut setup::apt_get(&["update", "-qq"]))?;
-    // As the current user: a download is no installation.
+    // As the current user: a download is not an installation.
     run(Command::new("apt-get")
         .args(["download", "-qq", PHOTOGRAPHS])
         .current_dir(&scratch))

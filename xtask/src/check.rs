@@ -165,7 +165,7 @@ const TESTS_AT_ONCE: usize = 2;
 const FUZZ_SECONDS: u64 = 5;
 
 /// `cargo xtask fuzz`: with the test profile, in which overflows are findings. It builds everything
-/// that the tests need, because a smaller selection has other features and would be built anew.
+/// that the tests need, because a smaller selection has other features and would be built again.
 pub(crate) fn fuzz(seconds: u64, targets: &[String]) -> Result<()> {
     build()?;
     let mut fuzz = Command::new(target().join("debug/photolog-fuzz"));

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_small_job_goes_before_large_ones_and_does_not_keep_them_waiting_for_ever() {
+    async fn a_small_job_goes_before_large_ones_and_does_not_keep_them_waiting_forever() {
         assert_order(
             &[(1, 50), (2, 50), (3, 20), (3, 20), (3, 20)],
             &[3, 3, 1, 2, 3],

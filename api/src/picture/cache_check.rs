@@ -43,7 +43,7 @@ pub async fn check(
         count += 1;
         let Some(bytes) = file.and_then(|file| cached_file::open(name, file)) else {
             let sentence = format!(
-                "the cached rendition {name} is damaged: the server makes it anew when it is asked \
+                "the cached rendition {name} is damaged: the server makes it again when it is asked \
                  for; look after the disk if there are more"
             );
             findings.push(Finding::new(Kind::Rendition, name, sentence));

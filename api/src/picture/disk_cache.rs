@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_damaged_file_is_a_miss_until_it_is_kept_anew() {
+    async fn a_damaged_file_is_a_miss_until_it_is_kept_again() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path(), 100).await;
         let bytes = Bytes::from_static(b"picture");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use moka::future::Cache;
-use photolog_domain::PublicId;
+use photolog_domain::{ImageError, PublicId};
 use photolog_rendition::MasterInfo;
 use photolog_store::{Blobs, PublicImage, Store, StoreError};
 use tokio::sync::Semaphore;
@@ -106,23 +106,23 @@ impl Pictures {
         image.ok_or_else(|| ApiError::not_found("image not found"))
     }
 
-    /// As [`Pictures::shown`], for an edge: also 404 for an image that only a newer version of the
-    /// program can show, because on a 503 an edge serves the last picture that it has.
+    /// As [`Pictures::shown`], for an edge: 409 for an image that only a newer version of the program
+    /// can show, because on a 503 an edge serves the last picture that it has.
     ///
     /// # Errors
-    /// 404 when there is none to show.
+    /// 404 when there is none, 409 as above.
     pub async fn shown_at_edge(
         &self,
         store: &Store,
         public_id: &PublicId,
     ) -> Result<(PublicImage, MasterInfo), ApiError> {
-        let missing = || ApiError::not_found("image not found");
+        let withheld = || ApiError::conflict(ImageError::WrittenByNewerVersion.to_string());
         let image = match self.pointers.find(store, public_id).await {
-            Err(StoreError::WrittenByNewerVersion) => None,
+            Err(StoreError::WrittenByNewerVersion) => return Err(withheld()),
             found => found?,
         };
-        let image = image.ok_or_else(missing)?;
-        let info = master_info(&image.master, image.has_alpha).map_err(|_| missing())?;
+        let image = image.ok_or_else(|| ApiError::not_found("image not found"))?;
+        let info = master_info(&image.master, image.has_alpha).map_err(|_| withheld())?;
         Ok((image, info))
     }
 }

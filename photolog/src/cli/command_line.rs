@@ -205,7 +205,7 @@ mod tests {
             matches!(cli.command, Some(crate::cli::Command::Api(serving))
             if serving.limits.rate_limit == 7)
         );
-        for (arguments, told) in [
+        for (arguments, complaint) in [
             (
                 ["photolog", "--rate-limit=7", "api"],
                 "--rate-limit must stand after `api`",
@@ -217,12 +217,12 @@ mod tests {
             (["photolog", "verify", "--rate-limit=7"], "--rate-limit"),
         ] {
             let error = Cli::try_read(arguments).unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(complaint), "{error}");
         }
     }
 
     #[test]
-    fn a_misspelt_variable_is_told_with_the_one_that_is_meant() {
+    fn a_misspelt_variable_is_reported_with_the_one_that_was_meant() {
         let names = [
             "PHOTOLOG_BLOB_ULR",
             "PHOTOLOG_DATADIR",
@@ -234,9 +234,9 @@ mod tests {
             "PHOTOLOG_API_SERVICE_HOST",
             "HOME",
         ];
-        let told = unknown(names.into_iter().map(OsString::from));
+        let complaint = unknown(names.into_iter().map(OsString::from));
         assert_eq!(
-            told,
+            complaint,
             [
                 "PHOTOLOG_BLOB_ULR is not a setting; did you mean PHOTOLOG_BLOB_URL?",
                 "PHOTOLOG_DATADIR is not a setting; did you mean PHOTOLOG_DATA_DIR?",

@@ -75,26 +75,26 @@ impl Relay {
         }
     }
 
-    /// Relays for ever; does nothing without a URL.
+    /// Relays forever; does nothing without a URL.
     pub async fn run(&self) -> Infallible {
         let Some(url) = self.settings.url() else {
             return std::future::pending().await;
         };
         let mut backoff = BACKOFF;
-        let mut told = String::new();
+        let mut reported = String::new();
         loop {
             let mut relayed = RelayPosition::default();
             let Err(error) = self.follow(url, &mut relayed).await;
             if relayed.position > 0 {
                 backoff.reset();
-                told.clear();
+                reported.clear();
             }
             // Logged once, although it is retried every few seconds until the cause is removed.
             let problem = error.to_string();
-            if problem != told {
+            if problem != reported {
                 let cause = std::error::Error::source(&error);
                 tracing::warn!(error = %problem, cause, "the relay pauses");
-                told = problem;
+                reported = problem;
             }
             backoff.pause().await;
         }

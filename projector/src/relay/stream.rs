@@ -187,7 +187,7 @@ async fn check_message(
                 "the last message of {name} is event {published} at position {position}, and this \
                  log has another one there or ends before: the stream belongs to another database, \
                  or the database was restored to an earlier time; remove the stream, so that \
-                 every event is published anew, or keep it and give another name here and \
+                 every event is published again, or keep it and give another name here and \
                  other subjects by --nats-subject-prefix"
             )))
         }

@@ -29,7 +29,7 @@ const REMEMBER_EVERY: Duration = Duration::from_secs(1);
 /// Unacknowledged messages, oldest first.
 type Outstanding = VecDeque<(RelayPosition, PublishAckFuture)>;
 
-/// Publishes all log entries after `place`, for ever.
+/// Publishes all log entries after `place`, forever.
 pub(super) async fn publish(
     store: &Store,
     jetstream: &Context,

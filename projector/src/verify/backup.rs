@@ -47,7 +47,7 @@ pub async fn verify_backup(
     let promised: LogTail = backup.manifest.tail();
     if head != Head::from(promised) {
         let sentence = "the log of the backup is not the one that its manifest promises: make the \
-            backup anew, or use another one";
+            backup again, or use another one";
         let finding = Finding::new(Kind::Backup, "log.ndjson", sentence);
         findings.push(finding.expected(Head::from(promised)).found(head));
     }
@@ -65,7 +65,7 @@ pub async fn verify_backup(
                 for key_id in state.keys.keys().filter(|key_id| !secrets.has_key(key_id)) {
                     notes.push(format!(
                         "secrets.json holds no secret of key {key_id}: after a restore it must be \
-                         issued anew"
+                         issued again"
                     ));
                 }
             }
@@ -76,7 +76,7 @@ pub async fn verify_backup(
         ),
         Err(error) => {
             let sentence = "secrets.json cannot be read: after a restore every key must be issued \
-                anew, so make the backup anew";
+                again, so make the backup again";
             let finding = Finding::new(Kind::Backup, "secrets.json", sentence);
             findings.push(finding.found(chained(&error)));
         }
@@ -106,14 +106,14 @@ pub async fn verify_backup(
 fn damaged_secret(name: &String) -> Finding {
     let sentence = format!(
         "secrets.json: the master key does not open the secret {name}. A restore leaves it out; find \
-         out with `photolog verify` whether the installation has it, and make the backup anew"
+         out with `photolog verify` whether the installation has it, and make the backup again"
     );
     Finding::new(Kind::Secret, name, sentence)
 }
 
 fn damaged(error: &dyn std::error::Error) -> Finding {
     let sentence = format!(
-        "the log of the backup cannot be read to its end ({}): make the backup anew, or use another \
+        "the log of the backup cannot be read to its end ({}): make the backup again, or use another \
          one",
         chained(error)
     );

@@ -37,7 +37,7 @@ async fn check_one(
     Ok(match blobs.get(digest).await {
         Ok(Some(bytes)) => match size_bytes {
             Some(expected) if expected != bytes.len() as u64 => finding(format!(
-                "the event that brings picture {digest} tells another length than it has"
+                "the event that stores picture {digest} gives another length than the picture has"
             ))
             .map(|finding| finding.expected(expected).found(bytes.len())),
             _ => None,

@@ -162,7 +162,7 @@ impl Log {
         if expected != found {
             let sentence = format!(
                 "the log gives the event at position {position} to another account, whose feed \
-                 shows it: restore a backup, whose log is made anew"
+                 shows it: restore a backup, whose log is made again"
             );
             let finding = Finding::new(Kind::LogAccount, position, sentence);
             findings.push(finding.expected(expected).found(found));

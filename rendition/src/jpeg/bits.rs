@@ -6,7 +6,7 @@ use super::segments::{is_restart, next_marker};
 
 /// A cursor over entropy-coded data with up to 64 bits read ahead.
 ///
-/// Past a marker or the end of the file it delivers zero bits for ever and counts them, so that the
+/// Past a marker or the end of the file it delivers zero bits forever and counts them, so that the
 /// hot loops need no check of their own; [`BitReader::check`] reports afterwards whether any of
 /// them was used.
 #[derive(Clone, Copy)]

@@ -77,7 +77,7 @@ impl SkipTable {
             let step = self.0[bits.peek(LOOKUP_BITS) as usize];
             let next = k + step.places();
             // One by one where a code is long, or where the block may end within the step: the bits
-            // after that are no AC code.
+            // after that are not an AC code.
             if step.length() == 0 || next >= PLACES {
                 let Symbol { run, value } = table.next(bits)?;
                 if value == 0 && run != 15 {

@@ -28,7 +28,7 @@ pub(crate) struct Chunks {
     pub(crate) has_key: bool,
     /// The compressed ICC profile, if there is one within the size limit.
     pub(crate) profile: Option<Range<usize>>,
-    /// The EXIF block, likewise.
+    /// The EXIF block, the same way.
     pub(crate) exif: Option<Range<usize>>,
     /// Critical chunks and `tRNS`: everything that determines pixels.
     essential: Vec<Range<usize>>,

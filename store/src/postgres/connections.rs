@@ -113,7 +113,7 @@ struct Resting {
 /// serialisation failure, deadlock, lock not available, statement timeout.
 fn leaves_the_connection(error: &sqlx::Error) -> bool {
     const CODES: [&str; 4] = ["40001", "40P01", "55P03", "57014"];
-    let code = error.as_database_error().and_then(|told| told.code());
+    let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| CODES.contains(&code.as_ref()))
 }
 

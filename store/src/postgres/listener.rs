@@ -67,8 +67,8 @@ pub(super) async fn announce(pool: Arc<Connections>, sequencing: Arc<Sequencing>
             continue;
         }
         let query = sqlx::query("SELECT pg_notify($1, '')").bind(EVENTS_CHANNEL);
-        let told = pool.ask(async |connection| Ok(query.execute(connection).await?));
-        if let Err(error) = told.await {
+        let sent = pool.ask(async |connection| Ok(query.execute(connection).await?));
+        if let Err(error) = sent.await {
             tracing::debug!(%error, "the sequencer will find the events by looking");
         }
     }

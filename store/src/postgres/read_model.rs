@@ -279,7 +279,7 @@ async fn move_on(
 ) -> Result<bool, StoreError> {
     // Beyond a few hundred rows no notification is sent: the projection is catching up, and waiters
     // poll anyway.
-    let told: Vec<_> = rows
+    let payloads: Vec<_> = rows
         .chunks(ROWS_OF_A_NOTIFICATION)
         .take(NOTIFICATIONS)
         .map(listener::shown_to_text)
@@ -296,7 +296,7 @@ async fn move_on(
         .bind(step.from)
         .bind(step.to)
         .bind(VIEW_CHANNEL)
-        .bind(told)
+        .bind(payloads)
         .bind(epoch)
         .fetch_one(connection)
         .await?;

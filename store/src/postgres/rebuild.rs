@@ -157,6 +157,6 @@ impl PostgresRebuild {
 
 /// Whether the wait ended by the lock timeout.
 fn is_locked(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|told| told.code());
+    let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| code == "55P03")
 }

@@ -53,7 +53,7 @@ impl SecretTables for Postgres {
                 let secrets = all(transaction).await?;
                 for secret in &secrets {
                     let opened = master_key.unwrap(&secret.name, &secret.wrapped)?;
-                    sqlx::query(sql::WRAP_SECRET_ANEW)
+                    sqlx::query(sql::WRAP_SECRET_AGAIN)
                         .bind(&secret.name)
                         .bind(next.wrap(&secret.name, &opened)?)
                         .execute(&mut *transaction)

@@ -91,14 +91,14 @@ impl Sequencing {
     /// Sequencing costs as much for many events as for one. So once the first append has finished,
     /// this waits for those in progress, as a group commit does.
     async fn gather(&self) {
-        let told = tokio::time::timeout(POLL, self.unsequenced.notified()).await;
+        let notified = tokio::time::timeout(POLL, self.unsequenced.notified()).await;
         let begun = self.begun.load(Ordering::Relaxed);
         let all = async {
             while self.ended.load(Ordering::Relaxed) < begun {
                 self.unsequenced.notified().await;
             }
         };
-        if told.is_ok() {
+        if notified.is_ok() {
             let _ = tokio::time::timeout(GATHERING, all).await;
         }
     }

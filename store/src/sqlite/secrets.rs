@@ -56,7 +56,7 @@ impl SecretTables for Sqlite {
         let secrets = all(&mut transaction).await?;
         for secret in &secrets {
             let opened = self.master_key.unwrap(&secret.name, &secret.wrapped)?;
-            sqlx::query(sql::WRAP_SECRET_ANEW)
+            sqlx::query(sql::WRAP_SECRET_AGAIN)
                 .bind(&secret.name)
                 .bind(next.wrap(&secret.name, &opened)?)
                 .execute(&mut *transaction)

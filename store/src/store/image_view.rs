@@ -52,8 +52,8 @@ impl Store {
         let mut shown = self.visibility.watch(image);
         loop {
             let look = deadline.min(tokio::time::Instant::now() + LOOK);
-            let told = tokio::time::timeout_at(look, shown.reaches(appended.sequence)).await;
-            if told.is_ok() {
+            let reached = tokio::time::timeout_at(look, shown.reaches(appended.sequence)).await;
+            if reached.is_ok() {
                 return Ok(true);
             }
             // A longer limit, because the table may be locked while a rebuilt view is swapped in.

@@ -12,7 +12,7 @@ use photolog_tests::s3::S3;
 /// Settings for a client of the server. `place` is bucket and prefix.
 pub(crate) fn config(s3: &S3, place: &str, folder: &Path) -> BlobConfig {
     let Ok(BlobUrl::Bucket(url)) = format!("s3://{place}").parse() else {
-        panic!("{place} is no bucket");
+        panic!("{place} is not a bucket");
     };
     BlobConfig::Bucket {
         url,

@@ -82,7 +82,7 @@ pub(crate) async fn of_many_parallel_uses_of_a_key_exactly_one_wins(database: &D
     let record = record.unwrap().unwrap();
     for refused in outcomes.into_iter().filter_map(Result::err) {
         assert!(
-            matches!(&refused, StoreError::IdempotencyKeyUsed(told) if *told == record),
+            matches!(&refused, StoreError::IdempotencyKeyUsed(found) if *found == record),
             "{refused:?}"
         );
     }

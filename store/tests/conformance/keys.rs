@@ -158,7 +158,7 @@ pub(crate) async fn a_key_of_an_old_event_works_by_the_verifiers_in_it(database:
     assert!(known.signing_key_logged);
 }
 
-pub(crate) async fn another_master_key_is_refused_and_none_is_not_made_anew(database: &Database) {
+pub(crate) async fn another_master_key_is_refused_and_none_is_not_made_again(database: &Database) {
     let store = &database.store;
     store.token_secret([1; 32]).await.unwrap();
     let elsewhere = tempfile::tempdir().unwrap();

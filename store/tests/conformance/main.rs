@@ -72,7 +72,7 @@ conformance! {
         neither_events_nor_tables_hold_a_verifier_in_clear,
         verifiers_of_another_key_are_not_kept,
         a_key_of_an_old_event_works_by_the_verifiers_in_it,
-        another_master_key_is_refused_and_none_is_not_made_anew,
+        another_master_key_is_refused_and_none_is_not_made_again,
         the_master_key_is_rotated_under_open_stores,
         keys_issued_during_a_rotation_work_after_it,
         the_token_secret_is_made_once_and_replaced_on_demand;
@@ -106,5 +106,5 @@ conformance! {
         a_public_link_finds_its_image,
         only_a_master_that_an_image_shows_is_one,
         a_writer_waits_until_its_write_is_visible,
-        a_newer_version_begins_anew;
+        a_newer_version_starts_over;
 }

@@ -259,7 +259,7 @@ pub(crate) async fn only_a_master_that_an_image_shows_is_one(database: &Database
         let (store, state) = (store.clone(), row.state.clone());
         async move {
             let upload = store.is_master(&state.content.digest).await.unwrap();
-            assert!(!upload, "an upload is no master");
+            assert!(!upload, "an upload is not a master");
             store.is_master(&state.master.digest).await.unwrap()
         }
     };
@@ -333,7 +333,7 @@ pub(crate) async fn a_writer_waits_until_its_write_is_visible(database: &Databas
     other.close().await;
 }
 
-pub(crate) async fn a_newer_version_begins_anew(database: &Database) {
+pub(crate) async fn a_newer_version_starts_over(database: &Database) {
     let store = &database.store;
     let (old, new) = (fresh(account(), 1), fresh(account(), 1));
     let rows = std::slice::from_ref(&old);

@@ -6,11 +6,32 @@ use std::path::{Path, PathBuf};
 use crate::workspace;
 
 /// In lower case, as whole words.
-const PHRASES: [&str; 7] = [
+const PHRASES: [&str; 28] = [
+    "anew",
+    "as yet",
+    "at hand",
+    "believes",
+    "by whose",
     "door",
     "doors",
+    "for ever",
+    "hears",
+    "hence",
     "in earnest",
+    "in vain",
+    "knows no",
+    "lest",
+    "likewise",
+    "nought",
+    "shall",
+    "speaks",
+    "takes none",
+    "thereof",
+    "thus",
+    "to nobody",
     "told by",
+    "upon",
+    "wants to know",
     "what is no",
     "who knows",
     "whoever",

@@ -42,8 +42,8 @@ pub fn describe(method: &str, pattern: &str) -> Option<Operation> {
             json!({ "type": "object", "required": ["image"],
                 "properties": { "image": schema("OpenStackImage") } }),
         ),
-        ("GET", "/v2.1") => version("What compute speaks"),
-        ("GET", "/v3") => version("What identity speaks"),
+        ("GET", "/v2.1") => version("The compute API version"),
+        ("GET", "/v3") => version("The identity API version"),
         ("GET", "/") => Operation::new("Every version there is; in a browser, the first page").other_answer(
             200,
             json!({ "description": "Versions, or the page for who names `text/html` in `Accept`",

@@ -31,7 +31,8 @@ struct Pointer {
 /// pixels.
 ///
 /// # Errors
-/// 401 without the secret, 404 for an unknown link.
+/// 401 without the secret, 404 for an unknown link, 409 when only a newer version of the program can
+/// tell whether the picture may be shown.
 pub async fn pointer(app: SharedApp, request: Request) -> Result<Response, ApiError> {
     let public_id = request.id_of("image")?;
     let shown = app.pictures.shown_at_edge(&app.store, &public_id);
