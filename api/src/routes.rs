@@ -93,13 +93,14 @@ impl Dialects {
                 Some((rewritten, tenant)) => (Cow::Owned(rewritten), tenant),
                 None => (Cow::Borrowed(path), None),
             };
-            dialect.routes().iter().filter_map(move |route| {
-                matches(route.pattern, &path).then(|| Fitting {
-                    dialect: *dialect,
-                    route,
-                    path: path.clone(),
-                    tenant,
-                })
+            let given = path.clone();
+            let fits = move |route: &&'static Route| matches(route.pattern, &given);
+            let routes = dialect.routes().iter().filter(fits);
+            routes.map(move |route| Fitting {
+                dialect: *dialect,
+                route,
+                path: path.clone(),
+                tenant,
             })
         })
     }

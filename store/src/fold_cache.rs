@@ -29,7 +29,7 @@ const GENERATION_BYTES: usize = 16 << 20;
 type Key = (&'static str, Uuid);
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct CachedFold {
     aggregate: Arc<dyn Any + Send + Sync>,
     sequence: u64,
     last_at: Option<Timestamp>,
@@ -40,9 +40,9 @@ struct Entry {
 /// old one, and the former old one is dropped. Cheaper than an LRU list, and as good.
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<Key, Entry>,
+    young: HashMap<Key, CachedFold>,
     young_bytes: usize,
-    old: HashMap<Key, Entry>,
+    old: HashMap<Key, CachedFold>,
 }
 
 /// Folded streams, bounded in number and size.
@@ -66,7 +66,7 @@ impl FoldCache {
         (entry.sequence >= sequence).then_some(aggregate)
     }
 
-    fn entry<A: StoredAggregate>(&self, stream: Uuid) -> Option<(Arc<A>, Entry)> {
+    fn entry<A: StoredAggregate>(&self, stream: Uuid) -> Option<(Arc<A>, CachedFold)> {
         let key = (A::TYPE, stream);
         let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = generations.young.get(&key).cloned();
@@ -80,7 +80,7 @@ impl FoldCache {
 
     /// Caches a fold.
     pub(crate) fn put<A: StoredAggregate>(&self, stream: Uuid, loaded: &Loaded<A>) {
-        let entry = Entry {
+        let entry = CachedFold {
             aggregate: Arc::new(loaded.aggregate.clone()),
             sequence: loaded.sequence,
             last_at: loaded.last_at,
@@ -93,7 +93,7 @@ impl FoldCache {
 
 impl Generations {
     /// Two readers may put the same stream; the fold with more events wins.
-    fn insert(&mut self, key: Key, entry: Entry) {
+    fn insert(&mut self, key: Key, entry: CachedFold) {
         if let Some(known) = self.young.get(&key) {
             if known.sequence > entry.sequence {
                 return;
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn large_states_make_a_generation_short() {
         let mut generations = Generations::default();
-        let entry = || Entry {
+        let entry = || CachedFold {
             aggregate: Arc::new(()),
             sequence: 1,
             last_at: None,

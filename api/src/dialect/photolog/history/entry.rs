@@ -16,7 +16,7 @@ use crate::error::ApiError;
 /// One audit entry.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct HistoryEntry {
     /// Its position in the image's stream, from 1.
     pub sequence: u64,
     /// Its position in the log of all images; absent until it is sequenced.
@@ -65,7 +65,7 @@ pub fn entries(
     image: &mut Image,
     events: impl IntoIterator<Item = Recorded<ImageEvent>>,
     names: &ActorNames,
-) -> impl Iterator<Item = Entry> {
+) -> impl Iterator<Item = HistoryEntry> {
     events.into_iter().map(move |recorded| {
         let (event_type, before, after, data) = match recorded.event {
             Fact::Known(event) => {
@@ -83,7 +83,7 @@ pub fn entries(
                 (event_type, Value::Null, Value::Null, Some(payload))
             }
         };
-        Entry {
+        HistoryEntry {
             sequence: recorded.sequence,
             position: recorded.position,
             event_type,
@@ -139,7 +139,7 @@ fn picked<'a>(metadata: &Metadata, keys: impl IntoIterator<Item = &'a MetadataKe
 ///
 /// # Errors
 /// When it cannot be serialised.
-pub fn json_line(entry: &Entry) -> Result<Vec<u8>, ApiError> {
+pub fn json_line(entry: &HistoryEntry) -> Result<Vec<u8>, ApiError> {
     let mut line = serde_json::to_vec(entry).map_err(ApiError::internal)?;
     line.push(b'\n');
     Ok(line)
@@ -173,7 +173,7 @@ pub fn csv_head() -> Result<Vec<u8>, ApiError> {
 ///
 /// # Errors
 /// When it cannot be serialised.
-pub fn csv_row(entry: &Entry) -> Result<Vec<u8>, ApiError> {
+pub fn csv_row(entry: &HistoryEntry) -> Result<Vec<u8>, ApiError> {
     csv_line([
         entry.sequence.to_string(),
         entry

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use photolog_domain::{ImageEvent, Timestamp};
 
-use super::entry::Entry;
+use super::entry::HistoryEntry;
 use crate::error::ApiError;
 use crate::http::Request;
 
@@ -49,7 +49,7 @@ impl Filter {
         })
     }
 
-    pub(super) fn wants(&self, entry: &Entry) -> bool {
+    pub(super) fn wants(&self, entry: &HistoryEntry) -> bool {
         entry.sequence > self.after
             && (self.types.is_empty() || self.types.contains(entry.event_type.as_str()))
             && self.from.is_none_or(|from| entry.at >= from)

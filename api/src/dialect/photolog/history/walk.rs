@@ -6,7 +6,7 @@ use std::mem;
 use photolog_domain::{AccountId, Image, ImageEvent, ImageId};
 use photolog_store::{Recorded, Store};
 
-use super::entry::{Entry, csv_head, csv_row, entries, json_line};
+use super::entry::{HistoryEntry, csv_head, csv_row, entries, json_line};
 use super::filter::{Filter, Format};
 use crate::error::ApiError;
 use crate::http::compute::compute;
@@ -68,7 +68,7 @@ impl Walk {
     pub(super) async fn next<T: Send + 'static>(
         &mut self,
         filter: &Filter,
-        write: impl Fn(&Entry) -> Result<T, ApiError> + Copy + Send + 'static,
+        write: impl Fn(&HistoryEntry) -> Result<T, ApiError> + Copy + Send + 'static,
     ) -> Result<Vec<(u64, T)>, ApiError> {
         while !self.batch.is_empty() {
             let actors = self.batch.iter().map(|event| event.metadata.actor.as_str());
@@ -150,7 +150,7 @@ pub(super) fn beginning(format: Format) -> Result<Vec<u8>, ApiError> {
 }
 
 /// One event in the given format.
-pub(super) fn line(format: Format, entry: &Entry) -> Result<Vec<u8>, ApiError> {
+pub(super) fn line(format: Format, entry: &HistoryEntry) -> Result<Vec<u8>, ApiError> {
     match format {
         Format::Json => serde_json::to_vec(entry).map_err(ApiError::internal),
         Format::Ndjson => json_line(entry),
