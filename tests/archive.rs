@@ -234,7 +234,7 @@ async fn what_is_damaged_or_not_empty_is_refused_and_changes_nothing() {
     let backup = folder.path().join("backup");
     succeeded(&app.command(&["backup", path(&backup)]));
     let occupied = app.command(&["restore", path(&backup)]);
-    assert!(failed(&occupied).contains("holds events already"));
+    assert!(failed(&occupied).contains("already holds events"));
     let stranger = TestApp::spawn().await;
     let other = stranger.command(&["backup", path(&backup)]);
     assert!(failed(&other).contains("another log"));
