@@ -51,7 +51,7 @@ test("the second counts from the question", async () => {
 });
 
 test("a picture that is withheld is not replaced by the last known one", async () => {
-  const { find } = given(POINTER, new Withheld(), new OriginDown());
+  const { find } = given(POINTER, new Withheld());
   await find("sold");
   mock.timers.tick(1_000);
   await assert.rejects(find("sold"), Withheld);
